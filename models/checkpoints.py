@@ -1,0 +1,98 @@
+"""Which weights a model name means: a local directory, or a hub model at one commit.
+
+The plan asks this before anything runs, so that the revision is part of every job's identity. Light on purpose: neither
+torch nor transformers is imported here.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HUB_TIMEOUT = 10.0  # seconds; a plan should not hang where the network is down
+
+
+class ModelError(ValueError):
+    """A model cannot be found. One line: what is missing and what to give."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRef:
+    """A model whose bytes are known."""
+
+    name: str
+    """The hub name, or the last part of the directory's path: a checkpoint that is moved stays the same model."""
+    revision: str
+    """The hub's commit, or 16 hex digits over config.json and the safetensors files of the directory."""
+    path: str | None
+    """The local directory; None for the hub."""
+
+
+def resolve_model(name: str) -> ModelRef:
+    """Return the model that `name` means: a directory when there is one of that name, else a hub model.
+
+    The hub is asked for the commit of the main branch; without network the commit in the local cache is taken.
+
+    Raises:
+        ModelError: a directory without config.json or safetensors, or a hub name that neither hub nor cache knows.
+    """
+    if not name.strip():
+        raise ModelError("the model name is empty; give a hub name or a directory: --model DIR")
+    directory = Path(name).expanduser()
+    if directory.is_dir():
+        directory = directory.resolve()
+        return ModelRef(name=directory.name, revision=directory_revision(directory), path=str(directory))
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"there is no directory {name}; give one with config.json and safetensors: --model DIR")
+    return ModelRef(name=name, revision=_hub_revision(name), path=None)
+
+
+def directory_revision(directory: Path) -> str:
+    """The first 16 hex digits of SHA-256 over names and contents of config.json and all `*.safetensors`.
+
+    Raises:
+        ModelError: one of them is missing.
+    """
+    config, weights = directory / "config.json", sorted(directory.glob("*.safetensors"))
+    if not config.is_file():
+        raise ModelError(f"{directory} has no config.json; give a directory that save_pretrained wrote: --model DIR")
+    if not weights:
+        raise ModelError(f"{directory} has no *.safetensors (pickled weights are not read); save it again: --model DIR")
+    digest = hashlib.sha256()
+    for path in (config, *weights):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.name}:{content}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _hub_revision(name: str) -> str:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    try:
+        sha = HfApi().model_info(name, timeout=HUB_TIMEOUT).sha
+    except HFValidationError as problem:
+        raise ModelError(f"{name!r} is no hub name; give one like albert/albert-large-v2, or --model DIR") from problem
+    except RepositoryNotFoundError as problem:
+        raise ModelError(
+            f"the hub has no model {name}; correct the name, or give a directory: --model DIR"
+        ) from problem
+    except Exception as problem:  # the HTTP library under the hub's changes between versions, and its errors with it
+        sha = _cached_revision(name)
+        if sha is None:
+            raise ModelError(
+                f"the hub cannot be reached ({type(problem).__name__}) and {name} is not in the local cache; "
+                "give a directory with config.json and safetensors: --model DIR"
+            ) from problem
+    if not sha:
+        raise ModelError(f"the hub names no commit for {name}; give a directory: --model DIR")
+    return sha
+
+
+def _cached_revision(name: str) -> str | None:
+    """The commit of the main branch that the local hub cache holds with its configuration, if any."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json")
+    return Path(found).parent.name if isinstance(found, str) and os.path.exists(found) else None

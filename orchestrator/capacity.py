@@ -1,0 +1,62 @@
+"""What a cluster can give: it refuses jobs that no node could ever hold, which Ray would leave pending for ever."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.backend import CannotRun
+from orchestrator.experiment import Resources
+
+LAUNCHED_BY = Path("~/ray_bootstrap_config.yaml")  # `ray up` leaves the cluster file there, on the head node
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """The nodes that are there, and those that the autoscaler may start."""
+
+    nodes: Sequence[Mapping[str, float]]
+    """Each node's CPU, GPU and memory (bytes), as Ray names them."""
+    gpus_per_job: float | None = None
+    """Instead of what GPU jobs ask for; 0 keeps them off GPUs. Jobs that ask for none get none."""
+
+    def resolve(self, wants: Resources) -> tuple[float, float]:
+        """(CPUs, GPUs) that a job asks for here.
+
+        Raises:
+            CannotRun: when no node can ever give that much; with what it asks for and what there is.
+        """
+        gpus = wants.num_gpus
+        if gpus and self.gpus_per_job is not None:
+            gpus = self.gpus_per_job
+        elif gpus and not wants.gpu_required and not any(node.get("GPU") for node in self.nodes):
+            gpus = 0.0
+        memory = (wants.memory_mb or 0) * 2**20
+        if not any(self._holds(node, wants.num_cpus, gpus, memory) for node in self.nodes):
+            have = "; ".join(sorted({_text(n.get("CPU", 0), n.get("GPU", 0), n.get("memory", 0)) for n in self.nodes}))
+            raise CannotRun(
+                f"a job asks for {_text(wants.num_cpus, gpus, memory)} on one node, the nodes have {have}: "
+                "give --gpus-per-job (0 keeps jobs on CPUs) or --num-cpus, or use another cluster"
+            )
+        return wants.num_cpus, gpus
+
+    @staticmethod
+    def _holds(node: Mapping[str, float], cpus: float, gpus: float, memory: float) -> bool:
+        return node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus and node.get("memory", 0) >= memory
+
+
+def _text(cpus: float, gpus: float, memory: float) -> str:
+    return f"{cpus:g} CPUs, {gpus:g} GPUs and {memory / 2**20:.0f} MiB"
+
+
+def autoscaled_nodes(config: Path | None = None) -> list[dict[str, float]]:
+    """Nodes that the autoscaler of this machine's cluster may start; none where `ray up` did not make the cluster."""
+    import yaml  # a dependency of Ray
+
+    path = Path(os.path.expanduser(config or LAUNCHED_BY))
+    if not path.exists():
+        return []
+    kinds = (yaml.safe_load(path.read_text()) or {}).get("available_node_types") or {}
+    nodes = [kind.get("resources") or {} for kind in kinds.values() if kind.get("max_workers", 1)]
+    # The file gives no memory for most clouds, and then no job is refused for it.
+    return [{"memory": float("inf")} | {k: float(v) for k, v in node.items()} for node in nodes]

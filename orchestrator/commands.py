@@ -1,0 +1,124 @@
+"""What the command line can be asked beside a run: --plan, --status, --describe, --gc, --reduce-only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from orchestrator import session
+from orchestrator.artifacts import Artifacts
+from orchestrator.backend import CannotRun
+from orchestrator.code import code_digest
+from orchestrator.experiment import Experiment, PlanError
+from orchestrator.failures import group
+from orchestrator.options import Common, UsageError
+from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
+from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
+from orchestrator.snapshot import Snapshot
+from orchestrator.storage import Storage
+from orchestrator.store import Store
+
+EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError)
+"""Errors that are the user's to mend: bad data, a missing file, an impossible option. Others are bugs."""
+
+
+def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence[str]) -> int:
+    """Do what the options ask; returns the exit code."""
+    console = Console(soft_wrap=True, highlight=False)
+    if common.describe:
+        return _describe(experiment, console)
+    store = Store.of(common.out, experiment)
+    try:
+        plan = make_plan(experiment.plan(config))
+    except (ValueError, FileNotFoundError) as problem:  # data, weights or options that the plan cannot do with
+        raise PlanError(str(problem)) from problem
+    if common.gc:
+        return _gc(store, plan, common, console)
+    if common.plan:
+        return _plan(experiment, store, plan, common, console)
+    if common.status:
+        return _status(experiment, store, plan, console)
+    return session.run(experiment, common, config, store, plan, arguments, console)
+
+
+def _describe(experiment: Experiment, console: Console) -> int:
+    shared = [
+        (name, spec, [s for s in experiment.stages if name in s.tables]) for name, spec in experiment.tables.items()
+    ]
+    for name, spec, stages in [*shared, (JOBS, JOBS_SPEC, [])]:
+        table = Table(title=f"{name}.parquet: {spec.doc}", title_justify="left", box=None, pad_edge=False)
+        for heading in ("column", "type", "meaning"):
+            table.add_column(heading)
+        fields = {f.name: f for f in spec.schema}
+        for stage in stages:
+            fields |= {f.name: f for f in stage.param_fields if f.name not in fields}
+        for field in fields.values():
+            doc = (field.metadata or {}).get(b"doc", b"parameter of the job").decode()
+            table.add_row(field.name, str(field.type), doc)
+        if stages:
+            table.add_row("data", "string", "data read, name@fingerprint")
+            table.add_row("job_id", "string", "the job that wrote the row; see jobs.parquet")
+        console.print(table)
+        console.print()
+    return 0
+
+
+def _count_table(plan: Plan, snapshot: Snapshot, left: list[str]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("stage", "jobs", "new", "done", "failed", "blocked", "layer passes left", "hours left on one slot"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for c in count_stages(plan, snapshot, left):
+        total = c.new + c.done + c.failed + c.blocked
+        hours = "unknown" if c.hours is None else f"{c.hours:.2f}"
+        counts = [str(n) for n in (total, c.new, c.done, c.failed, c.blocked)]
+        table.add_row(c.stage, *counts, f"{c.passes:.4g}", hours if c.new + c.failed + c.blocked else "0")
+    return table
+
+
+def _plan(experiment: Experiment, store: Store, plan: Plan, common: Common, console: Console) -> int:
+    snapshot = store.snapshot()
+    old = drifted(plan, snapshot, code_digest())
+    left = left_to_do(plan, snapshot, store.artifacts, old if common.rerun_drifted else ())
+    console.print(f"{experiment.name}: {len(plan.jobs)} jobs, {len(left)} to run; results in {store.storage.root}")
+    console.print(_count_table(plan, snapshot, left))
+    console.print("a layer pass is one application of an encoder layer to one sequence (backward passes count as two)")
+    if old:
+        console.print(f"{len(old)} done jobs have rows of other code; --rerun-drifted runs them again")
+    return 0
+
+
+def _status(experiment: Experiment, store: Store, plan: Plan, console: Console) -> int:
+    snapshot = store.snapshot()
+    left = left_to_do(plan, snapshot, store.artifacts)
+    runs = store.runs()
+    last = f"last run {runs[-1]}" if runs else "never run"
+    console.print(
+        f"{experiment.name} in {store.storage.root}: {len(plan.jobs) - len(left)}/{len(plan.jobs)} jobs, {last}"
+    )
+    console.print(_count_table(plan, snapshot, left))
+    failures = [row for i in left if (row := snapshot.row(i)) is not None and row["status"] != "done"]
+    for cause in group(failures):
+        console.print(f"  {cause}", markup=False)
+    for problem in snapshot.problems:
+        console.print(f"  {problem}", markup=False)
+    for name in experiment.tables:
+        if store.storage.exists(f"{name}.parquet"):
+            console.print(f"  {store.storage.root}/{name}.parquet", markup=False)
+    return 0
+
+
+def _gc(store: Store, plan: Plan, common: Common, console: Console) -> int:
+    """Delete artifacts that neither this plan nor the last plan of any other sweep under --out names."""
+    root = Storage.at(common.out)
+    keep = set(plan.jobs)
+    for name in root.folders():
+        other = Store(common.out, name, {})
+        keep |= {i for run in other.runs()[-1:] for i in other.planned_ids(run)}
+    artifacts = Artifacts(root.below("artifacts"))
+    gone = [(stage, job_id) for stage, job_id in artifacts.all() if job_id not in keep]
+    for stage, job_id in gone:
+        artifacts.delete(stage, job_id)
+        console.print(f"deleted {stage}/{job_id}", markup=False)
+    console.print(f"{len(gone)} artifacts deleted, {len(artifacts.all())} kept in {artifacts.storage.root}")
+    return 0

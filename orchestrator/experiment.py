@@ -1,0 +1,252 @@
+"""The words of a sweep: Experiment, Stage, Job, TableSpec, Resources, Context, Summary.
+
+An experiment turns a frozen `Config` into jobs (`plan`) and their tables into figures (`reduce`). A stage is a plain
+function `(params, context) -> tables`: it imports torch, never Ray, and runs as well in a test or a notebook. A job is
+one call of a stage. Nothing here runs anything; `runner` does.
+"""
+
+import dataclasses
+import functools
+import importlib
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.identity import canonical_json, coerce, content_hash
+
+Rows = Sequence[Mapping[str, Any]]
+Tables = Mapping[str, Rows]
+"""What a stage returns: for each of its tables the rows as plain dicts of Python values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one job asks of a node. No part of a job's identity."""
+
+    num_cpus: float = 1.0
+    """CPU slots, and the number of threads that torch and BLAS get (rounded down, at least 1)."""
+    num_gpus: float = 0.0
+    """GPUs, or a fraction of one, where the cluster has any."""
+    gpu_required: bool = False
+    """Whether the job waits for a GPU where there is none (else it runs on the CPU)."""
+    memory_mb: int | None = None
+    """Memory that the scheduler sets aside, in MiB."""
+
+    @property
+    def threads(self) -> int:
+        return max(1, int(self.num_cpus))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableSpec:
+    """The columns of one table, in the order in which a reader sees them.
+
+    A stage returns rows of just these columns. The store adds the job's scalar parameters, `data` (fingerprints of the
+    data read) and `job_id`. A parameter that is a tuple is what a job spreads over its rows (depths, seeds): it stands
+    in `jobs.parquet` alone, and two jobs that differ only in it measure the same things. A setting with several
+    numbers is therefore several scalar parameters, not a tuple.
+    """
+
+    schema: pa.Schema
+    key: tuple[str, ...]
+    """Declared columns that tell one row of a job from another, also those that repeat a parameter. In the published
+    table a later job's row replaces an earlier one's of the same stage, data, scalar parameters and key."""
+    doc: str = ""
+    version: int = 1
+    upgrades: Mapping[int, Callable[[pa.Table], pa.Table]] = field(default_factory=dict)
+    """From an old version to a top-level function that makes the next one's table of it."""
+
+    def __post_init__(self):
+        for name in self.key:
+            if name not in self.schema.names:
+                raise ValueError(f"the key column {name!r} is not in the schema {self.schema.names}")
+
+
+def column(name: str, kind: pa.DataType, doc: str) -> pa.Field:
+    """A described column; `sweep.py --describe` prints the description."""
+    return pa.field(name, kind, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a stage may know beside its parameters; nothing here may change its numbers."""
+
+    job_id: str = "local"
+    device: str = "cpu"
+    """A torch device: `cpu` or `cuda:0`."""
+    threads: int = 1
+    memory_bytes: int = 4 << 30
+    """Host memory that this job may plan with, in bytes."""
+    needs: Mapping[str, Path] = field(default_factory=dict)
+    """Directories with the artifacts of the jobs that this one needs, by the name given in the plan."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where data or weights lie (their content is in the identity, their place is not)."""
+    artifact: Path | None = None
+    """An empty directory for big outputs; it is published when the stage returns."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stage:
+    """A step of an experiment: a top-level function and everything that the store and the scheduler must know of it."""
+
+    name: str
+    function: str
+    """`module:function`, imported only where it runs: the driver never imports torch."""
+    params: type
+    """A frozen dataclass."""
+    tables: Mapping[str, TableSpec] = field(default_factory=dict)
+    version: int = 1
+    """Raise it when the numbers that the stage gives for the same parameters change."""
+    resources: Resources = Resources()
+    artifact: bool = False
+    """Whether the stage writes into `context.artifact`."""
+    warm: bool = False
+    """Short GPU jobs (under about 30 s): they run in actors that stay, one kind of `Job.warm_key` after another."""
+
+    def load(self) -> Callable[[Any, Context], Tables | None]:
+        """Import the stage's function."""
+        module, _, name = self.function.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    @functools.cached_property
+    def param_fields(self) -> tuple[pa.Field, ...]:
+        """The scalar parameters as columns, in the order of the dataclass."""
+        hints = typing.get_type_hints(self.params)
+        kinds = {f.name: _arrow_type(hints[f.name]) for f in dataclasses.fields(self.params)}
+        return tuple(pa.field(name, kind) for name, kind in kinds.items() if kind is not None)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """One call of a stage. Equal `id` means equal work, whoever asks for it."""
+
+    stage: Stage
+    params: Any
+    needs: Mapping[str, "Job"] = field(default_factory=dict)
+    """Jobs that must be done first; their artifacts are in `context.needs` under these names."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """Data read, by name: a content hash or a hub revision. Part of the identity."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where those data lie. No part of the identity."""
+    passes: float = 0.0
+    """Planned cost in layer applications to one sequence: a 12-layer pass of 100 sequences is 1,200."""
+    warm_key: str = ""
+    """Model, revision and dtype that a warm actor keeps loaded between jobs."""
+    resources: Resources | None = None
+    """Instead of the stage's."""
+
+    def __post_init__(self):
+        if not isinstance(self.params, self.stage.params):
+            raise TypeError(
+                f"stage {self.stage.name} takes {self.stage.params.__name__}, not {type(self.params).__name__}"
+            )
+        object.__setattr__(self, "params", coerce(self.params))
+
+    @functools.cached_property
+    def id(self) -> str:
+        """First 16 hex digits of SHA-256 over what shapes the job's numbers (see `identity`)."""
+        return content_hash(
+            {
+                "stage": self.stage.name,
+                "version": self.stage.version,
+                "params": self.params,
+                "data": self.fingerprints,
+                "needs": {name: need.id for name, need in self.needs.items()},
+            },
+            where=f"{self.stage.name} job",
+        )
+
+    @functools.cached_property
+    def params_json(self) -> str:
+        return canonical_json(self.params, self.stage.name)
+
+    @property
+    def data(self) -> str | None:
+        """The `data` column: `RTE@0123abcd`, several joined by blanks; None where the job reads no data."""
+        return " ".join(f"{name}@{self.fingerprints[name]}" for name in sorted(self.fingerprints)) or None
+
+    @property
+    def wants(self) -> Resources:
+        return self.resources or self.stage.resources
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What reduce returns; the orchestrator writes it under `summary/`, `figures/` and `report.html`."""
+
+    tables: Mapping[str, Any]
+    """pandas DataFrames by name."""
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    """matplotlib Figures by name."""
+    captions: Mapping[str, str] = field(default_factory=dict)
+    """A sentence or two for a table or a figure, by its name."""
+    notes: Sequence[str] = ()
+    """Sentences for the head of the report: what came out, what is missing, how many values are NaN."""
+
+
+class Results(typing.Protocol):
+    """What reduce reads: only rows of the jobs that this config plans."""
+
+    def table(self, name: str) -> Any:
+        """The rows of one table as a pandas DataFrame (empty, with its columns, when there are none)."""
+        ...
+
+    @property
+    def jobs(self) -> Any:
+        """One row a planned job that has been tried, as in `jobs.parquet`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A named sweep: its options, its presets, its plan and its reduce."""
+
+    name: str
+    config: type
+    presets: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    plan: Callable[[Any], Iterable[Job]]
+    reduce: Callable[[Results, Any], Summary]
+
+    @property
+    def tables(self) -> dict[str, TableSpec]:
+        """All tables by name. Stages that write the same table share one spec."""
+        specs: dict[str, TableSpec] = {}
+        for stage in self.stages:
+            for name, spec in stage.tables.items():
+                if specs.setdefault(name, spec) is not spec:
+                    raise ValueError(f"stages of {self.name} define the table {name!r} twice; share one TableSpec")
+        for name, spec in specs.items():
+            kinds: dict[str, pa.DataType] = {}
+            for stage in (s for s in self.stages if name in s.tables):
+                for f in stage.param_fields:
+                    if f.name not in spec.schema.names and kinds.setdefault(f.name, f.type) != f.type:
+                        raise ValueError(
+                            f"{stage.name} makes the column {f.name!r} of {name!r} {f.type}, not {kinds[f.name]}"
+                        )
+        return specs
+
+
+class PlanError(ValueError):
+    """The plan cannot be made: data, weights or an option are missing or wrong. One line that says what to do."""
+
+
+_ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+
+
+def _arrow_type(hint: Any) -> pa.DataType | None:
+    """The column type of a scalar parameter; None for tuples and mappings, which are not columns."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return _arrow_type(args[0])
+    if origin is typing.Literal:
+        kinds = {type(value) for value in args if value is not None}
+        return _ARROW.get(kinds.pop()) if len(kinds) == 1 else None
+    if args and type(None) in args:
+        rest = [kind for kind in args if kind is not type(None)]
+        return _arrow_type(rest[0]) if len(rest) == 1 else None
+    return _ARROW.get(hint) if isinstance(hint, type) else None

@@ -1,0 +1,50 @@
+"""Failures, grouped by cause: the same error in forty jobs is one line and one traceback."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Failed jobs with the same status, stage, error and message (numbers and addresses aside)."""
+
+    status: str
+    stage: str
+    error: str
+    message: str
+    """Of the first of them."""
+    traceback: str | None
+    job_ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        jobs = f"{len(self.job_ids)} job{'s' if len(self.job_ids) > 1 else ''}"
+        first = next(iter(self.message.strip().splitlines()), "")
+        return f"{jobs} of {self.stage} {self.status}: {self.error}: {first} (first: {self.job_ids[0]})"
+
+
+def signature(status: str, error: str | None, message: str | None) -> tuple[str, str, str]:
+    """What makes two failures alike: their message without numbers, hexadecimal ids and paths."""
+    text = re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+(\.\d+)?", "#", (message or "").strip())
+    return status, error or "", re.sub(r"/\S+", "/…", text)[:200]
+
+
+def group(attempts: Iterable[Mapping[str, Any]]) -> list[Cause]:
+    """Causes of failed attempts (rows as in `jobs.parquet`), the most frequent first."""
+    groups: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
+    for row in attempts:
+        key = (row["stage"], *signature(row["status"], row["error"], row["message"]))
+        groups.setdefault(key, []).append(row)
+    causes = [
+        Cause(
+            status=rows[0]["status"],
+            stage=rows[0]["stage"],
+            error=rows[0]["error"] or "",
+            message=rows[0]["message"] or "",
+            traceback=next((r["traceback"] for r in rows if r["traceback"]), None),
+            job_ids=tuple(r["job_id"] for r in rows),
+        )
+        for rows in groups.values()
+    ]
+    return sorted(causes, key=lambda cause: -len(cause.job_ids))

@@ -1,0 +1,237 @@
+"""The command line's options: the common ones, and those of the experiment, which are the fields of its Config.
+
+`ray submit` re-reads arguments through a shell and owns some words, so options here are long, none of its own, and
+their values need no blanks: ranges are written `1-4,8,12`.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import importlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from orchestrator.experiment import Experiment
+from tasks import EXPERIMENTS
+
+
+class UsageError(ValueError):
+    """A wrong name or value on the command line: one line, with the nearest right one."""
+
+
+def parse_range(texts: Sequence[str]) -> tuple[int, ...]:
+    """`1-4,8` is (1, 2, 3, 4, 8): both ends are included, repeated numbers count once, order is kept.
+
+    Raises:
+        ValueError: with the part that is no range.
+    """
+    numbers: list[int] = []
+    for part in ",".join(texts).split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if match is None:
+            raise ValueError(f"{part!r} is no number and no range like 1-4,8")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise ValueError(f"{part!r} runs backwards; write {last}-{first}")
+        numbers += range(first, last + 1)
+    return tuple(dict.fromkeys(numbers))
+
+
+def write_range(numbers: Sequence[int]) -> str:
+    """The shortest text that `parse_range` reads as `numbers`: (1, 2, 3, 8) is `1-3,8`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 2 else ",".join(map(str, p)) for p in parts)
+
+
+Ints = Annotated[
+    tuple[int, ...],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="1-4,8",
+        instance_from_str=lambda texts: parse_range(texts),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [write_range(value)],
+    ),
+]
+"""A Config field of whole numbers, written as inclusive ranges on the command line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Options that every experiment has."""
+
+    experiment: str = ""
+    """Name of the experiment; --list shows them."""
+    preset: str = "paper"
+    """paper: the published setting. quick: minutes on two CPU cores, no network."""
+    out: str = "results"
+    """Results directory, or an s3:// or gs:// address that all nodes can reach."""
+    address: str = "auto"
+    """Ray cluster: auto joins a running one or starts one here, local starts one here, else an address."""
+    backend: Literal["ray", "inline"] = "ray"
+    """inline runs one job at a time in this process, without Ray."""
+    num_cpus: int | None = None
+    """CPU slots of a cluster started here (default: all cores)."""
+    gpus_per_job: float | None = None
+    """GPUs, or a fraction of one, per job instead of what the stages ask for; 0 keeps jobs off GPUs."""
+    attempts: int = 2
+    """How often a job that raises is tried."""
+    losses: int = 10
+    """How often a job is tried again after its worker died or its node was lost."""
+    job_timeout: float | None = None
+    """Seconds after which a job is ended, as timeout."""
+    plan: bool = False
+    """Show what would run and what it costs; run nothing."""
+    status: bool = False
+    """Show what the results directory holds of this sweep; run nothing."""
+    reduce_only: bool = False
+    """Make the tables, figures and the report again from the rows that are there."""
+    gc: bool = False
+    """Delete artifacts that no sweep under --out needs any more."""
+    rerun_drifted: bool = False
+    """Run jobs again whose rows other code has written."""
+    describe: bool = False
+    """Show the experiment's tables and columns."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What goes to the terminal; the run's log file always has everything from info on."""
+
+    def __post_init__(self):
+        if self.attempts < 1:
+            raise ValueError(f"attempts is {self.attempts}: a job must be tried at least once")
+        if self.losses < 0:
+            raise ValueError(f"losses is {self.losses}: must not be negative")
+        if self.num_cpus is not None and self.num_cpus < 1:
+            raise ValueError(f"num-cpus is {self.num_cpus}: give at least 1")
+        if self.job_timeout is not None and self.job_timeout <= 0:
+            raise ValueError(f"job-timeout is {self.job_timeout}: give seconds, more than 0")
+        if self.gpus_per_job is not None and self.gpus_per_job < 0:
+            raise ValueError(f"gpus-per-job is {self.gpus_per_job}: must not be negative")
+
+
+def nearest(word: str, words: Sequence[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing when no word is near."""
+    folded = {w.lower(): w for w in words}
+    close = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.5)
+    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+
+
+def load_experiment(name: str) -> Experiment:
+    """Import the module of an experiment and return its EXPERIMENT.
+
+    Raises:
+        UsageError: for a name that is not registered.
+    """
+    if name not in EXPERIMENTS:
+        raise UsageError(
+            f"there is no experiment {name!r}{nearest(name, list(EXPERIMENTS))}; there are: {', '.join(EXPERIMENTS)}"
+        )
+    return importlib.import_module(EXPERIMENTS[name]).EXPERIMENT
+
+
+def value_of(flag: str, arguments: Sequence[str]) -> str | None:
+    """The value given for `--flag`, as `--flag value` or `--flag=value`; the last one counts."""
+    found = None
+    for i, argument in enumerate(arguments):
+        if argument == flag and i + 1 < len(arguments):
+            found = arguments[i + 1]
+        elif argument.startswith(flag + "="):
+            found = argument.partition("=")[2]
+    return found
+
+
+def parse(arguments: Sequence[str]) -> tuple[Experiment, Common, Any]:
+    """Read a command line: the experiment, the common options, and the experiment's Config over its preset.
+
+    Raises:
+        UsageError: one line that names what was wrong and the nearest right one.
+        SystemExit: after printing help for `--help`.
+    """
+    name = value_of("--experiment", arguments)
+    if name is None:
+        raise UsageError(f"say which experiment: --experiment NAME, one of: {', '.join(EXPERIMENTS)}")
+    experiment = load_experiment(name)
+    preset = value_of("--preset", arguments) or "paper"
+    if preset not in experiment.presets:
+        raise UsageError(
+            f"{name} has no preset {preset!r}{nearest(preset, list(experiment.presets))}; "
+            f"it has: {', '.join(experiment.presets)}"
+        )
+    common, config = _parse_fields(experiment, preset, arguments)
+    return experiment, common, config
+
+
+def _parse_fields(experiment: Experiment, preset: str, arguments: Sequence[str]) -> tuple[Common, Any]:
+    defaults = experiment.presets[preset]
+    both = dataclasses.make_dataclass(
+        "Sweep",
+        [
+            ("common", Common, dataclasses.field(default_factory=Common)),
+            (experiment.name, experiment.config, dataclasses.field(default_factory=lambda: defaults)),
+        ],
+    )
+    flags = {
+        "--" + field.name.replace("_", "-"): field
+        for cls in (Common, experiment.config)
+        for field in dataclasses.fields(cls)
+    }
+    flags |= {"--no-" + flag[2:]: field for flag, field in flags.items() if field.type in (bool, "bool")}
+    wants_help = "--help" in arguments or "-h" in arguments
+    for argument in arguments:
+        flag = argument.partition("=")[0].replace("_", "-")
+        if flag.startswith("--") and flag not in flags and not wants_help:
+            raise UsageError(f"there is no option {flag}{nearest(flag, list(flags))}; --help shows them all")
+    errors = io.StringIO()
+    try:
+        with contextlib.nullcontext() if wants_help else contextlib.redirect_stderr(errors):
+            parsed = tyro.cli(
+                both,
+                prog="sweep.py",
+                description=f"{experiment.name}, defaults of the preset {preset}.",
+                args=list(arguments),
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UsageError(_one_line(errors.getvalue(), arguments)) from None
+    return parsed.common, getattr(parsed, experiment.name)
+
+
+def _one_line(boxed: str, arguments: Sequence[str]) -> str:
+    """The message inside tyro's frame, on one line, with the nearest of the choices it lists."""
+    inside = []
+    for line in boxed.splitlines()[1:]:
+        text = line.strip("│╭╮╰╯ \t")
+        if not text or set(text) == {"─"}:
+            break
+        inside.append(text)
+    message = (
+        re.sub(r"^Error parsing (?:common: |(\S+: ))", r"\1", " ".join(inside)) or "the command line cannot be read"
+    )
+    wrong = re.search(r"invalid choice '([^']*)'", message)
+    choices = re.findall(r"'([^']*)'", message.partition("Expected one of")[2])
+    if wrong and choices:
+        argument = re.search(r"argument '([^']*)'", message)
+        where = argument[1] if argument else "an option"
+        return f"{where}: there is no {wrong[1]!r}{nearest(wrong[1], choices)}; there are: {', '.join(choices)}"
+    return message
+
+
+def command_text(arguments: Sequence[str]) -> str:
+    """The command as the user can type it again."""
+    import shlex
+
+    program = os.path.basename(sys.argv[0]) if sys.argv and sys.argv[0].endswith(".py") else "sweep.py"
+    return shlex.join(["python", program, *arguments])

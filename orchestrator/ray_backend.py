@@ -1,0 +1,307 @@
+"""The one module that imports Ray: calls become Ray tasks, or calls of warm actors.
+
+Ray retries nothing here (the runner does, in its own budgets): a dead worker or a lost node comes back as an outcome
+with status `lost`. A job on a GPU gets a fresh process (`max_calls=1`), since an idle worker would keep its GPU memory;
+short GPU jobs of a warm stage run in actors that stay as long as their model is asked for (see `warm`).
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+# A node that is cut off silently is noticed after 47 s with these, after 7 minutes without. Set before ray is imported.
+os.environ.setdefault("RAY_grpc_client_keepalive_time_ms", "10000")
+os.environ.setdefault("RAY_grpc_client_keepalive_timeout_ms", "20000")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+from ray import exceptions
+
+from orchestrator.backend import CannotRun
+from orchestrator.capacity import Capacity, autoscaled_nodes
+from orchestrator.code import ROOT
+from orchestrator.experiment import Resources
+from orchestrator.warm import WarmWorkers
+from orchestrator.worker import Call, Outcome, run_call
+
+_LEFT_AT_HOME = ["/.git", "/.venv", "/results", "/tests", "/benchmarks", "__pycache__", "*.parquet", "*.safetensors"]
+_LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
+
+
+def _run(call: bytes, key: str = "", beacon: Any = None) -> bytes:
+    """Run a pickled Call; returns the pickled Outcome. Ray passes bytes on as they are, for half the time of objects."""
+    # Ray cancels a call that runs by an interrupt; ignored, `withdraw` takes back only those that have not started.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if beacon is not None:
+        beacon.started.remote(key)
+    return pickle.dumps(run_call(pickle.loads(call)))
+
+
+_run_task = ray.remote(max_retries=0)(_run)
+_run_fresh = ray.remote(max_retries=0, max_calls=1)(_run)
+
+
+@ray.remote(max_restarts=0, max_task_retries=0)
+class _WarmActor:
+    """A process that keeps its models between the calls of one warm key."""
+
+    def run(self, call: bytes, key: str = "", beacon: Any = None) -> bytes:
+        return _run(call, key, beacon)
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class _Beacon:
+    """Knows which calls have started: a call may wait long in Ray's queue, and its timeout counts from its start."""
+
+    def __init__(self):
+        self._started: list[str] = []
+
+    def started(self, key: str) -> None:
+        self._started.append(key)
+
+    def drain(self) -> list[str]:
+        started, self._started = self._started, []
+        return started
+
+
+class RayBackend:
+    """Tasks and actors on the cluster at `address`, or on this machine.
+
+    Args:
+        address: `auto` joins the cluster that RAY_ADDRESS or this machine names, else starts one here; `local` starts
+            one here; anything else is an address for `ray.init`. A Ray session that this process has is used as it is.
+        num_cpus: CPU slots of a cluster started here; None: the cores of this machine.
+        gpus_per_job: instead of what GPU stages ask for.
+        job_timeout: seconds after its start at which a call is ended, as `timeout`.
+
+    Raises:
+        CannotRun: when no cluster answers at the address.
+    """
+
+    def __init__(
+        self,
+        address: str = "auto",
+        num_cpus: int | None = None,
+        gpus_per_job: float | None = None,
+        job_timeout: float | None = None,
+    ):
+        self._gpus_per_job, self._timeout = gpus_per_job, job_timeout
+        self._ours = not ray.is_initialized()
+        with _handlers_kept():
+            self.joined = _connect(address, num_cpus) if self._ours else "the Ray session of this process"
+        self._beacon: Any = _Beacon.remote() if job_timeout is not None else None
+        self._handles: dict[tuple[Resources, bool], Any] = {}
+        self._resolved: dict[Resources, tuple[float, float]] = {}
+        self._refs: dict[Any, str] = {}
+        self._by_key: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+        self._expired: set[str] = set()
+        self._taken_back: list[str] = []
+        self._warm = WarmWorkers(self._start_actor, ray.kill, self._room)
+        self._looked_at = self._asked_at = float("-inf")
+        self._totals: dict[str, float] = {}
+
+    @property
+    def totals(self) -> dict[str, float]:
+        """CPUs, GPUs and memory of the cluster."""
+        if time.monotonic() - self._looked_at > _LOOK_SECONDS:
+            self._totals, self._looked_at = {k: float(v) for k, v in ray.cluster_resources().items()}, time.monotonic()
+        return self._totals
+
+    @property
+    def slots(self) -> int:
+        return max(1, int(self.totals.get("CPU", 1)))
+
+    @property
+    def window(self) -> int:
+        return max(64, 2 * self.slots)
+
+    def gpus(self, wants: Resources) -> float:
+        return self._resolve(wants)[1]
+
+    def _resolve(self, wants: Resources) -> tuple[float, float]:
+        if wants not in self._resolved:
+            nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+            if self.joined.startswith("joined"):
+                nodes += autoscaled_nodes()
+            self._resolved[wants] = Capacity(nodes, self._gpus_per_job).resolve(wants)
+        return self._resolved[wants]
+
+    def submit(self, key: str, call: Call, wants: Resources, warm_key: str | None) -> None:
+        if warm_key is not None:
+            self._warm.add(key, call, wants, warm_key)
+            self._serve_actors()
+        else:
+            self._track(self._handle(wants, actor=False).remote(*self._arguments(key, call)), key)
+
+    def _arguments(self, key: str, call: Call) -> tuple[Any, ...]:
+        # cloudpickle, since parameters may be of a class in a notebook or a script
+        text = ray.cloudpickle.dumps(call)
+        return (text,) if self._beacon is None else (text, key, self._beacon)
+
+    def _handle(self, wants: Resources, actor: bool) -> Any:
+        if (wants, actor) not in self._handles:
+            cpus, gpus = self._resolve(wants)
+            memory = {} if wants.memory_mb is None else {"memory": wants.memory_mb * 2**20}
+            kind = _WarmActor if actor else (_run_fresh if gpus else _run_task)
+            self._handles[wants, actor] = kind.options(num_cpus=cpus, num_gpus=gpus, **memory)
+        return self._handles[wants, actor]
+
+    def _track(self, ref: Any, key: str) -> None:
+        self._refs[ref] = key
+        self._by_key[key] = ref
+
+    def _serve_actors(self) -> None:
+        for handle, key, call in self._warm.assign():
+            self._track(handle.run.remote(*self._arguments(key, call)), key)
+
+    def _start_actor(self, wants: Resources) -> Any:
+        return self._handle(wants, actor=True).remote()
+
+    def _room(self, wanted: Sequence[Resources]) -> bool:
+        cpus, gpus = (sum(amounts) for amounts in zip(*map(self._resolve, wanted), strict=True))
+        memory = sum((wants.memory_mb or 0) * 2**20 for wants in wanted)
+        asked = {"CPU": cpus, "GPU": gpus, "memory": memory}
+        return all(self.totals.get(name, 0) >= amount for name, amount in asked.items())
+
+    def wait(self, seconds: float) -> list[tuple[str, Outcome]]:
+        outcomes = [(key, Outcome(status="withdrawn")) for key in self._taken_back]
+        self._taken_back = []
+        self._end_overdue()
+        self._warm.dismiss_idle()
+        self._serve_actors()
+        if not self._refs:
+            return outcomes
+        refs = list(self._refs)
+        ready, _ = ray.wait(refs, num_returns=1, timeout=0 if outcomes else seconds)
+        if ready and len(refs) > 1:
+            ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+        for ref, outcome in zip(ready, self._results(ready), strict=True):
+            key = self._refs.pop(ref)
+            del self._by_key[key]
+            self._started.pop(key, None)
+            if key in self._expired:
+                self._expired.discard(key)
+                if outcome.status in ("lost", "withdrawn"):  # else it ended by itself just before
+                    message = f"not done after --job-timeout {self._timeout:g} seconds"
+                    outcome = Outcome(
+                        status="timeout", error="JobTimeout", message=message, seconds=self._timeout or 0.0
+                    )
+            outcomes.append((key, outcome))
+            self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
+        self._serve_actors()
+        return outcomes
+
+    def _results(self, refs: list[Any]) -> list[Outcome]:
+        try:
+            return [pickle.loads(outcome) for outcome in ray.get(refs)]
+        except Exception:  # one of them is no outcome: look at each
+            return [_result(ref) for ref in refs]
+
+    def _end_overdue(self) -> None:
+        now = time.monotonic()
+        if self._timeout is None or self._beacon is None or now - self._asked_at < 0.5:
+            return
+        self._asked_at = now
+        with contextlib.suppress(exceptions.RayError, exceptions.GetTimeoutError):  # its node is lost: ask again later
+            for key in ray.get(self._beacon.drain.remote(), timeout=10):
+                if key in self._by_key:
+                    self._started.setdefault(key, now)
+        for key, began in self._started.items():
+            if now - began > self._timeout and key not in self._expired:
+                self._expired.add(key)
+                actor = self._warm.serving(key)
+                if actor is not None:
+                    ray.kill(actor.handle)
+                else:
+                    ray.cancel(self._by_key[key], force=True)
+
+    def withdraw(self) -> None:
+        self._taken_back += self._warm.withdraw()
+        for ref in self._refs:
+            ray.cancel(ref, force=False, recursive=False)
+
+    def stalled(self) -> str | None:
+        free = ray.available_resources()
+        if not self._refs or free.get("CPU", 0) < self.totals.get("CPU", 0):
+            return None
+        asked = ", ".join(f"{cpus:g} CPUs + {gpus:g} GPUs" for cpus, gpus in dict.fromkeys(self._resolved.values()))
+        return (
+            f"{len(self._refs)} jobs wait and none runs: they ask for {asked} each, the cluster has "
+            f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs free"
+        )
+
+    def close(self) -> None:
+        for worker in self._warm.workers:
+            ray.kill(worker.handle)
+        for ref, key in self._refs.items():
+            if self._warm.serving(key) is None:
+                ray.cancel(ref, force=True)
+        if self._beacon is not None:
+            ray.kill(self._beacon)
+        if self._ours:
+            ray.shutdown()
+
+
+def _result(ref: Any) -> Outcome:
+    try:
+        return pickle.loads(ray.get(ref))
+    except exceptions.TaskCancelledError as error:
+        return _no_outcome("withdrawn", "Cancelled", error)
+    except exceptions.OutOfMemoryError as error:
+        return _no_outcome("failed", "OutOfMemory", error)
+    except (exceptions.RuntimeEnvSetupError, exceptions.TaskUnschedulableError) as error:
+        return _no_outcome("failed", type(error).__name__, error)
+    except exceptions.RayTaskError as error:  # the wrapper itself could not run, or its outcome not be sent
+        return _no_outcome("failed", type(error.cause).__name__, error)
+    except exceptions.RayError as error:  # a dead worker, a lost node, a preempted machine
+        return _no_outcome("lost", type(error).__name__, error)
+
+
+def _no_outcome(status: str, name: str, error: Exception) -> Outcome:
+    return Outcome(status=status, error=name, message=str(error).strip(), traceback=None)
+
+
+@contextlib.contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep the SIGTERM handler of this process, which `ray.init` replaces."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def _connect(address: str, num_cpus: int | None) -> str:
+    """Join or start a cluster; returns what was done, in words."""
+    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    # On other machines the workers get this checkout; without it they would run whatever copy lies there.
+    shipped = {"working_dir": str(ROOT), "excludes": _LEFT_AT_HOME}
+    if address != "local":
+        try:
+            ray.init(address=address, runtime_env=shipped, **quiet)
+            return f"joined the Ray cluster at {ray.get_runtime_context().gcs_address}"
+        except ConnectionError as problem:
+            if address != "auto" or os.environ.get("RAY_ADDRESS"):
+                where = os.environ.get("RAY_ADDRESS") if address == "auto" else address
+                raise CannotRun(f"no Ray cluster answers at {where}: {problem}") from problem
+    # Workers of a cluster started here find the project where the driver found it. They inherit this environment from
+    # Ray's processes; a runtime_env would say the same, but Ray could not use the workers that it starts ahead.
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), before)))
+    try:
+        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+    return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"

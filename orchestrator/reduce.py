@@ -1,0 +1,117 @@
+"""From rows to a report: it hands an experiment the rows of its plan and writes the summary that comes back."""
+
+import dataclasses
+import datetime
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from orchestrator.code import code_digest, library_versions
+from orchestrator.experiment import Experiment, Summary
+from orchestrator.failures import group
+from orchestrator.identity import canonical_json
+from orchestrator.options import write_range
+from orchestrator.parts import JOBS, full_schema
+from orchestrator.plan import Plan, count_stages, left_to_do
+from orchestrator.report import Report, render
+from orchestrator.snapshot import Snapshot
+from orchestrator.store import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedResults:
+    """The `Results` that reduce reads: rows of the plan's jobs only."""
+
+    store: Store
+    plan: Plan
+    snapshot: Snapshot
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The rows of one table; NaN and missing values stay what they are.
+
+        Raises:
+            KeyError: for a table that the experiment does not declare.
+        """
+        if name not in self.store.specs:
+            raise KeyError(f"there is no table {name!r}; there are {sorted(self.store.specs)}")
+        rows = self.store.table(name, self.snapshot, self.plan.jobs.keys())
+        if not rows.num_rows:
+            jobs = [job for job in self.plan.jobs.values() if name in job.stage.tables]
+            rows = full_schema(self.store.specs[name], jobs).empty_table()
+        return rows.to_pandas()
+
+    @property
+    def jobs(self) -> pd.DataFrame:
+        rows = self.store.table(JOBS, self.snapshot, self.plan.jobs.keys()).to_pandas()
+        return rows[rows["current"]].reset_index(drop=True)
+
+
+def reduce_sweep(
+    experiment: Experiment, config: Any, store: Store, plan: Plan, snapshot: Snapshot, run_id: str, command: str
+) -> Summary:
+    """Write `summary/*.parquet`, `figures/*.{png,svg}` and `report.html`; figures and tables of before are replaced."""
+    results = PlannedResults(store, plan, snapshot)
+    summary = experiment.reduce(results, config)
+    for name, frame in summary.tables.items():
+        store.write_summary(name, frame)
+    pictures = {}
+    for name, figure in summary.figures.items():
+        for kind in ("png", "svg"):
+            data = _picture(figure, kind)
+            store.storage.write(f"figures/{name}.{kind}", data)
+            pictures.setdefault(name, data)
+    _drop_old(store, summary)
+    left = left_to_do(plan, snapshot, store.artifacts)
+    failures = [row for i in left if (row := snapshot.row(i)) is not None and row["status"] != "done"]
+    report = Report(
+        title=experiment.name,
+        made_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
+        run=run_id,
+        command=command,
+        config=_readable(config),
+        code=code_digest(),
+        versions=json.loads(library_versions()),
+        stages=count_stages(plan, snapshot, left),
+        notes=summary.notes,
+        pictures=pictures,
+        tables=summary.tables,
+        captions=summary.captions,
+        causes=group(failures),
+        problems=snapshot.problems,
+    )
+    store.storage.write("report.html", render(report).encode())
+    return summary
+
+
+def _picture(figure: Any, kind: str) -> bytes:
+    import matplotlib
+
+    buffer = io.BytesIO()
+    # No date and no random ids in the file: the same rows give the same bytes.
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with matplotlib.rc_context({"svg.hashsalt": "sweep"}):
+        figure.savefig(buffer, format=kind, dpi=150, bbox_inches="tight", metadata=metadata)
+    return buffer.getvalue()
+
+
+def _drop_old(store: Store, summary: Summary) -> None:
+    for folder, names in (("figures", summary.figures), ("summary", summary.tables)):
+        for file in store.storage.names(folder):
+            if Path(file).stem not in names:
+                store.storage.delete(f"{folder}/{file}")
+
+
+def _readable(config: Any) -> dict[str, str]:
+    """The config's fields as short texts: ranges of whole numbers as on the command line."""
+    texts = {}
+    for name, value in json.loads(canonical_json(config, "config")).items():
+        if isinstance(value, list) and value and all(type(item) is int for item in value):
+            texts[name] = write_range(value)
+        elif isinstance(value, list):
+            texts[name] = " ".join(map(str, value))
+        else:
+            texts[name] = "–" if value is None else str(value)
+    return texts

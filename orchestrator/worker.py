@@ -1,0 +1,226 @@
+"""The wrapper around one job, wherever it runs: it sets the device and the threads, catches everything, measures.
+
+`run_call` never raises for what a stage does: it returns an `Outcome`, with the rows, or with the error as strings (so
+that the driver needs none of the classes that the stage used). It knows neither Ray nor the store.
+"""
+
+import datetime
+import numbers
+import os
+import pickle
+import resource
+import shutil
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from orchestrator.artifacts import Artifacts
+from orchestrator.code import code_digest, library_versions
+from orchestrator.experiment import Context, Rows, Stage, TableSpec
+from orchestrator.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One attempt at one job, as it travels to a worker."""
+
+    job_id: str
+    stage: bytes
+    """The pickled Stage: the same bytes for all its jobs, so that a worker unpacks them once."""
+    params: Any
+    needs: Mapping[str, tuple[str, str]]
+    """Name to (stage name, job id) of the artifacts needed."""
+    paths: Mapping[str, str]
+    artifacts: str
+    """Where artifacts live: a path or an address."""
+    gpus: float
+    """GPUs, or the fraction of one, that the job has."""
+    threads: int
+    memory_bytes: int | None
+    code: str | None
+    """The driver's code digest; the worker refuses to run other code. None: not checked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one attempt."""
+
+    status: str
+    """`done`, `failed`, `timeout` or `lost` (the process or the node died); `withdrawn`: it never started."""
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    error: str | None = None
+    message: str | None = None
+    traceback: str | None = None
+    started_at: datetime.datetime | None = None
+    seconds: float = 0.0
+    host: str = ""
+    device: str = ""
+    peak_rss_mb: float | None = None
+    peak_gpu_mb: float | None = None
+    code: str | None = None
+    versions: str | None = None
+
+
+class WrongCode(RuntimeError):
+    """The worker's copy of the project differs from the driver's."""
+
+
+class BadRows(TypeError):
+    """A stage returned tables or columns that it did not declare."""
+
+
+_STAGES: dict[bytes, Stage] = {}  # unpacked stages of this process
+
+
+def run_call(call: Call) -> Outcome:
+    """Run one attempt and return what came of it."""
+    started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
+    _reset_peak_memory()
+    facts: dict[str, Any] = {"started_at": started, "host": socket.gethostname(), "device": "cpu"}
+    workspace = None
+    try:
+        facts["code"] = code_digest()
+        if call.code is not None and facts["code"] != call.code:
+            raise WrongCode(
+                f"the code on {facts['host']} has digest {facts['code']}, the driver's {call.code}: "
+                "sync the project to that node (or take its own copy off PYTHONPATH) and run again"
+            )
+        if call.stage not in _STAGES:
+            _STAGES[call.stage] = pickle.loads(call.stage)
+        stage = _STAGES[call.stage]
+        artifacts, needs = None, {}
+        if call.needs or stage.artifact:
+            artifacts = Artifacts(Storage.at(call.artifacts))
+            needs = {name: artifacts.fetch(*need) for name, need in call.needs.items()}
+        if stage.artifact and artifacts is not None:
+            workspace = artifacts.workspace(stage.name, call.job_id)
+        function = stage.load()  # before the threads are set, since it is what imports torch
+        facts["device"] = device = _set_up(call)
+        context = Context(
+            job_id=call.job_id,
+            device=device,
+            threads=call.threads,
+            memory_bytes=call.memory_bytes or _memory_share(call.threads),
+            needs=needs,
+            paths=call.paths,
+            artifact=workspace,
+        )
+        tables = _check_tables(stage, function(call.params, context) or {})
+        if workspace is not None and artifacts is not None:
+            artifacts.publish(workspace, stage.name, call.job_id)
+        return Outcome(status="done", tables=tables, **_measured(facts, clock))
+    except (Exception, SystemExit) as error:  # a library's sys.exit() must not look like a dead worker
+        if workspace is not None:
+            shutil.rmtree(workspace, ignore_errors=True)
+        return Outcome(
+            status="timeout" if isinstance(error, TimeoutError) and error.args == (call.job_id,) else "failed",
+            error=type(error).__name__,
+            message=_text(str(error)),
+            traceback=_text(traceback.format_exc()),
+            **_measured(facts, clock),
+        )
+
+
+def _text(text: str) -> str:
+    """Text that Arrow takes: file names that are no UTF-8 bring lone surrogates into messages."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _set_up(call: Call) -> str:
+    """Set the number of threads and pick the device. Launchers export OMP_NUM_THREADS=1 even for larger jobs."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != call.threads:
+        torch.set_num_threads(call.threads)
+    if not call.gpus:
+        return "cpu"
+    if torch is not None and call.gpus < 1:  # Ray does not hold jobs to their fraction of the memory
+        torch.cuda.set_per_process_memory_fraction(call.gpus)
+    return "cuda:0"
+
+
+def _check_tables(stage: Stage, tables: Mapping[str, Rows]) -> dict[str, pa.Table]:
+    checked = {}
+    for name, rows in tables.items():
+        if name not in stage.tables:
+            raise BadRows(f"stage {stage.name} returned the table {name!r}; it declares {sorted(stage.tables)}")
+        if rows:
+            checked[name] = rows_to_table(rows, stage.tables[name], f"stage {stage.name}, table {name}")
+    return checked
+
+
+def rows_to_table(rows: Rows, spec: TableSpec, where: str) -> pa.Table:
+    """Rows as an Arrow table of the declared schema.
+
+    Raises:
+        BadRows: when a row has other columns than declared, or a value of another type.
+    """
+    names = set(spec.schema.names)
+    for i, row in enumerate(rows):
+        if row.keys() != names:
+            raise BadRows(
+                f"{where}, row {i}: missing columns {sorted(names - row.keys())}, unknown {sorted(row.keys() - names)}"
+            )
+    for column in spec.schema:
+        if pa.types.is_integer(column.type):  # Arrow itself would cut 1.5 to 1 without a word
+            for i, row in enumerate(rows):
+                if row[column.name] is not None and not isinstance(row[column.name], numbers.Integral):
+                    raise BadRows(f"{where}, row {i}: {column.name} is {row[column.name]!r}, no whole number")
+    try:
+        return pa.Table.from_pylist(list(rows), schema=spec.schema)
+    except (pa.ArrowException, TypeError, ValueError) as problem:
+        raise BadRows(f"{where}: {problem}") from problem
+
+
+def _measured(facts: dict[str, Any], clock: float) -> dict[str, Any]:
+    facts |= {"seconds": time.perf_counter() - clock, "peak_rss_mb": _peak_memory_mb(), "versions": library_versions()}
+    torch = sys.modules.get("torch")
+    if facts["device"] != "cpu" and torch is not None:
+        facts["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    return facts
+
+
+def _reset_peak_memory() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+    try:  # "5" resets the peak of this process, so that a warm worker reports the job's own
+        file = os.open("/proc/self/clear_refs", os.O_WRONLY)
+    except OSError:
+        return
+    try:
+        os.write(file, b"5")
+    except OSError:
+        return
+    finally:
+        os.close(file)
+
+
+def _peak_memory_mb() -> float:
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            text = file.read(4096)
+        return int(text.partition(b"VmHWM:")[2].split(None, 1)[0]) / 1024
+    except (OSError, IndexError, ValueError):  # no Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+_free: tuple[float, int] = (float("-inf"), 0)  # when it was looked up, bytes
+
+
+def _memory_share(threads: int) -> int:
+    """Bytes that a job may plan with: 80 % of the free memory, divided as the cores are."""
+    global _free
+    if time.monotonic() - _free[0] > 1.0:  # a look takes as long as a short job
+        import psutil
+
+        _free = time.monotonic(), psutil.virtual_memory().available
+    return int(_free[1] * 0.8 * min(1.0, threads / _CORES))
+
+
+_CORES = os.cpu_count() or 1

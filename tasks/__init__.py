@@ -1,0 +1,9 @@
+"""Experiments: one module, or one folder, each, with its config, plan, stages and reduce.
+
+Imports go from here to `models`, `metrics` and `orchestrator.experiment`; nothing here imports Ray. The registry names
+the module that holds each experiment's `EXPERIMENT`; it is imported only when that experiment is asked for.
+"""
+
+EXPERIMENTS = {
+    "glue_depth": "tasks.glue_depth",
+}

@@ -1,0 +1,89 @@
+"""The `tokens` stage as the plan sees it: its parameters, its Stage and the job of a task. Imports no torch.
+
+A tokenised data set is an artifact that all jobs of the same task, tokenizer, length and limits share.
+"""
+
+from dataclasses import dataclass
+
+from orchestrator.experiment import Job, Stage
+from tasks.data.sources import Source, locate
+from tasks.data.tokenizers import TokenizerRef, locate_tokenizer
+
+MIN_LENGTH = 8  # a pair's three special tokens, and room for two pieces of each text
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensParams:
+    """Everything that shapes the bytes of a tokenised task, beside the data's fingerprint."""
+
+    task: str
+    tokenizer: str
+    """Its name; the directory's own name for a local one."""
+    tokenizer_revision: str
+    """Hash of its content, or the hub's commit."""
+    max_length: int
+    """In tokens, special ones included; longer examples are cut (of a pair the longer text first)."""
+    train_limit: int | None = None
+    """Train on this many examples at most, a fixed random part: a smaller limit's are among a larger one's."""
+    dev_limit: int | None = None
+    """The same for each evaluation split."""
+
+    def __post_init__(self):
+        if self.max_length < MIN_LENGTH:
+            raise ValueError(f"max_length is {self.max_length}; expected at least {MIN_LENGTH}")
+        for name in ("train_limit", "dev_limit"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} is {limit}; expected at least 1, or None for all examples")
+
+    def limit(self, split: str) -> int | None:
+        return self.train_limit if split == "train" else self.dev_limit
+
+
+TOKENS = Stage(name="tokens", function="tasks.data.tokenised:tokens", params=TokensParams, artifact=True)
+
+
+def tokens_job(
+    task: str,
+    data_dir: str | None,
+    tokenizer: str,
+    max_length: int,
+    train_limit: int | None,
+    dev_limit: int | None,
+) -> Job:
+    """The job that tokenises a task. Where data and tokenizer lie is no part of its identity; what is in them is.
+
+    Raises:
+        ValueError: for an unknown task, length or limit.
+        DataError: when data or tokenizer are missing.
+    """
+    source, ref = locate(task, data_dir), locate_tokenizer(tokenizer)
+    params = TokensParams(
+        task=task,
+        tokenizer=ref.name,
+        tokenizer_revision=ref.revision,
+        max_length=max_length,
+        train_limit=train_limit,
+        dev_limit=dev_limit,
+    )
+    return Job(stage=TOKENS, params=params, fingerprints={task: source.fingerprint}, paths=places(source, ref))
+
+
+def places(source: Source, ref: TokenizerRef) -> dict[str, str]:
+    """What the stage must know of the place of data and tokenizer, for `Job.paths` and `Context.paths`.
+
+    `kind` and `fingerprint` always; `data` (directory), `revision` (hub), `tokenizer` (directory) where there is one.
+    """
+    optional = {"data": source.path, "revision": source.revision, "tokenizer": ref.path}
+    given = {name: value for name, value in optional.items() if value is not None}
+    return {"kind": source.kind, "fingerprint": source.fingerprint, **given}
+
+
+def planned_sizes(source: Source, train_limit: int | None, dev_limit: int | None) -> dict[str, int]:
+    """Examples of each split after the limits, for the cost of a plan."""
+
+    def cut(split: str, size: int) -> int:
+        limit = train_limit if split == "train" else dev_limit
+        return size if limit is None else min(size, limit)
+
+    return {split: cut(split, size) for split, size in source.sizes.items()}

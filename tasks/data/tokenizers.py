@@ -1,0 +1,173 @@
+"""Tokenizers by name: `builtin`, a local directory, or a hub repository, each with a revision that tells its content.
+
+Locating is for the plan and imports no transformers; loading is for a job, and first checks that the tokenizer on this
+machine is the planned one.
+"""
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.data import builtin_tokenizer, hub
+from tasks.data.errors import DataError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+BUILTIN = "builtin"
+
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.json",
+    "merges.txt",
+)
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "vocab.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerRef:
+    """A tokenizer by name and content."""
+
+    name: str
+    """`builtin`, a directory's own name, or a hub repository."""
+    revision: str
+    """Hash of the content, or the hub's commit. Part of a job's identity."""
+    path: str | None = None
+    """The absolute directory of a local one; no part of the identity."""
+
+
+def locate_tokenizer(name: str) -> TokenizerRef:
+    """Find a tokenizer and its revision: `builtin`, else a directory of that name, else a hub repository.
+
+    Raises:
+        DataError: when there is none, with what to give instead.
+    """
+    if name == BUILTIN:
+        return TokenizerRef(name=name, revision=builtin_tokenizer.revision())
+    directory = Path(name).expanduser()
+    if directory.is_dir():
+        directory = directory.absolute()
+        return TokenizerRef(name=directory.name, revision=content_hash(directory), path=str(directory))
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
+        raise DataError(
+            f"{directory}: no such directory; give --tokenizer a directory with one of {_list(VOCABULARIES)}"
+        )
+    try:
+        revision = hub.commit(name, "model")
+    except hub.HubUnavailable as problem:
+        raise DataError(
+            f"the hub tokenizer {name} is missing ({problem}); give --tokenizer DIR, a directory with one of "
+            f"{_list(VOCABULARIES)}, or --tokenizer {BUILTIN}"
+        ) from problem
+    return TokenizerRef(name=name, revision=revision)
+
+
+def content_hash(directory: Path) -> str:
+    """First 16 hex digits of SHA-256 over the names and bytes of the tokenizer files in a directory.
+
+    Raises:
+        DataError: when there is no vocabulary among them.
+    """
+    if not any((directory / name).is_file() for name in VOCABULARIES):
+        found = _list(sorted(p.name for p in directory.iterdir())) if directory.is_dir() else "no directory"
+        raise DataError(f"{directory}: no tokenizer, found {found}; expected one of {_list(VOCABULARIES)}")
+    digest = hashlib.sha256(_class_named_by_config(directory))
+    for name in TOKENIZER_FILES:
+        if (directory / name).is_file():
+            content = (directory / name).read_bytes()
+            digest.update(f"{name} {len(content)}\n".encode())
+            digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def _class_named_by_config(directory: Path) -> bytes:
+    """The part of a model's config.json that decides the tokenizer's class; the rest does not touch the tokens."""
+    path = directory / "config.json"
+    if not path.is_file():
+        return b""
+    try:
+        config = json.loads(path.read_bytes())
+        return json.dumps([config.get("model_type"), config.get("tokenizer_class")]).encode()
+    except (ValueError, AttributeError) as problem:
+        raise DataError(f"{path}: not a model's configuration ({problem}); mend or remove it") from problem
+
+
+@functools.cache
+def load_tokenizer(ref: TokenizerRef) -> "PreTrainedTokenizerFast":
+    """Open a tokenizer, once a process.
+
+    Raises:
+        DataError: when it is not there, is not the planned one, has no fast form or no padding token.
+    """
+    if ref.name == BUILTIN and ref.path is None:
+        _check_revision(ref, builtin_tokenizer.revision())
+        tokenizer = _builtin()
+    else:
+        if ref.path is not None:
+            _check_revision(ref, content_hash(Path(ref.path)))
+        try:
+            tokenizer = _open_hub(ref) if ref.path is None else _open_directory(Path(ref.path))
+        except Exception as problem:  # the library's loaders raise a dozen kinds; each means that it cannot be opened
+            reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+            raise DataError(
+                f"tokenizer {ref.path or ref.name} ({ref.revision[:12]}) cannot be opened ({reason}); "
+                "give --tokenizer DIR with tokenizer.json or vocab.txt"
+            ) from problem
+    if not getattr(tokenizer, "is_fast", False):
+        raise DataError(f"tokenizer {ref.path or ref.name} has no fast form; give a directory with its tokenizer.json")
+    if tokenizer.pad_token_id is None:
+        raise DataError(
+            f"tokenizer {ref.path or ref.name} names no padding token; add pad_token to its tokenizer_config.json"
+        )
+    return tokenizer
+
+
+def _check_revision(ref: TokenizerRef, here: str) -> None:
+    if here != ref.revision:
+        raise DataError(
+            f"tokenizer {ref.path or ref.name} was {ref.revision} when the sweep was planned and is {here} here: it "
+            "has changed, or another machine has another one; make them the same and start the sweep again"
+        )
+
+
+def _builtin() -> Any:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(builtin_tokenizer.trained_json()), **builtin_tokenizer.ROLES
+    )
+
+
+def _open_directory(directory: Path) -> Any:
+    """Open it as the library does for a hub name; only what no configuration explains is opened by its form."""
+    from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
+
+    if any((directory / name).is_file() for name in ("tokenizer_config.json", "config.json")):
+        return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    if (directory / "tokenizer.json").is_file():
+        return PreTrainedTokenizerFast.from_pretrained(directory, local_files_only=True)
+    if (directory / "vocab.txt").is_file():
+        pieces = (directory / "vocab.txt").read_text(encoding="utf-8").split("\n")
+        cased = any(piece != piece.lower() and not piece.startswith("[") for piece in pieces)
+        return BertTokenizer.from_pretrained(directory, do_lower_case=not cased, local_files_only=True)
+    return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+
+
+def _open_hub(ref: TokenizerRef) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(ref.name, revision=ref.revision)
+
+
+def _list(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names) or "nothing"

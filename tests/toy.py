@@ -1,0 +1,118 @@
+"""A small experiment for tests of the orchestrator: squares of numbers, with jobs that can be made to misbehave."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from orchestrator.experiment import Experiment, Job, Stage, Summary, TableSpec, column
+from orchestrator.options import Ints
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    numbers: Ints = (1, 2, 3)
+    """Numbers to square."""
+    scale: float = 1.0
+    """A factor."""
+    wrong: Ints = ()
+    """Numbers whose jobs misbehave as `how` says."""
+    how: str = ""
+    """raise, once, die, die_once, hang, type, prepare."""
+    marks: str = ""
+    """A directory in which jobs leave a file for each time they ran."""
+    seconds: float = 0.0
+    """How long a job takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SquareParams:
+    number: int
+    scale: float
+    parts: tuple[int, ...] = (0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareParams:
+    scale: float
+
+
+SQUARES = TableSpec(
+    schema=pa.schema([column("part", pa.int64(), "which half"), column("value", pa.float64(), "the square, scaled")]),
+    key=("part",),
+    doc="One row a half.",
+)
+
+
+def prepare(params, context):
+    if context.paths.get("how") == "prepare":
+        raise ValueError("nothing can be prepared")
+    _mark(context, "prepare")
+    (context.artifact / "scale.txt").write_text(repr(params.scale))
+
+
+def square(params, context):
+    how = context.paths.get("how", "")
+    ran = _mark(context, str(params.number))
+    time.sleep(float(context.paths.get("seconds", 0)))
+    if how == "raise" or (how == "once" and ran == 1):
+        raise ValueError(f"number {params.number} is bad")
+    if how == "die" or (how == "die_once" and ran == 1):
+        os._exit(7)
+    if how == "hang":
+        time.sleep(600)
+    scale = float((context.needs["scale"] / "scale.txt").read_text())
+    value = "three" if how == "type" else scale * params.number**2
+    return {"squares": [{"part": part, "value": value} for part in params.parts]}
+
+
+def _mark(context, name):
+    """Leave a trace that a job ran; returns how often it has."""
+    if not context.paths.get("marks"):
+        return 1
+    marks = Path(context.paths["marks"])
+    n = len(list(marks.glob(f"{name}-*"))) + 1
+    (marks / f"{name}-{n}").touch()
+    return n
+
+
+PREPARE = Stage(name="toy_prepare", function="tests.toy:prepare", params=PrepareParams, artifact=True)
+SQUARE = Stage(name="toy_square", function="tests.toy:square", params=SquareParams, tables={"squares": SQUARES})
+
+
+def plan(config):
+    paths = {"marks": config.marks, "seconds": str(config.seconds)}
+    scale = Job(
+        stage=PREPARE,
+        params=PrepareParams(scale=config.scale),
+        paths=paths | ({"how": "prepare"} if config.how == "prepare" else {}),
+    )
+    for number in config.numbers:
+        how = config.how if number in config.wrong else ""
+        yield Job(
+            stage=SQUARE,
+            params=SquareParams(number=number, scale=config.scale),
+            needs={"scale": scale},
+            fingerprints={"numbers": "v1"},
+            paths=paths | {"how": how},
+            passes=2.0,
+        )
+
+
+def reduce(results, config):
+    frame = results.table("squares")
+    total = frame.groupby("number", as_index=False)["value"].mean() if len(frame) else pd.DataFrame({"number": []})
+    return Summary(tables={"means": total}, notes=[f"{len(frame)} rows"])
+
+
+EXPERIMENT = Experiment(
+    name="toy",
+    config=Config,
+    presets={"paper": Config(), "quick": Config(numbers=(1, 2))},
+    stages=(PREPARE, SQUARE),
+    plan=plan,
+    reduce=reduce,
+)
