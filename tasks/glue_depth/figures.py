@@ -50,8 +50,11 @@ def score_figure(curves: pd.DataFrame, tasks: Sequence[str]) -> Figure:
         axis.set_xlabel("layers")
         axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
         axis.spines[["top", "right"]].set_visible(False)
-        # The interval of two seeds can be wider than the curve is high; the curve is what the panel is for.
         low, high = own["mean"].min(), own["mean"].max()
+        if np.isnan(low):
+            axis.text(0.5, 0.5, "all values are NaN", ha="center", va="center", transform=axis.transAxes)
+            continue
+        # The interval of few seeds can be wider than the curve is high; the curve is what the panel is for.
         margin = 0.35 * (high - low) + 0.01
         axis.set_ylim(low - margin, high + margin)
     handles = {
