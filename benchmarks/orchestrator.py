@@ -80,7 +80,7 @@ def swept(n: int, backend, out: str) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="The cost of the orchestrator on top of bare Ray.")
     parser.add_argument("--jobs", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--num-cpus", type=int, default=None)

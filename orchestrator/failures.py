@@ -19,7 +19,8 @@ class Cause:
     job_ids: tuple[str, ...]
 
     def __str__(self) -> str:
-        jobs = f"{len(self.job_ids)} job{'s' if len(self.job_ids) > 1 else ''}"
+        count = len(self.job_ids)
+        jobs = f"{count} job{'s' if count > 1 else ''}"
         first = next(iter(self.message.strip().splitlines()), "")
         return f"{jobs} of {self.stage} {self.status}: {self.error}: {first} (first: {self.job_ids[0]})"
 
@@ -32,10 +33,10 @@ def signature(status: str, error: str | None, message: str | None) -> tuple[str,
 
 def group(attempts: Iterable[Mapping[str, Any]]) -> list[Cause]:
     """Causes of failed attempts (rows as in `jobs.parquet`), the most frequent first."""
-    groups: dict[tuple[str, str, str, str], list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, tuple[str, str, str]], list[Mapping[str, Any]]] = {}
     for row in attempts:
-        key = (row["stage"], *signature(row["status"], row["error"], row["message"]))
-        groups.setdefault(key, []).append(row)
+        alike = signature(row["status"], row["error"], row["message"])
+        groups.setdefault((row["stage"], alike), []).append(row)
     causes = [
         Cause(
             status=rows[0]["status"],

@@ -122,6 +122,8 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if hint is int and isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise TypeError(f"{where} is {value}: it must fit into 64 bits, as in the tables")
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, hint):
         return coerce(value)
     if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):

@@ -211,15 +211,15 @@ def _parse_fields(experiment: Experiment, preset: str, arguments: Sequence[str])
 
 def _one_line(boxed: str, arguments: Sequence[str]) -> str:
     """The message inside tyro's frame, on one line, with the nearest of the choices it lists."""
-    inside = []
+    inside: list[str] = []
     for line in boxed.splitlines()[1:]:
         text = line.strip("│╭╮╰╯ \t")
-        if not text or set(text) == {"─"}:
+        if text and not set(text) <= {"─", "-"}:
+            inside.append(text)
+        elif inside:  # the rule below the message; where the frame is of ASCII, there is one above it too
             break
-        inside.append(text)
-    message = (
-        re.sub(r"^Error parsing (?:common: |(\S+: ))", r"\1", " ".join(inside)) or "the command line cannot be read"
-    )
+    message = re.sub(r"^Error parsing (?:(--\S+: )|\S+: )", r"\1", " ".join(inside))
+    message = message or "the command line cannot be read"
     wrong = re.search(r"invalid choice '([^']*)'", message)
     choices = re.findall(r"'([^']*)'", message.partition("Expected one of")[2])
     if wrong and choices:

@@ -91,6 +91,9 @@ class Progress:
 
     def _counts(self, stage: str) -> str:
         parts = [f"{self._done[stage]}/{self._total[stage]} done", f"{self._running[stage]} in flight"]
+        if self._done[stage]:
+            rate = self._done[stage] / max(1e-9, time.monotonic() - self._began)
+            parts.append(f"{rate:.2g} a second" if rate >= 1 else f"{rate * 60:.2g} a minute")
         if self._failed[stage]:
             parts.append(f"{self._failed[stage]} failed or blocked")
         if self._there[stage]:

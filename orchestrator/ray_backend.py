@@ -8,10 +8,12 @@ short GPU jobs of a warm stage run in actors that stay as long as their model is
 import contextlib
 import os
 import pickle
+import re
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 # A node that is cut off silently is noticed after 47 s with these, after 7 minutes without. Set before ray is imported.
@@ -19,14 +21,22 @@ os.environ.setdefault("RAY_grpc_client_keepalive_time_ms", "10000")
 os.environ.setdefault("RAY_grpc_client_keepalive_timeout_ms", "20000")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# The first `ray.init` on a machine leaves a token, and a cluster that is started there later asks for it, while a
+# driver that joins does not send it by itself. A cluster that wants no token takes no offence at one.
+if (Path.home() / ".ray" / "auth_token").exists():
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 import ray
 from ray import exceptions
+from ray._private.utils import read_ray_address
+from ray.cloudpickle.cloudpickle import dumps
 
 from orchestrator.backend import CannotRun
 from orchestrator.capacity import Capacity, autoscaled_nodes
 from orchestrator.code import ROOT
+from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
+from orchestrator.surroundings import answers, python_path, sigterm_kept
 from orchestrator.warm import WarmWorkers
 from orchestrator.worker import Call, Outcome, run_call
 
@@ -35,7 +45,7 @@ _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
 
 
 def _run(call: bytes, key: str = "", beacon: Any = None) -> bytes:
-    """Run a pickled Call; returns the pickled Outcome. Ray passes bytes on as they are, for half the time of objects."""
+    """Run a pickled Call; returns the pickled Outcome. Bytes cost Ray half of what objects do."""
     # Ray cancels a call that runs by an interrupt; ignored, `withdraw` takes back only those that have not started.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -92,17 +102,16 @@ class RayBackend:
         gpus_per_job: float | None = None,
         job_timeout: float | None = None,
     ):
-        self._gpus_per_job, self._timeout = gpus_per_job, job_timeout
+        self._gpus_per_job = gpus_per_job
+        self._deadlines = Deadlines(job_timeout) if job_timeout is not None else None
         self._ours = not ray.is_initialized()
-        with _handlers_kept():
+        with sigterm_kept():
             self.joined = _connect(address, num_cpus) if self._ours else "the Ray session of this process"
         self._beacon: Any = _Beacon.remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
         self._refs: dict[Any, str] = {}
         self._by_key: dict[str, Any] = {}
-        self._started: dict[str, float] = {}
-        self._expired: set[str] = set()
         self._taken_back: list[str] = []
         self._warm = WarmWorkers(self._start_actor, ray.kill, self._room)
         self._looked_at = self._asked_at = float("-inf")
@@ -143,7 +152,7 @@ class RayBackend:
 
     def _arguments(self, key: str, call: Call) -> tuple[Any, ...]:
         # cloudpickle, since parameters may be of a class in a notebook or a script
-        text = ray.cloudpickle.dumps(call)
+        text = dumps(call)
         return (text,) if self._beacon is None else (text, key, self._beacon)
 
     def _handle(self, wants: Resources, actor: bool) -> Any:
@@ -186,14 +195,8 @@ class RayBackend:
         for ref, outcome in zip(ready, self._results(ready), strict=True):
             key = self._refs.pop(ref)
             del self._by_key[key]
-            self._started.pop(key, None)
-            if key in self._expired:
-                self._expired.discard(key)
-                if outcome.status in ("lost", "withdrawn"):  # else it ended by itself just before
-                    message = f"not done after --job-timeout {self._timeout:g} seconds"
-                    outcome = Outcome(
-                        status="timeout", error="JobTimeout", message=message, seconds=self._timeout or 0.0
-                    )
+            if self._deadlines is not None:
+                outcome = self._deadlines.ended(key, outcome)
             outcomes.append((key, outcome))
             self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
         self._serve_actors()
@@ -207,21 +210,18 @@ class RayBackend:
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
-        if self._timeout is None or self._beacon is None or now - self._asked_at < 0.5:
+        if self._deadlines is None or now - self._asked_at < 0.5:
             return
         self._asked_at = now
         with contextlib.suppress(exceptions.RayError, exceptions.GetTimeoutError):  # its node is lost: ask again later
-            for key in ray.get(self._beacon.drain.remote(), timeout=10):
-                if key in self._by_key:
-                    self._started.setdefault(key, now)
-        for key, began in self._started.items():
-            if now - began > self._timeout and key not in self._expired:
-                self._expired.add(key)
-                actor = self._warm.serving(key)
-                if actor is not None:
-                    ray.kill(actor.handle)
-                else:
-                    ray.cancel(self._by_key[key], force=True)
+            started = ray.get(self._beacon.drain.remote(), timeout=10)
+            self._deadlines.started(key for key in started if key in self._by_key)
+        for key in self._deadlines.overdue():
+            actor = self._warm.serving(key)
+            if actor is not None:
+                ray.kill(actor.handle)
+            else:
+                ray.cancel(self._by_key[key], force=True)
 
     def withdraw(self) -> None:
         self._taken_back += self._warm.withdraw()
@@ -260,7 +260,8 @@ def _result(ref: Any) -> Outcome:
     except (exceptions.RuntimeEnvSetupError, exceptions.TaskUnschedulableError) as error:
         return _no_outcome("failed", type(error).__name__, error)
     except exceptions.RayTaskError as error:  # the wrapper itself could not run, or its outcome not be sent
-        return _no_outcome("failed", type(error.cause).__name__, error)
+        text = re.sub(r"\x1b\[\d+m", "", str(error))  # Ray colours it
+        return Outcome(status="failed", error=type(error.cause).__name__, message=str(error.cause), traceback=text)
     except exceptions.RayError as error:  # a dead worker, a lost node, a preempted machine
         return _no_outcome("lost", type(error).__name__, error)
 
@@ -269,39 +270,29 @@ def _no_outcome(status: str, name: str, error: Exception) -> Outcome:
     return Outcome(status=status, error=name, message=str(error).strip(), traceback=None)
 
 
-@contextlib.contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Keep the SIGTERM handler of this process, which `ray.init` replaces."""
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, before)
-
-
 def _connect(address: str, num_cpus: int | None) -> str:
-    """Join or start a cluster; returns what was done, in words."""
+    """Join or start a cluster; returns what was done, in words.
+
+    `auto` joins what RAY_ADDRESS or `ray start` on this machine names. Ray's own "auto" would also join the private
+    cluster of another sweep that runs here, and die with it.
+    """
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     # On other machines the workers get this checkout; without it they would run whatever copy lies there.
     shipped = {"working_dir": str(ROOT), "excludes": _LEFT_AT_HOME}
-    if address != "local":
+    named = os.environ.get("RAY_ADDRESS") if address == "auto" else address
+    join = named or read_ray_address() if address != "local" else None
+    if join and not answers(join):  # Ray itself would try for minutes
+        if named:
+            raise CannotRun(f"no Ray cluster answers at {named}")
+        join = None  # `ray start` named a cluster that has died since; one is started here instead
+    if join:
         try:
-            ray.init(address=address, runtime_env=shipped, **quiet)
-            return f"joined the Ray cluster at {ray.get_runtime_context().gcs_address}"
+            ray.init(address=join, runtime_env=shipped, **quiet)
+            return f"joined the Ray cluster at {join}"
         except ConnectionError as problem:
-            if address != "auto" or os.environ.get("RAY_ADDRESS"):
-                where = os.environ.get("RAY_ADDRESS") if address == "auto" else address
-                raise CannotRun(f"no Ray cluster answers at {where}: {problem}") from problem
+            raise CannotRun(f"no Ray cluster answers at {join}: {problem}") from problem
     # Workers of a cluster started here find the project where the driver found it. They inherit this environment from
     # Ray's processes; a runtime_env would say the same, but Ray could not use the workers that it starts ahead.
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), before)))
-    try:
+    with python_path(ROOT):
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
     return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"

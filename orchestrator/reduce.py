@@ -37,7 +37,7 @@ class PlannedResults:
         """
         if name not in self.store.specs:
             raise KeyError(f"there is no table {name!r}; there are {sorted(self.store.specs)}")
-        rows = self.store.table(name, self.snapshot, self.plan.jobs.keys())
+        rows = self.store.read(name, self.snapshot, self.plan.jobs.keys())
         if not rows.num_rows:
             jobs = [job for job in self.plan.jobs.values() if name in job.stage.tables]
             rows = full_schema(self.store.specs[name], jobs).empty_table()
@@ -45,7 +45,7 @@ class PlannedResults:
 
     @property
     def jobs(self) -> pd.DataFrame:
-        rows = self.store.table(JOBS, self.snapshot, self.plan.jobs.keys()).to_pandas()
+        rows = self.store.read(JOBS, self.snapshot, self.plan.jobs.keys()).to_pandas()
         return rows[rows["current"]].reset_index(drop=True)
 
 

@@ -43,7 +43,7 @@ class Store:
         """What the journal says now; see `snapshot.read_snapshot`."""
         return read_snapshot(self.storage, self.specs)
 
-    def table(self, name: str, snapshot: Snapshot, job_ids: Collection[str] | None = None) -> pa.Table:
+    def read(self, name: str, snapshot: Snapshot, job_ids: Collection[str] | None = None) -> pa.Table:
         """The rows of one table: of each job those of its last good attempt, sorted by key and parameters.
 
         Args:

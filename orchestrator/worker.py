@@ -89,7 +89,7 @@ def run_call(call: Call) -> Outcome:
         if call.code is not None and facts["code"] != call.code:
             raise WrongCode(
                 f"the code on {facts['host']} has digest {facts['code']}, the driver's {call.code}: "
-                "sync the project to that node (or take its own copy off PYTHONPATH) and run again"
+                "sync the project to that node, or, where a file was edited during the run, start the run again"
             )
         if call.stage not in _STAGES:
             _STAGES[call.stage] = pickle.loads(call.stage)
@@ -173,7 +173,7 @@ def rows_to_table(rows: Rows, spec: TableSpec, where: str) -> pa.Table:
                     raise BadRows(f"{where}, row {i}: {column.name} is {row[column.name]!r}, no whole number")
     try:
         return pa.Table.from_pylist(list(rows), schema=spec.schema)
-    except (pa.ArrowException, TypeError, ValueError) as problem:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as problem:
         raise BadRows(f"{where}: {problem}") from problem
 
 

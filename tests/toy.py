@@ -1,6 +1,10 @@
-"""A small experiment for tests of the orchestrator: squares of numbers, with jobs that can be made to misbehave."""
+"""A small experiment for tests of the orchestrator: squares of numbers, with jobs that can be made to misbehave.
+
+`python -m tests.toy --experiment toy …` is `sweep.py` with it registered.
+"""
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from orchestrator.experiment import Experiment, Job, Stage, Summary, TableSpec, column
+from orchestrator.experiment import Experiment, Job, Resources, Stage, Summary, TableSpec, column
 from orchestrator.options import Ints
 
 
@@ -80,7 +84,23 @@ def _mark(context, name):
 
 
 PREPARE = Stage(name="toy_prepare", function="tests.toy:prepare", params=PrepareParams, artifact=True)
-SQUARE = Stage(name="toy_square", function="tests.toy:square", params=SquareParams, tables={"squares": SQUARES})
+SQUARE = Stage(
+    name="toy_square",
+    function="tests.toy:square",
+    params=SquareParams,
+    tables={"squares": SQUARES},
+    resources=Resources(num_gpus=0.5),
+)
+
+PIDS = TableSpec(schema=pa.schema([column("pid", pa.int64(), "the process that ran the job")]), key=())
+
+
+def where(params, context):
+    time.sleep(float(context.paths.get("seconds", 0)))
+    return {"pids": [{"pid": os.getpid()}]}
+
+
+WARM = Stage(name="toy_warm", function="tests.toy:where", params=SquareParams, tables={"pids": PIDS}, warm=True)
 
 
 def plan(config):
@@ -116,3 +136,14 @@ EXPERIMENT = Experiment(
     plan=plan,
     reduce=reduce,
 )
+
+
+if __name__ == "__main__":
+    from orchestrator.cli import main
+    from tasks import EXPERIMENTS
+
+    EXPERIMENTS["toy"] = "tests.toy"
+    code = main(sys.argv[1:])
+    if "TOY_MODULES" in os.environ:  # what the driver has imported, for the test that torch is not among it
+        Path(os.environ["TOY_MODULES"]).write_text("\n".join(sys.modules))
+    sys.exit(code)
