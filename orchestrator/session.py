@@ -18,7 +18,7 @@ from rich.console import Console
 
 from orchestrator.backend import Backend, InlineBackend
 from orchestrator.code import code_digest, library_versions
-from orchestrator.experiment import Experiment
+from orchestrator.experiment import Experiment, PlanError
 from orchestrator.failures import group
 from orchestrator.identity import canonical_json
 from orchestrator.options import Common, command_text
@@ -68,7 +68,10 @@ def run(
                 try:
                     for wants in {plan.jobs[i].wants for i in left}:
                         backend.gpus(wants)  # refuses, before anything starts, what no node can ever give
-                    store.write_run(run_id, _record(common, config, command), plan.table())
+                    try:
+                        store.write_run(run_id, _record(common, config, command), plan.table())
+                    except OSError as problem:
+                        raise PlanError(f"results cannot be written to {store.storage.root}: {problem}") from problem
                     for job in (plan.jobs[i] for i in left if i in old and plan.jobs[i].stage.artifact):
                         store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
                     with _log_file(store, run_id):

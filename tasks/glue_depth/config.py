@@ -109,6 +109,6 @@ PRESETS = {
         frozen_learning_rate=3e-3,
         finetuned_learning_rate=1e-3,  # the published 1e-6 leaves random weights where they are
         schedule="linear",
-        train_limit=900,
+        train_limit=1200,
     ),
 }

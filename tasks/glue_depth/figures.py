@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 COLOURS = {"pretrained": "#1f5fa8", "random": "#d1701c"}
 DASHES = {"frozen": "-", "finetuned": "--"}
@@ -48,6 +49,7 @@ def score_figure(curves: pd.DataFrame, tasks: Sequence[str]) -> Figure:
         axis.set_title(task, fontsize=11)
         axis.set_ylabel(str(own["metric"].iloc[0]).replace("_", " "))
         axis.set_xlabel("layers")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
         axis.spines[["top", "right"]].set_visible(False)
         low, high = own["mean"].min(), own["mean"].max()

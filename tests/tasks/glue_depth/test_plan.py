@@ -98,7 +98,7 @@ def test_adding_a_seed_or_a_task_keeps_the_jobs_that_were_there():
 @pytest.mark.parametrize(
     "change",
     [
-        {"train_limit": 899},
+        {"train_limit": 1199},
         {"init_range": 0.02},
         {"max_length": 40},
         {"dropout": 0.0},

@@ -120,6 +120,13 @@ def test_wrong_input_is_one_line_and_starts_nothing(options, message, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_place_that_cannot_be_written_is_one_line(capsys):
+    assert main([*TINY, "--out", "/proc/nowhere"]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("sweep.py: results cannot be written to /proc/nowhere/glue_depth: ")
+    assert len(error.splitlines()) == 1
+
+
 def test_without_network_the_paper_preset_says_what_is_missing(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
