@@ -101,6 +101,7 @@ class Runner:
     def run(self) -> RunReport:
         """Run until everything is done, failed or blocked; or, interrupted, until what runs has ended."""
         self.progress.start(self.plan, self._left)
+        log.info("%d jobs to run, %d already there", len(self._left), len(self.plan.jobs) - len(self._left))
         try:
             while self._in_flight or (self._ready and not self._interrupted()):
                 if not self._interrupted():
@@ -164,6 +165,7 @@ class Runner:
         if outcome.status == "done":
             self.report.done += 1
             self.progress.done(stage, outcome.seconds)
+            log.info("job %s of %s done in %.1f s on %s", job_id, stage, outcome.seconds, outcome.host)
             self._ready.done(job_id)
             return
         self._last[job_id] = outcome.status

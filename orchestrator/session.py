@@ -181,14 +181,16 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
     handler.setLevel(logging.INFO)
     root = logging.getLogger()
     root.addHandler(handler)
-    before, ours = root.level, logging.getLogger("orchestrator")
+    ours = logging.getLogger("orchestrator")
+    before = {ours: ours.level} | {other: other.level for other in root.handlers if other is not handler}
+    for other in before:
+        other.setLevel(max(root.level, other.level))  # the terminal shows no more than it did
     ours.setLevel(logging.INFO)
-    for other in root.handlers:
-        if other is not handler:
-            other.setLevel(max(before, other.level))
     try:
         yield
     finally:
+        for other, level in before.items():
+            other.setLevel(level)
         root.removeHandler(handler)
         handler.close()
         if not store.storage.is_local:
