@@ -24,14 +24,6 @@ Observer = Callable[[int, Tensor], None]
 InitStyle = Literal["hf_default", "glue_legacy"]
 Attention = Literal["sdpa", "eager"]
 
-ALBERT_SIZES = {
-    "base": {"hidden_size": 768, "heads": 12, "intermediate_size": 3072},
-    "large": {"hidden_size": 1024, "heads": 16, "intermediate_size": 4096},
-    "xlarge": {"hidden_size": 2048, "heads": 16, "intermediate_size": 8192},
-    "xxlarge": {"hidden_size": 4096, "heads": 64, "intermediate_size": 16384},
-}
-"""The published sizes as arguments of `scratch_config` (transient_chaos 1.1); embeddings are always 128 wide."""
-
 
 def scratch_config(
     hidden_size: int,
@@ -45,8 +37,9 @@ def scratch_config(
 ) -> AlbertConfig:
     """The configuration of an ALBERT with the v2 settings: gelu_new, LayerNorm eps 1e-12, no encoder dropout.
 
-    Heads default to H/64 (at least 1), the feed-forward width to 4H (transient_chaos 1.1). The number of layers is left
-    at 1: depth is an argument of `iterate`, no property of the weights.
+    Heads default to H/64 (at least 1), the feed-forward width to 4H: 768, 1024 and 4096 are the published base, large and
+    xxlarge; xlarge is 2048 with 16 heads (transient_chaos 1.1). The number of layers is left at 1: depth is an
+    argument of `iterate`, no property of the weights.
 
     Raises:
         ValueError: when the heads do not divide the width.

@@ -1,10 +1,8 @@
 """Progress of a run: a bar a stage on a terminal, a plain line every few seconds without one."""
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
@@ -128,9 +126,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def console_for(stream: Any = None) -> Console:
-    """A console that never wraps lines where there is no terminal (logs are read by programs too)."""
-    stream = stream or sys.stderr
-    return Console(file=stream, soft_wrap=not stream.isatty())

@@ -17,8 +17,6 @@ TaskName = Literal[
     "same_topic",
     "similarity",
 ]
-BuiltinTask = Literal["acceptability", "same_topic", "similarity"]
-
 Metrics = Literal["matthews", "accuracy", "accuracy_f1", "correlation"]
 
 

@@ -51,11 +51,6 @@ def cached_commit(repo: str, kind: Literal["dataset", "model"]) -> str | None:
     return found[0] if len(found) == 1 else None  # of several none is the right one: guessing would mix revisions
 
 
-def snapshot_dir(repo: str, kind: Literal["dataset", "model"], revision: str) -> Path:
-    """Where the hub's cache keeps the files of one commit, whether or not it is there."""
-    return _snapshots(repo, kind) / revision
-
-
 def _snapshots(repo: str, kind: Literal["dataset", "model"]) -> Path:
     return _cache() / f"{kind}s--{repo.replace('/', '--')}" / "snapshots"
 

@@ -34,7 +34,7 @@ class Config:
     data_dir: str | None = None
     """Directory with the GLUE tasks in the official TSV layout; None: the hub's nyu-mll/glue."""
     width: int | None = None
-    """Hidden size of the model scratch."""
+    """Hidden size of the model scratch: 768, 1024, 4096 are ALBERT base, large, xxlarge; 2048 with 16 heads xlarge."""
     heads: int | None = None
     """Attention heads of the model scratch; None: one per 64 of width."""
     intermediate: int | None = None

@@ -10,19 +10,19 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from metrics.glue import primary_metric
 from orchestrator.experiment import Results, Summary
 from tasks.data.examples import TASKS
 from tasks.glue_depth.config import Config
 from tasks.glue_depth.figures import correlation_figure, score_figure
 
-PRIMARY = {"matthews": "matthews", "accuracy": "accuracy", "accuracy_f1": "accuracy_and_f1", "correlation": "corr"}
 LINE = ["task", "encoder", "training"]
 """The columns that tell one curve from another."""
 
 
-def primary_metric(task: str) -> str:
+def task_metric(task: str) -> str:
     """The metric that a task is judged by: MNLI by its matched dev set."""
-    return PRIMARY[TASKS[task].metrics] + ("_matched" if task == "MNLI" else "")
+    return primary_metric(TASKS[task].metrics) + ("_matched" if task == "MNLI" else "")
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
@@ -65,7 +65,7 @@ def depth_curves(scores: pd.DataFrame) -> pd.DataFrame:
 
 def primary_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """The rows of the tasks' primary metrics."""
-    return curves[curves["metric"] == curves["task"].map({task: primary_metric(task) for task in TASKS})]
+    return curves[curves["metric"] == curves["task"].map({task: task_metric(task) for task in TASKS})]
 
 
 def peaks(scores: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

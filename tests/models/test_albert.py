@@ -5,7 +5,6 @@ import torch
 from transformers import AlbertConfig, AlbertModel, BertConfig
 
 from models.albert import (
-    ALBERT_SIZES,
     check_iterated,
     embed,
     iterate,
@@ -35,7 +34,7 @@ def test_scratch_config_has_the_v2_settings():
 
 def test_large_has_the_published_number_of_parameters():
     with torch.device("meta"):
-        model = AlbertModel(scratch_config(**ALBERT_SIZES["large"]))  # pyright: ignore[reportArgumentType]
+        model = AlbertModel(scratch_config(1024))
     assert sum(p.numel() for p in model.parameters()) == 17_683_968
     assert sum(p.numel() for p in shared_layer(model).parameters()) == 12_596_224  # pyright: ignore[reportFunctionMemberAccess]
 

@@ -13,9 +13,9 @@ from tasks.glue_depth.reduce import (
     mean_interval,
     nan_counts,
     peaks,
-    primary_metric,
     summarise,
     task_correlations,
+    task_metric,
 )
 
 
@@ -88,8 +88,8 @@ def test_correlation_with_a_constant_curve_is_nan_without_a_warning(recwarn):
 
 
 def test_mnli_is_judged_by_the_matched_set():
-    assert primary_metric("MNLI") == "accuracy_matched"
-    assert primary_metric("MRPC") == "accuracy_and_f1"
+    assert task_metric("MNLI") == "accuracy_matched"
+    assert task_metric("MRPC") == "accuracy_and_f1"
 
 
 def test_nan_counts_by_metric():
