@@ -5,11 +5,10 @@ torch nor transformers is imported here.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-HUB_TIMEOUT = 10.0  # seconds; a plan should not hang where the network is down
+from models import hub
 
 
 class ModelError(ValueError):
@@ -44,7 +43,13 @@ def resolve_model(name: str) -> ModelRef:
         return ModelRef(name=directory.name, revision=directory_revision(directory), path=str(directory))
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ModelError(f"there is no directory {name}; give one with config.json and safetensors: --model DIR")
-    return ModelRef(name=name, revision=_hub_revision(name), path=None)
+    try:
+        return ModelRef(name=name, revision=hub.commit(name, "model"), path=None)
+    except hub.HubUnavailable as problem:
+        raise ModelError(
+            f"the hub model {name} is missing ({problem}); correct the name, or give a directory with config.json and "
+            "safetensors: --model DIR"
+        ) from problem
 
 
 def directory_revision(directory: Path) -> str:
@@ -64,35 +69,3 @@ def directory_revision(directory: Path) -> str:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{path.name}:{content}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _hub_revision(name: str) -> str:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-
-    try:
-        sha = HfApi().model_info(name, timeout=HUB_TIMEOUT).sha
-    except HFValidationError as problem:
-        raise ModelError(f"{name!r} is no hub name; give one like albert/albert-large-v2, or --model DIR") from problem
-    except RepositoryNotFoundError as problem:
-        raise ModelError(
-            f"the hub has no model {name}; correct the name, or give a directory: --model DIR"
-        ) from problem
-    except Exception as problem:  # the HTTP library under the hub's changes between versions, and its errors with it
-        sha = _cached_revision(name)
-        if sha is None:
-            raise ModelError(
-                f"the hub cannot be reached ({type(problem).__name__}) and {name} is not in the local cache; "
-                "give a directory with config.json and safetensors: --model DIR"
-            ) from problem
-    if not sha:
-        raise ModelError(f"the hub names no commit for {name}; give a directory: --model DIR")
-    return sha
-
-
-def _cached_revision(name: str) -> str | None:
-    """The commit of the main branch that the local hub cache holds with its configuration, if any."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(name, "config.json")
-    return Path(found).parent.name if isinstance(found, str) and os.path.exists(found) else None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.data import hub
+from models import hub
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
 

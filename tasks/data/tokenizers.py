@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.data import builtin_tokenizer, hub
+from models import hub
+from tasks.data import builtin_tokenizer
 from tasks.data.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from models import checkpoints
+from models import hub
 from models.albert import random_albert, scratch_config
-from models.checkpoints import ModelError, resolve_model
+from models.checkpoints import ModelError, ModelRef, resolve_model
 
 
 @pytest.fixture
@@ -47,43 +47,43 @@ def test_a_missing_directory_is_no_hub_name(name):
         resolve_model(name)
 
 
-def test_the_hub_names_the_commit(monkeypatch):
+@pytest.fixture
+def hub_cache(monkeypatch, tmp_path):
+    """An empty hub cache, and nothing remembered of earlier answers."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    hub.commit.cache_clear()
+    yield tmp_path
+    hub.commit.cache_clear()
+
+
+def test_the_hub_names_the_commit(monkeypatch, hub_cache):
     class Info:
         sha = "c0ffee"
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda self, name, timeout: Info)
-    assert resolve_model("albert/albert-large-v2") == checkpoints.ModelRef(
+    assert resolve_model("albert/albert-large-v2") == ModelRef(
         name="albert/albert-large-v2", revision="c0ffee", path=None
     )
 
 
-def test_without_network_the_cache_answers_or_nobody(monkeypatch, tmp_path):
+def test_without_network_the_cache_answers_or_nobody(monkeypatch, hub_cache):
     def offline(self, name, timeout):
         raise OfflineModeIsEnabled("offline")
 
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", offline)
-    monkeypatch.setattr(checkpoints, "_cached_revision", lambda name: "abc123")
-    assert resolve_model("albert/albert-large-v2").revision == "abc123"
-    monkeypatch.setattr(checkpoints, "_cached_revision", lambda name: None)
-    with pytest.raises(ModelError, match="not in the local cache; give a directory"):
-        resolve_model("albert/albert-large-v2")
-    monkeypatch.undo()
-    with pytest.raises(ModelError, match="no hub name"):
+    with pytest.raises(ModelError, match=r"the hub model albert/tiny is missing \(offline .*--model DIR") as caught:
+        resolve_model("albert/tiny")
+    assert "\n" not in str(caught.value)
+    repository = hub_cache / "models--albert--tiny"
+    (repository / "snapshots" / "deadbeef").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("deadbeef")
+    assert resolve_model("albert/tiny").revision == "deadbeef"
+
+
+def test_what_is_no_hub_name_is_refused(hub_cache):
+    with pytest.raises(ModelError, match="the hub model not a name is missing"):
         resolve_model("not a name")
-
-
-def test_the_cached_commit_is_read_from_the_cache(monkeypatch, tmp_path):
-    snapshot = tmp_path / "models--albert--tiny" / "snapshots" / "deadbeef"
-    snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}")
-    (tmp_path / "models--albert--tiny" / "refs").mkdir()
-    (tmp_path / "models--albert--tiny" / "refs" / "main").write_text("deadbeef")
-    original = huggingface_hub.try_to_load_from_cache
-    monkeypatch.setattr(
-        huggingface_hub, "try_to_load_from_cache", lambda name, file: original(name, file, cache_dir=tmp_path)
-    )
-    assert checkpoints._cached_revision("albert/tiny") == "deadbeef"
-    assert checkpoints._cached_revision("albert/other") is None
 
 
 def test_resolving_imports_neither_torch_nor_transformers(directory):

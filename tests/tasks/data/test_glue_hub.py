@@ -6,7 +6,8 @@ import datasets
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from tasks.data import glue_hub, hub
+from models import hub
+from tasks.data import glue_hub
 from tasks.data.errors import DataError
 from tasks.data.examples import TASKS
 

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.data import builtin_tokenizer, hub
+from models import hub
+from tasks.data import builtin_tokenizer
 from tasks.data.errors import DataError
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
 
