@@ -205,11 +205,11 @@ def _parse_fields(experiment: Experiment, preset: str, arguments: Sequence[str])
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise UsageError(_one_line(errors.getvalue(), arguments)) from None
+        raise UsageError(_one_line(errors.getvalue())) from None
     return parsed.common, getattr(parsed, experiment.name)
 
 
-def _one_line(boxed: str, arguments: Sequence[str]) -> str:
+def _one_line(boxed: str) -> str:
     """The message inside tyro's frame, on one line, with the nearest of the choices it lists."""
     inside: list[str] = []
     for line in boxed.splitlines()[1:]:

@@ -63,21 +63,14 @@ def run(
         if old and not common.rerun_drifted:
             console.print(f"{len(old)} of these have rows of other code; --rerun-drifted runs them again")
         if left:
-            with interrupts.caught(console):
-                backend = _backend(common, console)
-                try:
-                    for wants in {plan.jobs[i].wants for i in left}:
-                        backend.gpus(wants)  # refuses, before anything starts, what no node can ever give
-                    try:
-                        store.write_run(run_id, _record(common, config, command), plan.table())
-                    except OSError as problem:
-                        raise PlanError(f"results cannot be written to {store.storage.root}: {problem}") from problem
-                    for job in (plan.jobs[i] for i in left if i in old and plan.jobs[i].stage.artifact):
-                        store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
-                    with _log_file(store, run_id):
-                        report = _run_jobs(common, store, plan, left, snapshot, run_id, backend, interrupts)
-                finally:
-                    backend.close()
+            with interrupts.caught(console), contextlib.closing(_backend(common, console)) as backend:
+                for wants in {plan.jobs[i].wants for i in left}:
+                    backend.gpus(wants)  # refuses, before anything starts, what no node can ever give
+                _record_run(store, run_id, common, config, command, plan)
+                for job in (plan.jobs[i] for i in left if i in old and plan.jobs[i].stage.artifact):
+                    store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
+                with _log_file(store, run_id):
+                    report = _run_jobs(common, store, plan, left, snapshot, run_id, backend, interrupts)
     snapshot = store.publish()
     if interrupts.count < 2:
         reduced = _reduce(experiment, config, store, plan, snapshot, run_id, command, console)
@@ -197,14 +190,19 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
             store.storage.write(name, memory.getvalue().encode())
 
 
-def _record(common: Common, config: Any, command: str) -> dict[str, Any]:
-    return {
+def _record_run(store: Store, run_id: str, common: Common, config: Any, command: str, plan: Plan) -> None:
+    """Write what this run was asked; the first file that a run writes, so a place that cannot be written shows here."""
+    record = {
         "command": command,
         "options": dataclasses.asdict(common),
         "config": json.loads(canonical_json(config, "config")),
         "code": code_digest(),
         "versions": json.loads(library_versions()),
     }
+    try:
+        store.write_run(run_id, record, plan.table())
+    except OSError as problem:
+        raise PlanError(f"results cannot be written to {store.storage.root}: {problem}") from problem
 
 
 def _say_results(

@@ -309,12 +309,18 @@ def test_a_merge_that_was_broken_off_counts_each_attempt_once(store, monkeypatch
     )
 
 
-def test_a_merge_broken_off_before_its_jobs_part_never_was(store, monkeypatch):
+def two_parts(store):
+    """The journal of a run that has written two jobs, each in a part of its own."""
     a, b = job(), job(seed=1)
     journal = store.journal(RUNS[0])
     for j in (a, b):
         journal.add(j, done(j), 1)
         journal.flush()
+    return journal, a, b
+
+
+def test_a_merge_broken_off_before_its_jobs_part_never_was(store, monkeypatch):
+    journal, a, b = two_parts(store)
     write_file = type(store.storage).write
 
     def killed(self, name, data):
@@ -331,11 +337,7 @@ def test_a_merge_broken_off_before_its_jobs_part_never_was(store, monkeypatch):
 
 
 def test_a_merged_part_that_is_damaged_falls_back_to_what_it_was_made_of(store, monkeypatch):
-    a, b = job(), job(seed=1)
-    journal = store.journal(RUNS[0])
-    for j in (a, b):
-        journal.add(j, done(j), 1)
-        journal.flush()
+    journal, a, b = two_parts(store)
     monkeypatch.setattr(type(store.storage), "delete", lambda self, name: None)
     journal.merge()
     monkeypatch.undo()
