@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 OUT ?= results
 
-.PHONY: quickstart test test-fast lint clean
+.PHONY: quickstart test test-fast test-slow lint clean
 
 quickstart: $(VENV)/.runtime  ## install, run the quick sweep, say where its results are
 	$(BIN)/python sweep.py --experiment glue_depth --preset quick --out $(OUT)
 
-test: $(VENV)/.testing  ## all tests; those that need research data or a GPU skip where there is none
-	$(BIN)/python -m pytest
+test: $(VENV)/.testing  ## the tests; those that need research data or a GPU skip where there is none
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.testing  ## the rest of them: whole sweeps, clusters of several machines, faults by the dozen
+	$(BIN)/python -m pytest -m slow
 
 test-fast: $(VENV)/.testing  ## without the tests that start real Ray processes or take long
 	$(BIN)/python -m pytest -m "not cluster and not slow and not real_data"

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT / "benchmarks")]
 
 import pyarrow.parquet as pq
+import ray
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +29,7 @@ from benchmarks.noop import NOOP, NOOPS, NoopParams
 from orchestrator.experiment import Job
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
-from orchestrator.ray_backend import RayBackend, ray
+from orchestrator.ray_backend.backend import RayBackend
 from orchestrator.runner import Runner, run_options
 from orchestrator.session import new_run_id
 from orchestrator.store import Store

@@ -126,7 +126,9 @@ def _reduce(
 def _backend(common: Common, console: Console) -> Backend:
     if common.backend == "inline":
         return InlineBackend(common.job_timeout)
-    from orchestrator.ray_backend import RayBackend  # Ray takes half a second to import, and --plan needs none of it
+    from orchestrator.ray_backend.backend import (
+        RayBackend,  # Ray takes half a second to import, and --plan needs none of it
+    )
 
     backend = RayBackend(common.address, common.num_cpus, common.gpus_per_job, common.job_timeout)
     console.print(backend.joined, markup=False)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.cluster
 
 @pytest.fixture(scope="module", autouse=True)
 def session(ray_folder: str) -> Iterator[None]:
-    from orchestrator.ray_backend import RayBackend
+    from orchestrator.ray_backend.backend import RayBackend
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", ray_folder)
@@ -48,7 +48,7 @@ def sweep(monkeypatch, tmp_path: Path) -> Callable[..., tuple[int, pd.DataFrame]
 
 
 def run_jobs(store: Store, jobs: list[Job], **options) -> Runner:
-    from orchestrator.ray_backend import RayBackend
+    from orchestrator.ray_backend.backend import RayBackend
 
     plan, backend = make_plan(jobs), RayBackend()
     runner = Runner(

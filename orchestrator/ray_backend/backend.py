@@ -1,84 +1,25 @@
-"""The one module that imports Ray: calls become Ray tasks, or calls of warm actors.
-
-Ray retries nothing here (the runner does, in its own budgets): a dead worker or a lost node comes back as an outcome
-with status `lost`. A job on a GPU gets a fresh process (`max_calls=1`), since an idle worker would keep its GPU memory;
-short GPU jobs of a warm stage run in actors that stay as long as their model is asked for (see `warm`).
-"""
+"""The calls in flight: submitted as Ray tasks or to warm actors, waited for, timed out, withdrawn."""
 
 import contextlib
-import os
 import pickle
-import re
-import signal
-import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-# A node that is cut off silently is noticed after 47 s with these, after 7 minutes without. Set before ray is imported.
-os.environ.setdefault("RAY_grpc_client_keepalive_time_ms", "10000")
-os.environ.setdefault("RAY_grpc_client_keepalive_timeout_ms", "20000")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# The first `ray.init` on a machine leaves a token, and a cluster that is started there later asks for it, while a
-# driver that joins does not send it by itself. A cluster that wants no token takes no offence at one.
-if (Path.home() / ".ray" / "auth_token").exists():
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 import ray
 from ray import exceptions
-from ray._private.utils import read_ray_address
 from ray.cloudpickle.cloudpickle import dumps
 
-from orchestrator.backend import CannotRun
 from orchestrator.capacity import Capacity, autoscaled_nodes
-from orchestrator.code import ROOT
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
-from orchestrator.surroundings import answers, python_path, sigterm_kept
+from orchestrator.ray_backend.connect import connect
+from orchestrator.ray_backend.remote import Beacon, WarmActor, result, run_fresh, run_task
+from orchestrator.surroundings import sigterm_kept
 from orchestrator.warm import WarmWorkers
-from orchestrator.worker import Call, Outcome, run_call
+from orchestrator.worker import Call, Outcome
 
-_LEFT_AT_HOME = ["/.git", "/.venv", "/results", "/tests", "/benchmarks", "__pycache__", "*.parquet", "*.safetensors"]
 _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
-
-
-def _run(call: bytes, key: str = "", beacon: Any = None) -> bytes:
-    """Run a pickled Call; returns the pickled Outcome. Bytes cost Ray half of what objects do."""
-    # Ray cancels a call that runs by an interrupt; ignored, `withdraw` takes back only those that have not started.
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if beacon is not None:
-        beacon.started.remote(key)
-    return pickle.dumps(run_call(pickle.loads(call)))
-
-
-_run_task = ray.remote(max_retries=0)(_run)
-_run_fresh = ray.remote(max_retries=0, max_calls=1)(_run)
-
-
-@ray.remote(max_restarts=0, max_task_retries=0)
-class _WarmActor:
-    """A process that keeps its models between the calls of one warm key."""
-
-    def run(self, call: bytes, key: str = "", beacon: Any = None) -> bytes:
-        return _run(call, key, beacon)
-
-
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
-class _Beacon:
-    """Knows which calls have started: a call may wait long in Ray's queue, and its timeout counts from its start."""
-
-    def __init__(self):
-        self._started: list[str] = []
-
-    def started(self, key: str) -> None:
-        self._started.append(key)
-
-    def drain(self) -> list[str]:
-        started, self._started = self._started, []
-        return started
 
 
 class RayBackend:
@@ -106,8 +47,8 @@ class RayBackend:
         self._deadlines = Deadlines(job_timeout) if job_timeout is not None else None
         self._ours = not ray.is_initialized()
         with sigterm_kept():
-            self.joined = _connect(address, num_cpus) if self._ours else "the Ray session of this process"
-        self._beacon: Any = _Beacon.remote() if job_timeout is not None else None
+            self.joined = connect(address, num_cpus) if self._ours else "the Ray session of this process"
+        self._beacon: Any = Beacon.remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
         self._refs: dict[Any, str] = {}
@@ -159,7 +100,7 @@ class RayBackend:
         if (wants, actor) not in self._handles:
             cpus, gpus = self._resolve(wants)
             memory = {} if wants.memory_mb is None else {"memory": wants.memory_mb * 2**20}
-            kind = _WarmActor if actor else (_run_fresh if gpus else _run_task)
+            kind = WarmActor if actor else (run_fresh if gpus else run_task)
             self._handles[wants, actor] = kind.options(num_cpus=cpus, num_gpus=gpus, **memory)
         return self._handles[wants, actor]
 
@@ -206,7 +147,7 @@ class RayBackend:
         try:
             return [pickle.loads(outcome) for outcome in ray.get(refs)]
         except Exception:  # one of them is no outcome: look at each
-            return [_result(ref) for ref in refs]
+            return [result(ref) for ref in refs]
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -248,51 +189,3 @@ class RayBackend:
             ray.kill(self._beacon)
         if self._ours:
             ray.shutdown()
-
-
-def _result(ref: Any) -> Outcome:
-    try:
-        return pickle.loads(ray.get(ref))
-    except exceptions.TaskCancelledError as error:
-        return _no_outcome("withdrawn", "Cancelled", error)
-    except exceptions.OutOfMemoryError as error:
-        return _no_outcome("failed", "OutOfMemory", error)
-    except (exceptions.RuntimeEnvSetupError, exceptions.TaskUnschedulableError) as error:
-        return _no_outcome("failed", type(error).__name__, error)
-    except exceptions.RayTaskError as error:  # the wrapper itself could not run, or its outcome not be sent
-        text = re.sub(r"\x1b\[\d+m", "", str(error))  # Ray colours it
-        return Outcome(status="failed", error=type(error.cause).__name__, message=str(error.cause), traceback=text)
-    except exceptions.RayError as error:  # a dead worker, a lost node, a preempted machine
-        return _no_outcome("lost", type(error).__name__, error)
-
-
-def _no_outcome(status: str, name: str, error: Exception) -> Outcome:
-    return Outcome(status=status, error=name, message=str(error).strip(), traceback=None)
-
-
-def _connect(address: str, num_cpus: int | None) -> str:
-    """Join or start a cluster; returns what was done, in words.
-
-    `auto` joins what RAY_ADDRESS or `ray start` on this machine names. Ray's own "auto" would also join the private
-    cluster of another sweep that runs here, and die with it.
-    """
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    # On other machines the workers get this checkout; without it they would run whatever copy lies there.
-    shipped = {"working_dir": str(ROOT), "excludes": _LEFT_AT_HOME}
-    named = os.environ.get("RAY_ADDRESS") if address == "auto" else address
-    join = named or read_ray_address() if address != "local" else None
-    if join and not answers(join):  # Ray itself would try for minutes
-        if named:
-            raise CannotRun(f"no Ray cluster answers at {named}")
-        join = None  # `ray start` named a cluster that has died since; one is started here instead
-    if join:
-        try:
-            ray.init(address=join, runtime_env=shipped, **quiet)
-            return f"joined the Ray cluster at {join}"
-        except ConnectionError as problem:
-            raise CannotRun(f"no Ray cluster answers at {join}: {problem}") from problem
-    # Workers of a cluster started here find the project where the driver found it. They inherit this environment from
-    # Ray's processes; a runtime_env would say the same, but Ray could not use the workers that it starts ahead.
-    with python_path(ROOT):
-        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
-    return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"

@@ -1,0 +1,73 @@
+"""What runs on the workers, and what comes back of it.
+
+Ray retries nothing here (the runner does, in its own budgets): a dead worker or a lost node comes back as an outcome
+with status `lost`. A job on a GPU gets a fresh process (`max_calls=1`), since an idle worker would keep its GPU memory.
+"""
+
+import pickle
+import re
+import signal
+import threading
+from typing import Any
+
+import ray
+from ray import exceptions
+
+from orchestrator.worker import Outcome, run_call
+
+
+def _run(call: bytes, key: str = "", beacon: Any = None) -> bytes:
+    """Run a pickled Call; returns the pickled Outcome. Bytes cost Ray half of what objects do."""
+    # Ray cancels a call that runs by an interrupt; ignored, `withdraw` takes back only those that have not started.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if beacon is not None:
+        beacon.started.remote(key)
+    return pickle.dumps(run_call(pickle.loads(call)))
+
+
+run_task = ray.remote(max_retries=0)(_run)
+run_fresh = ray.remote(max_retries=0, max_calls=1)(_run)
+
+
+@ray.remote(max_restarts=0, max_task_retries=0)
+class WarmActor:
+    """A process that keeps its models between the calls of one warm key."""
+
+    def run(self, call: bytes, key: str = "", beacon: Any = None) -> bytes:
+        return _run(call, key, beacon)
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)
+class Beacon:
+    """Knows which calls have started: a call may wait long in Ray's queue, and its timeout counts from its start."""
+
+    def __init__(self):
+        self._started: list[str] = []
+
+    def started(self, key: str) -> None:
+        self._started.append(key)
+
+    def drain(self) -> list[str]:
+        started, self._started = self._started, []
+        return started
+
+
+def result(ref: Any) -> Outcome:
+    try:
+        return pickle.loads(ray.get(ref))
+    except exceptions.TaskCancelledError as error:
+        return _no_outcome("withdrawn", "Cancelled", error)
+    except exceptions.OutOfMemoryError as error:
+        return _no_outcome("failed", "OutOfMemory", error)
+    except (exceptions.RuntimeEnvSetupError, exceptions.TaskUnschedulableError) as error:
+        return _no_outcome("failed", type(error).__name__, error)
+    except exceptions.RayTaskError as error:  # the wrapper itself could not run, or its outcome not be sent
+        text = re.sub(r"\x1b\[\d+m", "", str(error))  # Ray colours it
+        return Outcome(status="failed", error=type(error.cause).__name__, message=str(error.cause), traceback=text)
+    except exceptions.RayError as error:  # a dead worker, a lost node, a preempted machine
+        return _no_outcome("lost", type(error).__name__, error)
+
+
+def _no_outcome(status: str, name: str, error: Exception) -> Outcome:
+    return Outcome(status=status, error=name, message=str(error).strip(), traceback=None)
