@@ -3,9 +3,11 @@
 import collections
 import signal
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestrator.experiment import Resources
+from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome, run_call
 
 
@@ -15,6 +17,11 @@ class CannotRun(RuntimeError):
 
 class Backend(Protocol):
     """Runs calls. A call is known by the key that it was submitted under."""
+
+    own_processes: bool
+    """Whether calls run in processes of their own, whose output can be caught for the jobs' logs."""
+    where: str
+    """What it runs on, in words."""
 
     @property
     def window(self) -> int:
@@ -46,8 +53,20 @@ class Backend(Protocol):
         """Take back the calls that have not started: they come back with the status `withdrawn`."""
         ...
 
+    def waiting(self) -> str | None:
+        """What queued calls wait for, in words, where it is more than a free slot: nodes that are being started."""
+        ...
+
     def stalled(self) -> str | None:
         """Why nothing starts, in words; None while something runs."""
+        ...
+
+    def watchers(self, experiment: str, left: Mapping[str, int]) -> Sequence[Watcher]:
+        """What looks on for the machinery: its metrics.
+
+        Args:
+            left: jobs to run, by stage.
+        """
         ...
 
     def close(self) -> None:
@@ -60,6 +79,8 @@ class InlineBackend:
 
     window = 1
     slots = 1
+    own_processes = False
+    where = "inline, in the driver's process"
 
     def __init__(self, job_timeout: float | None = None):
         self._queue: collections.deque[tuple[str, Call]] = collections.deque()
@@ -102,8 +123,14 @@ class InlineBackend:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, before)
 
+    def waiting(self) -> str | None:
+        return None
+
     def stalled(self) -> str | None:
         return None
+
+    def watchers(self, experiment: str, left: Mapping[str, int]) -> Sequence[Watcher]:
+        return ()
 
     def close(self) -> None:
         self._queue.clear()

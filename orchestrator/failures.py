@@ -17,6 +17,8 @@ class Cause:
     """Of the first of them."""
     traceback: str | None
     job_ids: tuple[str, ...]
+    log: str | None = None
+    """Of the first of them that has one, relative to the store's directory."""
 
     def __str__(self) -> str:
         count = len(self.job_ids)
@@ -45,6 +47,7 @@ def group(attempts: Iterable[Mapping[str, Any]]) -> list[Cause]:
             message=rows[0]["message"] or "",
             traceback=next((r["traceback"] for r in rows if r["traceback"]), None),
             job_ids=tuple(r["job_id"] for r in rows),
+            log=next((r["log"] for r in rows if r.get("log")), None),
         )
         for rows in groups.values()
     ]

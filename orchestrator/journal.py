@@ -21,6 +21,11 @@ FLUSH_SECONDS = 5.0
 LONG_JOB_SECONDS = 60.0
 
 
+def logs_of(run: str) -> str:
+    """The folder of a run's job logs, relative to the store's directory."""
+    return f"_runs/{run}/logs"
+
+
 @dataclass
 class Journal:
     """Buffered rows of one run. `flush` either writes all of them or leaves all of them in the buffer."""
@@ -61,6 +66,7 @@ class Journal:
                 "code": outcome.code,
                 "versions": outcome.versions,
                 "run": self.run,
+                "log": outcome.log and f"{logs_of(self.run)}/{outcome.log}",
             }
         )
         if outcome.status == "done":

@@ -92,6 +92,8 @@ class Common:
     """How often a job is tried again after its worker died or its node was lost."""
     job_timeout: float | None = None
     """Seconds after which a job is ended, as timeout."""
+    dashboard: bool = False
+    """Start Ray's dashboard with a cluster that is started here (800 MB of memory); one that is joined has its own."""
     plan: bool = False
     """Show what would run and what it costs; run nothing."""
     status: bool = False

@@ -40,9 +40,23 @@ JOBS_SCHEMA = pa.schema(
         pa.field("code", pa.string(), metadata={"doc": "digest of the project's code"}),
         pa.field("versions", pa.string(), metadata={"doc": "library versions, JSON"}),
         pa.field("run", pa.string(), metadata={"doc": "the run that tried it"}),
+        pa.field("log", pa.string(), metadata={"doc": "its log, relative to this directory; none: it printed nothing"}),
     ]
 )
-JOBS_SPEC = TableSpec(schema=JOBS_SCHEMA, key=("job_id", "run", "attempt"), doc="One row an attempt at a job.")
+
+
+def _with_log(table: pa.Table) -> pa.Table:
+    """Version 2 has the column `log`."""
+    return table.append_column(JOBS_SCHEMA.field("log"), pa.nulls(table.num_rows, pa.string()))
+
+
+JOBS_SPEC = TableSpec(
+    schema=JOBS_SCHEMA,
+    key=("job_id", "run", "attempt"),
+    doc="One row an attempt at a job.",
+    version=2,
+    upgrades={1: _with_log},
+)
 
 
 def run_of(stem: str) -> str:

@@ -28,11 +28,13 @@ class Progress:
         self._past, self._slots = dict(seconds_left or {}), max(1, slots)
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._waits: TaskID | None = None
         self._total: Counter[str] = Counter()
         self._there: Counter[str] = Counter()
         self._done: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
+        self._waiting: str | None = None
         self._began = self._said = 0.0
 
     def start(self, plan: Plan, left: Collection[str]) -> None:
@@ -60,17 +62,29 @@ class Progress:
     def failed(self, stage: str) -> None:
         self._failed[stage] += 1
 
-    def running(self, by_stage: Counter[str]) -> None:
-        """Called after every event or twice a second: draws what is due."""
-        self._running = by_stage
+    def running(self, by_stage: Counter[str], waiting: str | None = None) -> None:
+        """Called after every event or twice a second: draws what is due.
+
+        Args:
+            waiting: what the jobs in flight wait for, where it is more than a free slot.
+        """
+        self._running, self._waiting = by_stage, waiting
         now = time.monotonic()
         if self._bars is not None and now - self._said >= DRAW_SECONDS:
             self._said = now
             for stage, task in self._tasks.items():
                 ended = self._done[stage] + self._failed[stage]
                 self._bars.update(task, completed=ended, counts=self._counts(stage))
+            self._draw_waiting(self._bars)
         elif self._bars is None and now - self._said >= PLAIN_SECONDS:
             self._plain()
+
+    def _draw_waiting(self, bars: Bars) -> None:
+        """A line below the bars, as long as there is something to say."""
+        if self._waiting and self._waits is None:
+            self._waits = bars.add_task("waiting", total=None)
+        if self._waits is not None:
+            bars.update(self._waits, counts=self._waiting or "", visible=bool(self._waiting))
 
     def note(self, text: str) -> None:
         """Say a sentence once, above the bars."""
@@ -102,7 +116,8 @@ class Progress:
         self._said = time.monotonic()
         elapsed = max(1e-9, self._said - self._began)
         stages = "; ".join(f"{stage}: {self._counts(stage)}" for stage in self._total)
-        self.note(f"[{elapsed:.0f} s] {stages}{self._time_left(elapsed)}")
+        waiting = f"; {self._waiting}" if self._waiting else ""
+        self.note(f"[{elapsed:.0f} s] {stages}{self._time_left(elapsed)}{waiting}")
 
     def _time_left(self, elapsed: float) -> str:
         ended, total = sum(self._done.values()), sum(self._total.values())

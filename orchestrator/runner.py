@@ -8,17 +8,21 @@ import logging
 import pickle
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 from orchestrator.backend import Backend
 from orchestrator.code import code_digest
 from orchestrator.experiment import Job
 from orchestrator.failures import signature
+from orchestrator.heartbeat import Heartbeat
+from orchestrator.joblog import JobLog
+from orchestrator.journal import logs_of
 from orchestrator.plan import Plan
 from orchestrator.progress import Progress
 from orchestrator.ready import Ready
 from orchestrator.store import Store
+from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome
 
 log = logging.getLogger(__name__)
@@ -77,10 +81,13 @@ class Runner:
         run: str,
         options: RunOptions,
         interrupted: Callable[[], bool] = lambda: False,
+        watchers: Sequence[Watcher] = (),
     ):
         self.plan, self.store, self.backend, self.progress, self.options = plan, store, backend, progress, options
         self.journal = store.journal(run)
-        self._interrupted = interrupted
+        self._interrupted, self._watchers = interrupted, watchers
+        self._heartbeat = Heartbeat(store.storage, run, backend.where)
+        self._logs = store.storage.below(logs_of(run))
         self._left = set(left)
         self._ready = Ready(plan, left)
         self.report = RunReport(blocked=self._ready.blocked)
@@ -118,6 +125,7 @@ class Runner:
             self.progress.stop()
             report = self.report
             report.left = len(self._left) - sum(map(len, (report.failed, report.blocked, report.stopped))) - report.done
+            self._beat("interrupted" if report.left else "done" if report.good else "failed")
         return self.report
 
     def _fill(self) -> None:
@@ -128,8 +136,8 @@ class Runner:
             if job.stage.name in self._stopped:
                 self._give_up(job_id)
                 continue
-            call = self._call(job)
             self._attempts[job_id] += 1
+            call = self._call(job)
             key = f"{job_id}-{self._attempts[job_id]}"
             self._in_flight[key] = job_id
             self._by_stage[job.stage.name] += 1
@@ -145,6 +153,8 @@ class Runner:
             stage=self._pickled[id(stage)],
             params=job.params,
             needs={name: (need.stage.name, need.id) for name, need in job.needs.items() if need.stage.artifact},
+            attempt=self._attempts[job.id],
+            logs=self._logs.address if self.backend.own_processes else None,
             paths=job.paths,
             artifacts=self.store.artifacts.storage.address,
             gpus=self.backend.gpus(job.wants),
@@ -160,7 +170,11 @@ class Runner:
         self._by_stage[stage] -= 1
         if outcome.status == "withdrawn":
             return
+        if outcome.log is None and outcome.status != "done" and self.backend.own_processes:
+            outcome = self._with_log(key, outcome)
         self.journal.add(job, outcome, self._attempts[job_id])
+        for watcher in self._watchers:
+            watcher.ended(job, outcome, self._attempts[job_id])
         self._outcomes[stage] += 1
         if outcome.status == "done":
             self.report.done += 1
@@ -185,6 +199,12 @@ class Runner:
         else:
             self._give_up(job_id)
 
+    def _with_log(self, key: str, outcome: Outcome) -> Outcome:
+        """The outcome of an attempt whose process was killed, with the log that it has left behind."""
+        log = JobLog(self._logs, key)
+        log.finish()
+        return replace(outcome, log=f"{key}.log") if log.kept else outcome
+
     def _stop_if_all_alike(self, stage: str, outcome: Outcome) -> None:
         if outcome.status == "lost":
             return
@@ -204,7 +224,9 @@ class Runner:
 
     def _housekeeping(self, something_came: bool) -> None:
         now = time.monotonic()
-        self.progress.running(self._by_stage)
+        self.progress.running(self._by_stage, self.backend.waiting())
+        if self._heartbeat.due:
+            self._beat()
         if something_came:
             self._last_event = now
         elif now - self._last_event > STALL_SECONDS:
@@ -219,6 +241,22 @@ class Runner:
             self._write(self.journal.flush)
             self._write(self.store.publish)
             self._published = time.monotonic()
+
+    def _beat(self, ended: str | None = None) -> None:
+        """Say in the store how the run stands."""
+        done, failed = self.report.done, len(self.report.failed)
+        try:
+            self._heartbeat.beat(
+                slots=self.backend.slots,
+                in_flight={stage: count for stage, count in self._by_stage.items() if count},
+                done=done,
+                failed=failed,
+                left=len(self._left) - done - failed - len(self.report.blocked) - len(self.report.stopped),
+                waiting=None if ended else self.backend.waiting(),
+                ended=ended,
+            )
+        except OSError as problem:
+            log.info("the state of the run cannot be written: %s", problem)
 
     def _write(self, write: Callable[[], object]) -> bool:
         """Write what is due. A full disk stops no sweep: it is said once, and tried again every few seconds."""

@@ -10,6 +10,7 @@ import secrets
 import signal
 import threading
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def run(
                 for job in (plan.jobs[i] for i in left if i in old and plan.jobs[i].stage.artifact):
                     store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
                 with _log_file(store, run_id):
-                    report = _run_jobs(common, store, plan, left, snapshot, run_id, backend, interrupts)
+                    report = _run_jobs(experiment, common, store, plan, left, snapshot, run_id, backend, interrupts)
     snapshot = store.publish()
     if interrupts.count < 2:
         reduced = _reduce(experiment, config, store, plan, snapshot, run_id, command, console)
@@ -81,6 +82,7 @@ def run(
 
 
 def _run_jobs(
+    experiment: Experiment,
     common: Common,
     store: Store,
     plan: Plan,
@@ -93,9 +95,12 @@ def _run_jobs(
     seconds = {c.stage: c.hours * 3600 for c in count_stages(plan, snapshot, left) if c.hours is not None}
     progress = Progress(seconds_left=seconds, slots=backend.slots)
     options = run_options(common.attempts, common.losses)
-    runner = Runner(plan, left, store, backend, progress, run_id, options, lambda: interrupts.count > 0)
+    watchers = backend.watchers(experiment.name, Counter(plan.jobs[i].stage.name for i in left))
+    runner = Runner(plan, left, store, backend, progress, run_id, options, lambda: interrupts.count > 0, watchers)
     with contextlib.suppress(KeyboardInterrupt):  # the second Ctrl-C: what has come in until now is kept
         runner.run()
+    for watcher in watchers:
+        watcher.close()
     try:
         runner.journal.merge()
     except OSError as problem:  # the parts stand as they are, only more of them
@@ -130,8 +135,8 @@ def _backend(common: Common, console: Console) -> Backend:
         RayBackend,  # Ray takes half a second to import, and --plan needs none of it
     )
 
-    backend = RayBackend(common.address, common.num_cpus, common.gpus_per_job, common.job_timeout)
-    console.print(backend.joined, markup=False)
+    backend = RayBackend(common.address, common.num_cpus, common.gpus_per_job, common.job_timeout, common.dashboard)
+    console.print(backend.where, markup=False)
     return backend
 
 
@@ -221,6 +226,8 @@ def _say_results(
         console.print(f"\n{cause}", markup=False)
         if cause.traceback:
             console.print(cause.traceback.rstrip(), markup=False)
+        if cause.log:
+            console.print(f"log: {store.storage.root}/{cause.log}", markup=False)
     if report.blocked:
         culprits = ", ".join(sorted(set(report.blocked.values())))
         console.print(f"\n{len(report.blocked)} jobs are blocked, since jobs that they need failed: {culprits}")

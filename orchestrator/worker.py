@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ import pyarrow as pa
 from orchestrator.artifacts import Artifacts
 from orchestrator.code import code_digest, library_versions
 from orchestrator.experiment import Context, Rows, Stage, TableSpec
+from orchestrator.joblog import JobLog
 from orchestrator.storage import Storage
 
 
@@ -45,6 +46,13 @@ class Call:
     memory_bytes: int | None
     code: str | None
     """The driver's code digest; the worker refuses to run other code. None: not checked."""
+    attempt: int = 1
+    logs: str | None = None
+    """The folder for the logs of jobs, a path or an address; None: what a job prints is not caught."""
+
+    @property
+    def log_name(self) -> str:
+        return f"{self.job_id}-{self.attempt}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +73,8 @@ class Outcome:
     peak_gpu_mb: float | None = None
     code: str | None = None
     versions: str | None = None
+    log: str | None = None
+    """Name of the job's log in the run's folder of logs; None: it printed nothing, or nothing of it was kept."""
 
 
 class WrongCode(RuntimeError):
@@ -80,6 +90,17 @@ _STAGES: dict[bytes, Stage] = {}  # unpacked stages of this process
 
 def run_call(call: Call) -> Outcome:
     """Run one attempt and return what came of it."""
+    if call.logs is None:
+        return _attempt(call)
+    log = JobLog(Storage.at(call.logs), call.log_name)
+    with log.captured():
+        outcome = _attempt(call)
+        if outcome.traceback is not None:
+            sys.stderr.write(outcome.traceback)  # the log of a failed job shows where it ended
+    return replace(outcome, log=f"{call.log_name}.log") if log.kept else outcome
+
+
+def _attempt(call: Call) -> Outcome:
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     _reset_peak_memory()
     facts: dict[str, Any] = {"started_at": started, "host": socket.gethostname(), "device": "cpu"}

@@ -25,7 +25,7 @@ class Config:
     wrong: Ints = ()
     """Numbers whose jobs misbehave as `how` says."""
     how: str = ""
-    """raise, once, die, die_once, hang, type, prepare."""
+    """raise, once, die, die_once, hang, type, prepare; talk, talk_raise and so on print first."""
     marks: str = ""
     """A directory in which jobs leave a file for each time they ran."""
     seconds: float = 0.0
@@ -61,6 +61,10 @@ def prepare(params, context):
 def square(params, context):
     how = context.paths.get("how", "")
     ran = _mark(context, str(params.number))
+    if how.startswith("talk"):
+        print(f"number {params.number} speaks")  # noqa: T201
+        os.write(2, b"and so does C code\n")
+        how = how.removeprefix("talk_")
     time.sleep(float(context.paths.get("seconds", 0)))
     if how == "raise" or (how == "once" and ran == 1):
         raise ValueError(f"number {params.number} is bad")

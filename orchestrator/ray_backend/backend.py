@@ -1,23 +1,30 @@
 """The calls in flight: submitted as Ray tasks or to warm actors, waited for, timed out, withdrawn."""
 
 import contextlib
+import logging
 import pickle
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ray
 from ray import exceptions
+from ray._private.worker import get_dashboard_url
 from ray.cloudpickle.cloudpickle import dumps
 
 from orchestrator.capacity import Capacity, autoscaled_nodes
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.ray_backend.connect import connect
+from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.remote import Beacon, WarmActor, result, run_fresh, run_task
+from orchestrator.ray_backend.waiting import starting_nodes
 from orchestrator.surroundings import sigterm_kept
 from orchestrator.warm import WarmWorkers
+from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome
+
+log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
 
@@ -31,10 +38,13 @@ class RayBackend:
         num_cpus: CPU slots of a cluster started here; None: the cores of this machine.
         gpus_per_job: instead of what GPU stages ask for.
         job_timeout: seconds after its start at which a call is ended, as `timeout`.
+        dashboard: whether a cluster that is started here has Ray's dashboard (800 MB and two seconds).
 
     Raises:
         CannotRun: when no cluster answers at the address.
     """
+
+    own_processes = True
 
     def __init__(
         self,
@@ -42,12 +52,17 @@ class RayBackend:
         num_cpus: int | None = None,
         gpus_per_job: float | None = None,
         job_timeout: float | None = None,
+        dashboard: bool = False,
     ):
         self._gpus_per_job = gpus_per_job
         self._deadlines = Deadlines(job_timeout) if job_timeout is not None else None
         self._ours = not ray.is_initialized()
         with sigterm_kept():
-            self.joined = connect(address, num_cpus) if self._ours else "the Ray session of this process"
+            self.where = connect(address, num_cpus, dashboard) if self._ours else "in the Ray session of this process"
+        if (url := get_dashboard_url()) is not None:
+            self.where += f", dashboard at http://{url}"
+        self._joined = self.where.startswith("joined")
+        self._waits: tuple[float, str | None] = (float("-inf"), None)
         self._beacon: Any = Beacon.remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
@@ -79,7 +94,7 @@ class RayBackend:
     def _resolve(self, wants: Resources) -> tuple[float, float]:
         if wants not in self._resolved:
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-            if self.joined.startswith("joined"):
+            if self._joined:
                 nodes += autoscaled_nodes()
             self._resolved[wants] = Capacity(nodes, self._gpus_per_job).resolve(wants)
         return self._resolved[wants]
@@ -168,6 +183,21 @@ class RayBackend:
         self._taken_back += self._warm.withdraw()
         for ref in self._refs:
             ray.cancel(ref, force=False, recursive=False)
+
+    def waiting(self) -> str | None:
+        if not self._joined or not self._refs:
+            return None
+        if time.monotonic() - self._waits[0] > _LOOK_SECONDS:
+            try:
+                words = starting_nodes(ray.get_runtime_context().gcs_address)
+            except Exception as problem:  # Ray's own state is for reading only; a sweep never ends for it
+                log.info("the autoscaler's state cannot be read: %s", problem)
+                words = None
+            self._waits = time.monotonic(), words
+        return self._waits[1]
+
+    def watchers(self, experiment: str, left: Mapping[str, int]) -> Sequence[Watcher]:
+        return [SweepMetrics(experiment, left)]
 
     def stalled(self) -> str | None:
         free = ray.available_resources()

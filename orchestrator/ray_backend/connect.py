@@ -13,7 +13,7 @@ from orchestrator.surroundings import answers, python_path
 _LEFT_AT_HOME = ["/.git", "/.venv", "/results", "/benchmarks", "__pycache__", "*.parquet", "*.safetensors"]
 
 
-def connect(address: str, num_cpus: int | None) -> str:
+def connect(address: str, num_cpus: int | None, dashboard: bool = False) -> str:
     """Join or start a cluster; returns what was done, in words.
 
     `auto` joins what RAY_ADDRESS or `ray start` on this machine names. Ray's own "auto" would also join the private
@@ -37,5 +37,5 @@ def connect(address: str, num_cpus: int | None) -> str:
     # Workers of a cluster started here find the project where the driver found it. They inherit this environment from
     # Ray's processes; a runtime_env would say the same, but Ray could not use the workers that it starts ahead.
     with python_path(ROOT):
-        ray.init(address="local", num_cpus=num_cpus, include_dashboard=False, **quiet)
+        ray.init(address="local", num_cpus=num_cpus, include_dashboard=dashboard, **quiet)
     return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+import orchestrator.ray_backend  # noqa: F401  (it sets Ray's environment, which must be before any test imports Ray)
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120.0  # seconds; a machine that is busy with other things is slow, and no test here is about speed
 

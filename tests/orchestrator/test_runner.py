@@ -45,12 +45,14 @@ def bad(status: str = "failed", message: str = "bad") -> Outcome:
 class Scripted:
     """Answers each call with the next outcome of its job's script, else with a good one."""
 
+    own_processes = True
+    where = "scripted"
     script: dict[str, list[Outcome]] = field(default_factory=dict)
     window: int = 4
     slots: int = 2
     backwards: bool = False
     """Whether the call that was submitted last ends first."""
-    waiting: collections.deque = field(default_factory=collections.deque)
+    queue: collections.deque = field(default_factory=collections.deque)
     submitted: list[str] = field(default_factory=list)
     most: int = 0
     withdrawn: bool = False
@@ -59,27 +61,33 @@ class Scripted:
         return 0.0
 
     def submit(self, key, call, wants, warm_key):
-        self.waiting.append((key, call))
+        self.queue.append((key, call))
         self.submitted.append(call.job_id)
-        self.most = max(self.most, len(self.waiting))
+        self.most = max(self.most, len(self.queue))
 
     def wait(self, seconds):
-        if not self.waiting:
+        if not self.queue:
             return []
-        key, call = self.waiting.pop() if self.backwards else self.waiting.popleft()
+        key, call = self.queue.pop() if self.backwards else self.queue.popleft()
         answers = self.script.get(call.job_id)
         outcome = answers.pop(0) if answers else good(call.params.n)
         if self.withdrawn:
-            taken = [(key, Outcome(status="withdrawn")) for key, _ in self.waiting]
-            self.waiting.clear()
+            taken = [(key, Outcome(status="withdrawn")) for key, _ in self.queue]
+            self.queue.clear()
             return [(key, outcome), *taken]
         return [(key, outcome)]
 
     def withdraw(self):
         self.withdrawn = True
 
+    def waiting(self):
+        return None
+
     def stalled(self):
         return None
+
+    def watchers(self, experiment, left):
+        return ()
 
     def close(self):
         pass
