@@ -8,6 +8,7 @@ one call of a stage. Nothing here runs anything; `runner` does.
 import dataclasses
 import functools
 import importlib
+import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from orchestrator.identity import canonical_json, coerce, content_hash
+from orchestrator.identity import canonical_json, coerce, job_id
 
 Rows = Sequence[Mapping[str, Any]]
 Tables = Mapping[str, Rows]
@@ -120,17 +121,25 @@ class Stage:
         return tuple(pa.field(name, kind) for name, kind in kinds.items() if kind is not None)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+_NOTHING: Mapping[str, Any] = types.MappingProxyType({})  # one for all jobs: a million empty dicts take 200 MB
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Job:
-    """One call of a stage. Equal `id` means equal work, whoever asks for it."""
+    """One call of a stage. Equal `id` means equal work, whoever asks for it.
+
+    Raises:
+        TypeError: when the parameters are of another class than the stage's, or a value does not fit its field.
+        UnstableValue: when a parameter has no stable written form (see `identity`).
+    """
 
     stage: Stage
     params: Any
-    needs: Mapping[str, "Job"] = field(default_factory=dict)
+    needs: Mapping[str, "Job"] = field(default_factory=lambda: _NOTHING)
     """Jobs that must be done first; their artifacts are in `context.needs` under these names."""
-    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Data read, by name: a content hash or a hub revision. Part of the identity."""
-    paths: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     """Where those data lie. No part of the identity."""
     passes: float = 0.0
     """Planned cost in layer applications to one sequence: a 12-layer pass of 100 sequences is 1,200."""
@@ -138,30 +147,23 @@ class Job:
     """Model, revision and dtype that a warm actor keeps loaded between jobs."""
     resources: Resources | None = None
     """Instead of the stage's."""
+    id: str = field(init=False)
+    """First 16 hex digits of SHA-256 over what shapes the job's numbers (see `identity`)."""
 
     def __post_init__(self):
-        if not isinstance(self.params, self.stage.params):
-            raise TypeError(
-                f"stage {self.stage.name} takes {self.stage.params.__name__}, not {type(self.params).__name__}"
-            )
-        object.__setattr__(self, "params", coerce(self.params))
-
-    @functools.cached_property
-    def id(self) -> str:
-        """First 16 hex digits of SHA-256 over what shapes the job's numbers (see `identity`)."""
-        return content_hash(
-            {
-                "stage": self.stage.name,
-                "version": self.stage.version,
-                "params": self.params,
-                "data": self.fingerprints,
-                "needs": {name: need.id for name, need in self.needs.items()},
-            },
-            where=f"{self.stage.name} job",
+        stage = self.stage
+        if not isinstance(self.params, stage.params):
+            raise TypeError(f"stage {stage.name} takes {stage.params.__name__}, not {type(self.params).__name__}")
+        params = coerce(self.params)
+        needs = {name: need.id for name, need in self.needs.items()}
+        object.__setattr__(self, "params", params)
+        object.__setattr__(
+            self, "id", job_id(stage.name, stage.version, params, self.fingerprints, needs, f"{stage.name} job")
         )
 
-    @functools.cached_property
+    @property
     def params_json(self) -> str:
+        """All parameters as canonical JSON. Made when it is asked for: kept, it would be most of a plan's memory."""
         return canonical_json(self.params, self.stage.name)
 
     @property

@@ -10,12 +10,13 @@ every run new.
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -31,6 +32,10 @@ def canonical(value: Any, where: str = "value") -> Any:
     Raises:
         UnstableValue: for NaN, infinities, callables, arrays, sets, bytes and any other type; it says where.
     """
+    if type(value) is float and math.isfinite(value):  # what is most frequent comes first
+        return value + 0.0  # -0.0 + 0.0 is 0.0
+    if hasattr(type(value), "__dataclass_fields__") and not isinstance(value, enum.Enum):
+        return _canonical_items(((name, getattr(value, name)) for name, _, _ in _fields(type(value))), where)
     if isinstance(value, enum.Enum):
         return canonical(value.value, where)
     if value is None or isinstance(value, bool | str):
@@ -40,30 +45,61 @@ def canonical(value: Any, where: str = "value") -> Any:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise UnstableValue(f"{where} is {value}: NaN and infinities are no part of a job's identity; use None")
-        return float(value) + 0.0  # -0.0 + 0.0 is 0.0
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: canonical(getattr(value, f.name), f"{where}.{f.name}") for f in dataclasses.fields(value)}
+        return float(value) + 0.0
     if isinstance(value, tuple | list):
-        return [canonical(item, f"{where}[{i}]") for i, item in enumerate(value)]
+        return [
+            item if type(item) in _WRITTEN_AS_IS else canonical(item, f"{where}[{i}]") for i, item in enumerate(value)
+        ]
     if isinstance(value, Mapping):
         for key in value:
             if not isinstance(key, str):
                 raise UnstableValue(f"{where} has the key {key!r}: keys must be strings")
-        return {key: canonical(item, f"{where}.{key}") for key, item in value.items()}
+        return _canonical_items(value.items(), where)
     raise UnstableValue(
         f"{where} is a {type(value).__name__}, which has no stable written form; "
         "use numbers, strings, tuples or a frozen dataclass of them"
     )
 
 
+_WRITTEN_AS_IS = frozenset({str, int, bool, type(None)})  # no call and no text of `where` for most values of most jobs
+
+
+def _canonical_items(items: Iterable[tuple[str, Any]], where: str) -> dict[str, Any]:
+    return {name: item if type(item) in _WRITTEN_AS_IS else canonical(item, f"{where}.{name}") for name, item in items}
+
+
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
 def canonical_json(value: Any, where: str = "value") -> str:
     """Canonical JSON text of `value`; see `canonical` for what is refused."""
-    return json.dumps(canonical(value, where), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _write(canonical(value, where))
 
 
 def content_hash(value: Any, where: str = "value") -> str:
     """First 16 hex digits of SHA-256 over the canonical JSON of `value`."""
-    return hashlib.sha256(canonical_json(value, where).encode()).hexdigest()[:16]
+    return _hash(canonical_json(value, where))
+
+
+def job_id(
+    stage: str, version: int, params: Any, data: Mapping[str, str], needs: Mapping[str, str], where: str = "value"
+) -> str:
+    """The `content_hash` of a job; a million of them are made in seconds.
+
+    Args:
+        data: fingerprints of the data read, by name.
+        needs: ids of the jobs needed, by name.
+    """
+    written = canonical_json(params, f"{where}.params")
+    read = canonical_json(data, f"{where}.data") if data else "{}"
+    needed = canonical_json(needs, f"{where}.needs") if needs else "{}"
+    # The canonical JSON of an object with these keys, put together of its parts, keys sorted.
+    text = f'{{"data":{read},"needs":{needed},"params":{written},"stage":{_write(stage)},"version":{version}}}'
+    return _hash(text)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def coerce(params: Any) -> Any:
@@ -76,24 +112,29 @@ def coerce(params: Any) -> Any:
     """
     if not dataclasses.is_dataclass(params) or isinstance(params, type):
         raise TypeError(f"stage parameters must be a dataclass instance, not {type(params).__name__}")
-    hints = _hints(type(params))
     name = type(params).__name__
     changes = {}
-    for field in dataclasses.fields(params):
-        old = getattr(params, field.name)
-        new = _coerce(old, hints[field.name], f"{name}.{field.name}")
+    for field, hint, scalar in _fields(type(params)):
+        old = getattr(params, field)
+        if type(old) is scalar and (scalar is not int or _fits(old)):
+            continue
+        new = _coerce(old, hint, f"{name}.{field}")
         if new is not old:
-            changes[field.name] = new
+            changes[field] = new
     return dataclasses.replace(params, **changes) if changes else params
 
 
-_HINTS: dict[type, dict[str, Any]] = {}  # resolving annotations costs 50 us, more than the rest of a job's identity
+@functools.cache  # resolving annotations costs 50 us, more than the rest of a job's identity
+def _fields(cls: type) -> tuple[tuple[str, Any, type | None], ...]:
+    """(name, annotated type, the same where it is a plain scalar) of each field of a dataclass."""
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        (f.name, h := hints[f.name], h if h in (str, int, bool, float) else None) for f in dataclasses.fields(cls)
+    )
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    if cls not in _HINTS:
-        _HINTS[cls] = typing.get_type_hints(cls)
-    return _HINTS[cls]
+def _fits(value: int) -> bool:
+    return -(2**63) <= value < 2**63
 
 
 def _coerce(value: Any, hint: Any, where: str) -> Any:
@@ -122,7 +163,7 @@ def _coerce(value: Any, hint: Any, where: str) -> Any:
         return float(value)
     if hint is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    if hint is int and isinstance(value, int) and not -(2**63) <= value < 2**63:
+    if hint is int and isinstance(value, int) and not _fits(value):
         raise TypeError(f"{where} is {value}: it must fit into 64 bits, as in the tables")
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and isinstance(value, hint):
         return coerce(value)

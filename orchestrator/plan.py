@@ -1,7 +1,7 @@
 """A plan: the jobs of a sweep with everything they need, each once, and what of them is left to do."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,47 +16,44 @@ from orchestrator.snapshot import Snapshot
 class Plan:
     jobs: Mapping[str, Job]
     """By id, in an order in which every job comes after those that it needs."""
-    dependents: Mapping[str, tuple[str, ...]]
-    """Job id to the ids of the jobs that need it."""
+    dependents: Mapping[str, Sequence[str]]
+    """Job id to the ids of the jobs that need it, for those that any job needs."""
 
     def table(self) -> pa.Table:
         """One row a job, for `_runs/<run>/plan.parquet`."""
-        return pa.Table.from_pylist(
-            [
-                {
-                    "job_id": job.id,
-                    "stage": job.stage.name,
-                    "params": job.params_json,
-                    "data": job.data,
-                    "needs": canonical_json({name: need.id for name, need in job.needs.items()}),
-                    "passes": job.passes,
-                }
-                for job in self.jobs.values()
-            ],
-            schema=pa.schema(
-                [(name, pa.string()) for name in ("job_id", "stage", "params", "data", "needs")]
-                + [("passes", pa.float64())]
-            ),
+        columns: dict[str, Callable[[Job], object]] = {
+            "job_id": lambda job: job.id,
+            "stage": lambda job: job.stage.name,
+            "params": lambda job: job.params_json,
+            "data": lambda job: job.data,
+            "needs": lambda job: canonical_json({name: need.id for name, need in job.needs.items()}),
+            "passes": lambda job: job.passes,
+        }
+        schema = pa.schema([(name, pa.float64() if name == "passes" else pa.string()) for name in columns])
+        values = (
+            pa.array(map(get, self.jobs.values()), kind)
+            for get, kind in zip(columns.values(), schema.types, strict=True)
         )
+        return pa.Table.from_arrays(list(values), schema=schema)
 
 
 def make_plan(jobs: Iterable[Job]) -> Plan:
     """Collect the jobs and all that they need; jobs of equal identity are one job."""
     ordered: dict[str, Job] = {}
-
-    def visit(job: Job) -> None:
-        if job.id not in ordered:
-            for need in job.needs.values():
-                visit(need)
-            ordered[job.id] = job
-
-    for job in jobs:
-        visit(job)
-    dependents: dict[str, list[str]] = {job_id: [] for job_id in ordered}
-    for job in ordered.values():
-        for need_id in dict.fromkeys(need.id for need in job.needs.values()):
-            dependents[need_id].append(job.id)
-    return Plan(ordered, {job_id: tuple(ids) for job_id, ids in dependents.items()})
+    dependents: dict[str, list[str]] = {}
+    for wanted in jobs:
+        stack = [wanted]
+        while stack:  # no recursion: a chain of needs may be longer than Python's stack
+            job = stack[-1]
+            if job.id in ordered:
+                stack.pop()
+            elif missing := [need for need in job.needs.values() if need.id not in ordered]:
+                stack += reversed(missing)
+            else:
+                ordered[stack.pop().id] = job
+                for need_id in {need.id: None for need in job.needs.values()}:
+                    dependents.setdefault(need_id, []).append(job.id)
+    return Plan(ordered, dependents)
 
 
 def left_to_do(plan: Plan, snapshot: Snapshot, artifacts: Artifacts, rerun: Collection[str] = ()) -> list[str]:
@@ -70,7 +67,7 @@ def left_to_do(plan: Plan, snapshot: Snapshot, artifacts: Artifacts, rerun: Coll
     """
     left: set[str] = set()
     for job in reversed(list(plan.jobs.values())):
-        users = plan.dependents[job.id]
+        users = plan.dependents.get(job.id, ())
         wanted = not users or any(user in left for user in users)
         rows_missing = job.id not in snapshot.done
         if job.id in rerun:

@@ -36,7 +36,7 @@ class Ready:
 
     def done(self, job_id: str) -> None:
         """Count a job as done: those that waited for it alone may start."""
-        for user in self._plan.dependents[job_id]:
+        for user in self._plan.dependents.get(job_id, ()):
             if user in self._left:
                 self._waits[user] -= 1
                 if not self._waits[user]:
@@ -46,7 +46,7 @@ class Ready:
         """Count a job as failed; returns the jobs that are blocked by it now, directly or not."""
         stack, blocked = [culprit], []
         while stack:
-            for user in self._plan.dependents[stack.pop()]:
+            for user in self._plan.dependents.get(stack.pop(), ()):
                 if user in self._left and user not in self.blocked:
                     self.blocked[user] = culprit
                     blocked.append(user)

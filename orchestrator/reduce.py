@@ -5,9 +5,7 @@ import datetime
 import io
 import json
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.code import code_digest, library_versions
 from orchestrator.experiment import Experiment, Summary
@@ -20,6 +18,9 @@ from orchestrator.report import Report, render
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 
+if TYPE_CHECKING:  # half a second, which --plan and --status need not wait for
+    import pandas as pd
+
 
 @dataclasses.dataclass(frozen=True)
 class PlannedResults:
@@ -29,7 +30,7 @@ class PlannedResults:
     plan: Plan
     snapshot: Snapshot
 
-    def table(self, name: str) -> pd.DataFrame:
+    def table(self, name: str) -> "pd.DataFrame":
         """The rows of one table; NaN and missing values stay what they are.
 
         Raises:
@@ -44,7 +45,7 @@ class PlannedResults:
         return rows.to_pandas()
 
     @property
-    def jobs(self) -> pd.DataFrame:
+    def jobs(self) -> "pd.DataFrame":
         rows = self.store.read(JOBS, self.snapshot, self.plan.jobs.keys()).to_pandas()
         return rows[rows["current"]].reset_index(drop=True)
 

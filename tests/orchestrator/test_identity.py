@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.experiment import Job, Stage
-from orchestrator.identity import UnstableValue, canonical_json, coerce, content_hash
+from orchestrator.identity import UnstableValue, canonical_json, coerce, content_hash, job_id
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 VALUES = st.recursive(
@@ -136,6 +136,24 @@ def test_known_ids():
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == job().id == "e0a0e62d5d9faae2"
     assert job(epochs=1, depths=[3], kind=1, seed=7, rates={"b": 2, "a": 1}).id == "13be3a20c5f214f0"
     assert Job(stage=STAGE, params=Params(), needs={"features": job()}).id == "c221f3b72663e11c"
+
+
+@given(
+    st.text(),
+    st.integers(1, 9),
+    st.dictionaries(st.text(), VALUES, max_size=4),
+    st.dictionaries(st.text(), st.text(), max_size=3),
+    st.dictionaries(st.text(), st.text(alphabet="0123456789abcdef", min_size=16, max_size=16), max_size=3),
+)
+def test_an_id_is_the_content_hash_of_all_that_is_in_it(stage, version, params, data, needs):
+    """The id is put together of written pieces; it is the hash of the whole all the same."""
+    whole = {"stage": stage, "version": version, "params": params, "data": data, "needs": needs}
+    assert job_id(stage, version, params, data, needs) == content_hash(whole)
+
+
+def test_a_fingerprint_without_a_stable_form_is_refused():
+    with pytest.raises(UnstableValue, match=r"train job\.data\.RTE is nan"):
+        Job(stage=STAGE, params=Params(), fingerprints={"RTE": float("nan")})  # pyright: ignore[reportArgumentType]
 
 
 def test_everything_that_shapes_the_numbers_is_in_the_id():

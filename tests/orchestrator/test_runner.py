@@ -319,6 +319,18 @@ def test_equal_jobs_are_one(store):
     assert plan.table().num_rows == 3
 
 
+def test_a_long_chain_of_needs(store):
+    jobs = work(0)
+    for n in range(1, 3000):  # longer than Python's stack
+        jobs.append(Job(stage=USE, params=Params(n=n), needs={"before": jobs[-1]}))
+    plan = make_plan(jobs[-1:])
+    assert list(plan.jobs) == [job.id for job in jobs]
+    assert plan.dependents[jobs[5].id] == [jobs[6].id]
+    backend = Scripted()
+    assert run(store, jobs[-1:], backend).done == 3000
+    assert backend.submitted == [job.id for job in jobs]
+
+
 def test_prepared_artifacts_are_made_only_where_they_are_needed(store):
     prepare = Job(stage=PREPARE, params=Params())
     first, second = (Job(stage=USE, params=Params(n=n), needs={"x": prepare}) for n in range(2))
