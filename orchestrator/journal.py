@@ -1,20 +1,25 @@
 """The one writer of a run's parts: it collects outcomes and writes them when 512 jobs or 5 seconds have passed.
 
 What is buffered is lost when the driver is killed, and its jobs run again; so a job that took over a minute is written
-at once. `merge` makes one part of all of a run's parts at its end.
+at once. Parts are merged as they become many (see `merging`), and at the end `merge` makes one part of all of a run's
+parts.
 """
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.experiment import Job, TableSpec
-from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, BadPart, TableRows, decode, encode, with_parameters
+from orchestrator.merging import MERGE_BYTES, SETTLED, Written, due, merge, packed
+from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, TableRows, encode, part_path, with_parameters
 from orchestrator.storage import Storage
 from orchestrator.worker import Outcome
+
+log = logging.getLogger(__name__)
 
 FLUSH_JOBS = 512
 FLUSH_SECONDS = 5.0
@@ -39,7 +44,8 @@ class Journal:
     _sequence: int = 0
     _oldest: float = 0.0
     _urgent: bool = False
-    _stems: list[str] = field(default_factory=list)
+    _stems: list[Written] = field(default_factory=list)
+    """What this run has written and what stands, oldest first."""
 
     def add(self, job: Job, outcome: Outcome, attempt: int) -> None:
         """Take one attempt's outcome; rows of attempts that are not done are dropped."""
@@ -94,40 +100,44 @@ class Journal:
         if not self._jobs:
             return 0
         stem = f"{self.run}-{self._sequence:06d}"
-        counts = {}
+        counts, size = {}, 0
         for name, written in self._rows.items():
             table = with_parameters(self.specs[name], written)
-            self.storage.write(f"_parts/{name}/{stem}.parquet", encode(table, self.specs[name].version))
+            self.storage.write(part_path(name, stem), encode(table, self.specs[name].version))
             counts[name] = table.num_rows
+            size += table.nbytes
         jobs = pa.Table.from_pylist(self._jobs, schema=JOBS_SCHEMA)
-        self.storage.write(f"_parts/{JOBS}/{stem}.parquet", encode(jobs, JOBS_SPEC.version, counts))
+        self.storage.write(part_path(JOBS, stem), encode(jobs, JOBS_SPEC.version, counts))
         written_jobs = len(self._jobs)
-        self._stems.append(stem)
+        self._stems.append(Written(stem, 0, size + jobs.nbytes))
         self._sequence += 1
         self._jobs, self._rows, self._urgent = [], {}, False
+        self._merge_what_is_due()
         return written_jobs
 
     def merge(self) -> None:
-        """Make one part of this run's parts. Killed in between, both forms stand and readers count each job once."""
+        """Make one part of this run's parts (several, where one would be too large to handle).
+
+        Raises:
+            OSError: when the storage does not answer; the parts stand, only more of them.
+        """
         self.flush()
-        if len(self._stems) < 2:
-            return
-        stem = f"{self.run}-{self._sequence:06d}"
-        counts = {}
-        for name, spec in [*self.specs.items(), (JOBS, JOBS_SPEC)]:
-            present = [s for s in self._stems if self.storage.exists(f"_parts/{name}/{s}.parquet")]
-            if not present:
-                continue
-            try:
-                tables = [decode(self.storage, f"_parts/{name}/{s}.parquet", spec) for s in present]
-            except BadPart:
-                return  # the parts stay as they are; the next reader names the damaged one and sets it aside
-            merged = pa.concat_tables([t.replace_schema_metadata(None) for t in tables], promote_options="default")
-            counts[name] = merged.num_rows
-            rows = {n: c for n, c in counts.items() if n != JOBS} if name == JOBS else None
-            self.storage.write(f"_parts/{name}/{stem}.parquet", encode(merged, spec.version, rows))
-        for old in self._stems:
-            for name in (JOBS, *self.specs):  # jobs first: without it the others of that stem do not count
-                self.storage.delete(f"_parts/{name}/{old}.parquet")
-        self._stems = [stem]
-        self._sequence += 1
+        self._stems = [stem for group in packed(self._stems) for stem in self._merged(group)]
+
+    def _merge_what_is_due(self) -> None:
+        try:
+            while group := due(self._stems):
+                rest = self._stems[: -len(group)]
+                if sum(each.size for each in group) > MERGE_BYTES:
+                    self._stems = [*rest, *(Written(each.stem, SETTLED, each.size) for each in group)]
+                else:
+                    self._stems = [*rest, *self._merged(group)]
+        except OSError as problem:  # what stands is whole; the next flush tries it again
+            log.warning("the parts of run %s are not merged now: %s", self.run, problem)
+
+    def _merged(self, group: Sequence[Written]) -> Sequence[Written]:
+        if len(group) < 2:
+            return group
+        target = f"{self.run}-{self._sequence:06d}"
+        self._sequence += 1  # also when it fails: what it has written by then must not mix with another stem's
+        return merge(self.storage, self.specs, group, target)

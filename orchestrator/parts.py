@@ -6,7 +6,7 @@ those rows. So a driver killed in the middle of a flush, or a damaged file, lose
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from orchestrator.experiment import Job, TableSpec
 from orchestrator.storage import Storage
 
 JOBS = "jobs"
+ROW_GROUP = 1 << 17  # rows; what is decoded at once by a reader that streams
 STEM = re.compile(r"^(?P<run>\d{8}T\d{6}-[0-9a-f]{4,8})-(?P<seq>\d{6})$")
 
 JOBS_SCHEMA = pa.schema(
@@ -59,9 +60,9 @@ JOBS_SPEC = TableSpec(
 )
 
 
-def run_of(stem: str) -> str:
-    """The run that wrote a part."""
-    return stem.rpartition("-")[0]
+def part_path(table: str, stem: str) -> str:
+    """Where a part lies in the store's directory."""
+    return f"_parts/{table}/{stem}.parquet"
 
 
 class BadPart(ValueError):
@@ -114,13 +115,23 @@ def encode(table: pa.Table, version: int, rows: Mapping[str, int] | None = None)
     metadata = {b"schema_version": str(version).encode()}
     for name, count in (rows or {}).items():
         metadata[f"rows:{name}".encode()] = str(count).encode()
+    return parquet([table], table.schema, metadata)
+
+
+def parquet(tables: Iterable[pa.Table], schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> pa.Buffer:
+    """A Parquet file in memory, of tables that need not be there all at once."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, compression="zstd")
+    with pq.ParquetWriter(sink, schema.with_metadata(dict(metadata)), compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table.replace_schema_metadata(dict(metadata)), row_group_size=ROW_GROUP)
     return sink.getvalue()
 
 
-def decode(storage: Storage, path: str, spec: TableSpec) -> pa.Table:
+def decode(storage: Storage, path: str, spec: TableSpec, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one part, upgraded to the spec's version; it has at least the spec's columns.
+
+    Args:
+        columns: only these are read (all, where the part is of an older version); None: all.
 
     Raises:
         BadPart: when the file is no whole Parquet file, or has another schema.
@@ -130,14 +141,13 @@ def decode(storage: Storage, path: str, spec: TableSpec) -> pa.Table:
     """
     data = storage.read(path)
     try:
-        table = pq.ParquetFile(pa.BufferReader(data)).read()
+        file = pq.ParquetFile(pa.BufferReader(data))
+        version = _version(file.schema_arrow)
+        some = columns is not None and version == spec.version and set(columns) <= set(file.schema_arrow.names)
+        table = file.read(columns=list(columns or ()) if some else None)
     except (pa.ArrowException, OSError, EOFError, ValueError) as problem:
         raise BadPart(next(iter(str(problem).splitlines()), type(problem).__name__)) from problem
-    metadata = table.schema.metadata or {}
-    try:
-        version = int(metadata.get(b"schema_version", b"0"))
-    except ValueError:
-        version = 0
+    metadata = table.schema.metadata
     if version > spec.version:
         raise NewerSchema(
             f"{storage.root}/{path} has schema version {version}, this code knows {spec.version}: update the project"
@@ -145,7 +155,7 @@ def decode(storage: Storage, path: str, spec: TableSpec) -> pa.Table:
     for old in range(version, spec.version):
         if old in spec.upgrades:
             table = spec.upgrades[old](table)
-    needed = {"job_id", *spec.schema.names}
+    needed = set(columns or ()) if some else {"job_id", *spec.schema.names}
     if not needed <= set(table.schema.names):
         raise BadPart(f"columns {sorted(needed - set(table.schema.names))} are missing")
     try:
@@ -155,6 +165,13 @@ def decode(storage: Storage, path: str, spec: TableSpec) -> pa.Table:
     except (pa.ArrowException, ValueError) as problem:
         raise BadPart(f"column {name!r}: {problem}") from problem
     return table.replace_schema_metadata(metadata)
+
+
+def _version(schema: pa.Schema) -> int:
+    try:
+        return int((schema.metadata or {}).get(b"schema_version", b"0"))
+    except ValueError:
+        return 0
 
 
 def promised_rows(jobs_part: pa.Table) -> dict[str, int]:

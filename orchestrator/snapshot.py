@@ -1,24 +1,30 @@
 """What the journal says at one moment: every attempt, and for each job the one that counts.
 
-Parts are immutable, but a run merges its own at its end: a part that vanishes while it is read is in a merged one now,
-so the reader looks again.
+Parts are immutable, but a run merges its own: a part that vanishes while it is read is in a merged one now, so the
+reader looks again.
 """
 
+import hashlib
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.experiment import TableSpec
-from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, STEM, BadPart, decode, promised_rows
+from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, STEM, BadPart, decode, part_path, promised_rows
 from orchestrator.storage import Storage
 
 log = logging.getLogger(__name__)
 
-LOOKS = 20  # runs that end while we read make us look again; each does so once
+LOOKS = 20  # runs that merge while we read make us look again; each does so once in a while
+LEFT_OUT = ("params", "data", "versions")  # long texts that nothing but the published table needs
+ATTEMPTS_SCHEMA = pa.schema([f for f in JOBS_SCHEMA if f.name not in LEFT_OUT])
 
 
 @dataclass(frozen=True)
@@ -26,18 +32,14 @@ class Snapshot:
     """What the journal says at one moment."""
 
     attempts: pa.Table
-    """All attempts of all runs, oldest first: the columns of `jobs.parquet`, with `current` where a row counts."""
-    chosen: Mapping[str, str]
-    """Job id to the stem of its last good attempt."""
+    """All attempts of all runs, oldest first: the columns of `jobs.parquet` without LEFT_OUT. `current` says whether
+    the row counts, `good` whether its job is done by it; `stem` and `place` where in the journal it stands."""
+    by_id: Mapping[str, int] = field(default_factory=dict)
+    """Job id to the row of `attempts` that counts: the last good one, else the last one."""
+    done: Collection[str] = frozenset()
+    """Ids of the jobs that need not run again."""
     problems: tuple[str, ...] = ()
     """Parts that were set aside or passed over, in words."""
-    by_id: Mapping[str, int] = field(default_factory=dict)
-    """Job id to the row of `attempts` that counts."""
-
-    @property
-    def done(self) -> Collection[str]:
-        """Ids of the jobs that need not run again."""
-        return self.chosen.keys()
 
     def row(self, job_id: str) -> dict[str, Any] | None:
         """The attempt that counts, as a dict; None where the job has never been tried."""
@@ -46,8 +48,26 @@ class Snapshot:
 
     def values(self, column: str) -> dict[str, Any]:
         """One column of the attempts that count, by job id."""
-        values = self.attempts[column].to_pylist()
-        return {job_id: values[at] for job_id, at in self.by_id.items()}
+        rows = pa.array(list(self.by_id.values()), pa.int64())
+        return dict(zip(self.by_id, self.attempts[column].take(rows).to_pylist(), strict=True))
+
+    def digest(self, good: bool) -> str:
+        """A text that says which attempts there are and which of them count: equal texts, equal tables.
+
+        An attempt is known by its job, its run and its number; where in the journal it stands does not matter.
+
+        Args:
+            good: only attempts whose rows are in the tables.
+        """
+        columns = self.attempts.select(["job_id", "run", "attempt", "current", "good"])
+        if good:
+            columns = columns.filter(pc.field("current") & pc.field("good"))
+        digest = hashlib.sha256()
+        for batch in columns.to_batches(max_chunksize=1 << 16):
+            texts = [column.cast(pa.string()).fill_null("-") for column in batch.columns]
+            lines = pc.call_function("binary_join_element_wise", [*texts, " "])
+            digest.update("\n".join([*lines.to_pylist(), ""]).encode())
+        return digest.hexdigest()
 
 
 def read_snapshot(storage: Storage, specs: Mapping[str, TableSpec]) -> Snapshot:
@@ -77,15 +97,25 @@ def stems_of(storage: Storage, table: str, problems: list[str]) -> list[str]:
     return stems
 
 
-def read_part(storage: Storage, table: str, stem: str, spec: TableSpec, problems: list[str]) -> pa.Table | None:
+def read_part(
+    storage: Storage,
+    table: str,
+    stem: str,
+    spec: TableSpec,
+    problems: list[str],
+    columns: list[str] | None = None,
+) -> pa.Table | None:
     """One part; None, and a line in `problems`, when it is damaged and was set aside.
+
+    Args:
+        columns: as for `decode`.
 
     Raises:
         FileNotFoundError: when it is gone.
     """
-    path = f"_parts/{table}/{stem}.parquet"
+    path = part_path(table, stem)
     try:
-        return decode(storage, path, spec)
+        return decode(storage, path, spec, columns)
     except BadPart as problem:
         _set_aside(storage, path, str(problem), problems)
         return None
@@ -99,27 +129,35 @@ def _set_aside(storage: Storage, path: str, why: str, problems: list[str]) -> No
 
 def _read(storage: Storage, specs: Mapping[str, TableSpec]) -> Snapshot:
     problems: list[str] = []
-    tables, stems, whole = [], [], []
+    tables: list[pa.Table] = []
+    stems: list[str] = []
     missing: dict[str, list[str]] = {}
     for stem in stems_of(storage, JOBS, problems):
-        part = read_part(storage, JOBS, stem, JOBS_SPEC, problems)
+        part = read_part(storage, JOBS, stem, JOBS_SPEC, problems, ATTEMPTS_SCHEMA.names)
         if part is None:
             continue
         # Every damaged table is looked at, not the first alone: all of them are named and set aside at once.
         lost = [n for n, rows in promised_rows(part).items() if not _is_whole(storage, n, stem, rows, specs, problems)]
         if lost:
             missing[stem] = lost
-        tables.append(part.select(JOBS_SCHEMA.names).cast(JOBS_SCHEMA))
-        stems += [stem] * part.num_rows
-        whole += [not lost] * part.num_rows
-    attempts = pa.concat_tables(tables) if tables else JOBS_SCHEMA.empty_table()
-    snapshot = _choose(attempts, stems, whole)
-    return Snapshot(
-        snapshot.attempts,
-        snapshot.chosen,
-        (*problems, *_still_missing(storage, snapshot, attempts, stems, missing, problems)),
-        snapshot.by_id,
-    )
+        tables.append(part.select(ATTEMPTS_SCHEMA.names).cast(ATTEMPTS_SCHEMA))
+        stems.append(stem)
+    attempts = _placed(tables, stems)
+    whole = np.repeat([stem not in missing for stem in stems], [t.num_rows for t in tables]).astype(bool)
+    snapshot = _choose(attempts, whole)
+    if missing:
+        problems += _still_missing(storage, snapshot, attempts, missing, problems)
+    return Snapshot(snapshot.attempts, snapshot.by_id, snapshot.done, tuple(problems))
+
+
+def _placed(tables: list[pa.Table], stems: list[str]) -> pa.Table:
+    """All attempts, with the stem and the row of its part in which each stands."""
+    sizes = [table.num_rows for table in tables]
+    attempts = (pa.concat_tables(tables) if tables else ATTEMPTS_SCHEMA.empty_table()).combine_chunks()
+    at = pa.array(np.repeat(np.arange(len(stems), dtype=np.int32), sizes), pa.int32())
+    stem = pa.DictionaryArray.from_arrays(at, pa.array(stems, pa.string()))
+    place = np.concatenate([np.arange(size) for size in sizes] or [np.arange(0)])
+    return attempts.append_column("stem", stem).append_column("place", pa.array(place, pa.int64()))
 
 
 def _is_whole(
@@ -148,50 +186,50 @@ def _is_whole(
 
 
 def _still_missing(
-    storage: Storage,
-    snapshot: Snapshot,
-    attempts: pa.Table,
-    stems: list[str],
-    missing: dict[str, list[str]],
-    problems: list[str],
+    storage: Storage, snapshot: Snapshot, attempts: pa.Table, missing: dict[str, list[str]], problems: list[str]
 ) -> list[str]:
     """Lines for parts that are not there, as long as a job of theirs has not run again."""
-    if not missing:
-        return []
-    columns = zip(attempts["job_id"].to_pylist(), attempts["status"].to_pylist(), stems, strict=True)
-    needed = {stem for job_id, status, stem in columns if status == "done" and job_id not in snapshot.chosen}
-    paths = [f"{storage.root}/_parts/{n}/{stem}.parquet" for stem in missing if stem in needed for n in missing[stem]]
+    columns = zip(*(attempts[name].to_pylist() for name in ("job_id", "status", "stem")), strict=True)
+    needed = {stem for job_id, status, stem in columns if status == "done" and job_id not in snapshot.done}
+    paths = [f"{storage.root}/{part_path(n, stem)}" for stem in missing if stem in needed for n in missing[stem]]
     return [f"{p} is missing: its jobs run again" for p in paths if not any(x.startswith(p) for x in problems)]
 
 
-def _choose(attempts: pa.Table, stems: list[str], whole: list[bool]) -> Snapshot:
-    """For each job the last good attempt, else the last one."""
-    chosen: dict[str, str] = {}
-    counts: dict[str, int] = {}
-    seen: dict[tuple[str, str, int], int] = {}
-    keep = [True] * attempts.num_rows
-    columns = [attempts[c].to_pylist() for c in ("job_id", "status", "run", "attempt")]
-    for i, (job_id, status, run, attempt) in enumerate(zip(*columns, strict=True)):
-        good = status == "done" and whole[i]
-        # A run killed while it merged has left an attempt in two parts: the later one counts, unless it is damaged.
-        before = seen.get((job_id, run, attempt))
-        if before is not None:
-            if status == "done" and whole[before] and not good:
-                keep[i] = False
-                continue
-            keep[before] = False
-        seen[job_id, run, attempt] = i
-        if good:
-            chosen[job_id] = stems[i]
-        if good or job_id not in chosen:
-            counts[job_id] = i
-    current = [False] * attempts.num_rows
-    for i in counts.values():
-        current[i] = True
-    field = pa.field("current", pa.bool_(), metadata={"doc": "whether the attempt counts"})
-    table = attempts.append_column(field, pa.array(current, pa.bool_()))
-    kept = [i for i, k in enumerate(keep) if k]
-    if len(kept) != len(keep):
-        table = table.take(pa.array(kept, pa.int64()))
-    position = {old: new for new, old in enumerate(kept)}
-    return Snapshot(table, chosen, (), {job_id: position[i] for job_id, i in counts.items()})
+def _choose(attempts: pa.Table, whole: np.ndarray) -> Snapshot:
+    """For each job the last good attempt, else the last one.
+
+    Args:
+        whole: whether all parts of the attempt's stem are there.
+    """
+    done = attempts["status"].to_numpy() == "done"
+    jobs = _codes(attempts["job_id"])
+    # A run killed while it merged has left attempts in two parts: the later one counts, unless it is damaged.
+    numbers = _codes(attempts["attempt"])
+    same = (jobs * (1 + numbers.max(initial=0)) + numbers) * attempts.num_rows + _codes(attempts["run"])
+    kept = _last(_codes(pa.array(same)), done & whole)
+    if len(kept) != attempts.num_rows:
+        attempts, jobs, done, whole = attempts.take(pa.array(kept)), jobs[kept], done[kept], whole[kept]
+    good = done & whole
+    counts = _last(jobs, good)
+    current = np.zeros(len(jobs), bool)
+    current[counts] = True
+    doc = {"doc": "whether the attempt counts"}
+    attempts = attempts.append_column(pa.field("current", pa.bool_(), metadata=doc), pa.array(current))
+    attempts = attempts.append_column("good", pa.array(good))
+    ids = attempts["job_id"].take(pa.array(counts)).to_pylist()
+    return Snapshot(attempts, dict(zip(ids, counts.tolist(), strict=True)), frozenset(compress(ids, good[counts])))
+
+
+def _codes(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """A whole number for each distinct value."""
+    encoded = values.dictionary_encode(null_encoding="encode")
+    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
+    return np.concatenate([np.zeros(0, np.int64), *(chunk.indices.to_numpy() for chunk in chunks)]).astype(np.int64)
+
+
+def _last(groups: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """For each group its last good row, else its last row; ascending."""
+    rows = len(groups)
+    best = np.full(groups.max(initial=-1) + 1, -1)
+    np.maximum.at(best, groups, np.arange(rows) + np.where(good, rows, 0))
+    return np.sort(best % rows) if rows else best

@@ -4,11 +4,13 @@ The journal (`_parts/`, see `parts`) is the truth; `<table>.parquet` is a view o
 No locks: two sweeps may write into one store, each its own parts, and a job computed twice counts once.
 """
 
+import functools
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,9 +18,16 @@ import pyarrow.parquet as pq
 from orchestrator.artifacts import Artifacts
 from orchestrator.experiment import Experiment, TableSpec
 from orchestrator.journal import Journal
-from orchestrator.parts import JOBS, JOBS_SPEC, encode, full_schema, run_of
+from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, encode, full_schema, parquet
+from orchestrator.published import MADE_OF, mark, mark_of, ordered, unique
 from orchestrator.snapshot import LOOKS, Snapshot, read_part, read_snapshot, stems_of
 from orchestrator.storage import Storage
+
+CURRENT = pa.field("current", pa.bool_(), metadata={"doc": "whether the attempt counts"})
+PUBLISHED_JOBS = JOBS_SCHEMA.append(CURRENT)
+ROWS_AT_ONCE = 1 << 14  # of attempts with all their texts, when jobs.parquet is written
+
+T = TypeVar("T")
 
 
 class Store:
@@ -47,26 +56,54 @@ class Store:
         """The rows of one table: of each job those of its last good attempt, sorted by key and parameters.
 
         Args:
+            name: a table; `jobs` for the attempts, oldest first, with all columns.
             job_ids: only these jobs' rows; None: all.
         """
         if name == JOBS:
-            return snapshot.attempts if job_ids is None else _of_jobs(snapshot.attempts, list(job_ids))
-        tables, _ = self._tables([name], snapshot, job_ids)
-        return _ordered(tables[name], self.specs[name])
+            attempts = functools.partial(self._attempts, job_ids)
+            empty = PUBLISHED_JOBS.empty_table()
+            return self._look(snapshot, lambda *at: pa.concat_tables([empty, *attempts(*at)]))[0]
+        rows, _ = self._look(snapshot, functools.partial(self._rows, name, job_ids))
+        return ordered(rows, self.specs[name])
 
     def publish(self) -> Snapshot:
         """Rebuild and replace `<table>.parquet` for every table that has rows, and `jobs.parquet`.
 
-        Rows that two jobs give for the same measurement (depths 1-24, later 1-48) are there once, the later job's.
+        Rows that two jobs give for the same measurement (depths 1-24, later 1-48) are there once, the later job's. A
+        table that would come out as it stands is left alone.
+
+        Returns:
+            The snapshot that all of them agree with.
         """
-        tables, snapshot = self._tables(list(self.specs), self.snapshot(), None)
-        for name, table in tables.items():
-            if table.num_rows or self.storage.exists(f"{name}.parquet"):
-                spec = self.specs[name]
-                rows = _ordered(_unique(table, spec, snapshot), spec)
-                self.storage.write(f"{name}.parquet", encode(rows, spec.version))
-        self.storage.write(f"{JOBS}.parquet", encode(snapshot.attempts, JOBS_SPEC.version))
-        return snapshot
+        snapshot = self.snapshot()
+        for _ in range(LOOKS):
+            newer = self._publish(snapshot)
+            if newer is snapshot:
+                return snapshot
+            snapshot = newer
+        raise self._restless()
+
+    def _publish(self, snapshot: Snapshot) -> Snapshot:
+        """Publish what a snapshot says, or return what the journal says by now where its parts are no longer there."""
+        good = snapshot.digest(good=True)
+        for name, spec in self.specs.items():
+            file, made_of = f"{name}.parquet", mark(spec, good)
+            if mark_of(self.storage, file) == made_of:
+                continue
+            rows, newer = self._look(snapshot, functools.partial(self._rows, name, None))
+            if newer is not snapshot:
+                return newer
+            if rows.num_rows or self.storage.exists(file):
+                rows = ordered(unique(rows, spec, snapshot), spec)
+                self.storage.write(file, parquet([rows], rows.schema, _metadata(spec, made_of)))
+        file, made_of = f"{JOBS}.parquet", mark(JOBS_SPEC, snapshot.digest(good=False))
+        if mark_of(self.storage, file) == made_of:
+            return snapshot
+        attempts, metadata = functools.partial(self._attempts, None), _metadata(JOBS_SPEC, made_of)
+        data, newer = self._look(snapshot, lambda *at: parquet(attempts(*at), PUBLISHED_JOBS, metadata))
+        if newer is snapshot:
+            self.storage.write(file, data)
+        return newer
 
     def write_summary(self, name: str, frame: Any) -> None:
         """Write `summary/<name>.parquet` from a pandas DataFrame."""
@@ -90,65 +127,77 @@ class Store:
         self.storage.write(f"_runs/{run}/config.json", json.dumps(config, indent=1).encode())
         self.storage.write(f"_runs/{run}/plan.parquet", encode(plan, 1))
 
-    def _tables(
-        self, names: Sequence[str], snapshot: Snapshot, job_ids: Collection[str] | None
-    ) -> tuple[dict[str, pa.Table], Snapshot]:
-        """Rows of the chosen attempts, and the snapshot that they belong to.
+    def _look(self, snapshot: Snapshot, read: Callable[[Snapshot, list[str]], T]) -> tuple[T, Snapshot]:
+        """What `read` makes of the parts, and the snapshot that it belongs to.
 
         That is a newer one when a part turned out damaged behind a good footer (it is set aside now) or was merged by
         its run meanwhile.
         """
         for _ in range(LOOKS):
             problems: list[str] = []
+            result = None
             try:
-                tables = {name: self._rows(name, snapshot, job_ids, problems) for name in names}
+                result = read(snapshot, problems)
             except FileNotFoundError:
                 problems.append("merged")
-            stems = set(stems_of(self.storage, JOBS, []))
-            if not problems and stems.issuperset(snapshot.chosen.values()):
-                return tables, snapshot
+            if result is not None and not problems and self._stand(snapshot):
+                return result, snapshot
             snapshot = self.snapshot()
-        raise OSError(f"the parts in {self.storage.root}/_parts change faster than they can be read; run this again")
+        raise self._restless()
 
-    def _rows(self, name: str, snapshot: Snapshot, job_ids: Collection[str] | None, problems: list[str]) -> pa.Table:
-        """Rows of the chosen attempts, oldest part first; `problems` gets what had to be set aside."""
-        wanted: dict[str, list[str]] = {}
-        for job_id, stem in snapshot.chosen.items():
-            if job_ids is None or job_id in job_ids:
-                wanted.setdefault(stem, []).append(job_id)
+    def _stand(self, snapshot: Snapshot) -> bool:
+        """Whether all stems of a snapshot's good attempts are still there."""
+        stems = snapshot.attempts.filter(pc.field("good"))["stem"].cast(pa.string()).unique()
+        return set(stems.to_pylist()) <= set(stems_of(self.storage, JOBS, []))
+
+    def _restless(self) -> OSError:
+        return OSError(f"the parts in {self.storage.root}/_parts change faster than they can be read; run this again")
+
+    def _rows(self, name: str, job_ids: Collection[str] | None, snapshot: Snapshot, problems: list[str]) -> pa.Table:
+        """Rows of the good attempts that count, oldest part first; `problems` gets what had to be set aside."""
+        wanted = snapshot.attempts.filter(pc.field("current") & pc.field("good"))
+        if job_ids is not None:
+            wanted = _of_jobs(wanted, job_ids)
+        by_stem = {stem: rows["job_id"] for stem, rows in _by_stem(wanted)}
         spec, parts = self.specs[name], []
         for stem in stems_of(self.storage, name, []):
-            if stem in wanted and (part := read_part(self.storage, name, stem, spec, problems)) is not None:
-                parts.append(_of_jobs(part, wanted[stem]).replace_schema_metadata(None))
+            if stem in by_stem and (part := read_part(self.storage, name, stem, spec, problems)) is not None:
+                part = part.filter(pc.field("job_id").isin(by_stem[stem].combine_chunks()))
+                parts.append(part.replace_schema_metadata(None))
         return pa.concat_tables(parts, promote_options="default") if parts else full_schema(spec, ()).empty_table()
 
+    def _attempts(self, job_ids: Collection[str] | None, snapshot: Snapshot, problems: list[str]) -> Iterator[pa.Table]:
+        """The attempts with all columns, oldest first, some thousands at once."""
+        wanted = snapshot.attempts.select(["job_id", "stem", "place", "current"])
+        if job_ids is not None:
+            wanted = _of_jobs(wanted, job_ids)
+        some: list[pa.Table] = []
+        for stem, rows in _by_stem(wanted):
+            part = read_part(self.storage, JOBS, stem, JOBS_SPEC, problems)
+            if part is None:
+                continue
+            part = part.select(JOBS_SCHEMA.names).cast(JOBS_SCHEMA).take(rows["place"])
+            some.append(part.append_column(CURRENT, rows["current"]))
+            if sum(table.num_rows for table in some) >= ROWS_AT_ONCE:
+                yield pa.concat_tables(some)
+                some = []
+        if some:
+            yield pa.concat_tables(some)
 
-def _of_jobs(table: pa.Table, job_ids: list[str]) -> pa.Table:
-    return table.filter(pc.field("job_id").isin(job_ids))
+
+def _by_stem(attempts: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Attempts of one stem after another; those of one stem stand together."""
+    if not attempts.num_rows:
+        return
+    stems = attempts["stem"].combine_chunks()
+    first = np.concatenate([[0], 1 + np.flatnonzero(np.diff(stems.indices.to_numpy())), [len(stems)]])
+    for begin, end in zip(first[:-1].tolist(), first[1:].tolist(), strict=True):
+        yield stems[begin].as_py(), attempts.slice(begin, end - begin)
 
 
-def _ordered(table: pa.Table, spec: TableSpec) -> pa.Table:
-    """Declared columns first, then parameters, then `data` and `job_id`; rows in the order of parameters and key."""
-    last = [n for n in ("data", "job_id") if n not in spec.schema.names and n in table.schema.names]
-    rest = [n for n in table.schema.names if n not in spec.schema.names and n not in last]
-    table = table.select([*spec.schema.names, *rest, *last])
-    by = [*spec.key, *rest, *last]
-    return table.sort_by([(name, "ascending") for name in by]) if by and table.num_rows else table
+def _of_jobs(attempts: pa.Table, job_ids: Collection[str]) -> pa.Table:
+    return attempts.filter(pc.field("job_id").isin(pa.array(job_ids, pa.string())))
 
 
-def _unique(table: pa.Table, spec: TableSpec, snapshot: Snapshot) -> pa.Table:
-    """Drop rows that a later job of the same stage repeats: equal in key, parameters and data.
-
-    Later is the job of the later run; within one run the job ids decide, so that the order in which jobs ended shows
-    nowhere. Rows of one job are never dropped.
-    """
-    by = [n for n in table.schema.names if n not in spec.schema.names and n != "job_id"] + list(spec.key)
-    frame = table.select([n for n in by if n != "job_id"] + ["job_id"]).to_pandas(integer_object_nulls=True)
-    stages = snapshot.values("stage")
-    ages = {
-        job_id: age for age, job_id in enumerate(sorted(stages, key=lambda i: (run_of(snapshot.chosen.get(i, "")), i)))
-    }
-    frame["_stage"], frame["_age"] = frame["job_id"].map(stages), frame["job_id"].map(ages)
-    same = frame.groupby([*by, "_stage"], dropna=False, sort=False)["_age"]
-    keep = (same.transform("max") == frame["_age"]).to_numpy(dtype=bool)
-    return table if keep.all() else table.filter(pa.array(keep))
+def _metadata(spec: TableSpec, made_of: str) -> dict[bytes, bytes]:
+    return {b"schema_version": str(spec.version).encode(), MADE_OF: made_of.encode()}
