@@ -31,15 +31,20 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as problem:
         print(f"sweep.py: {problem}", file=sys.stderr)
         return 2
-    logging.basicConfig(level=common.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     from orchestrator import commands
+    from orchestrator.printable import SafeFormatter, printable
+    from orchestrator.secrets import redact
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(SafeFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=common.log_level.upper(), handlers=[handler])
 
     try:
         return commands.run(experiment, common, config, arguments)
     except commands.EXPECTED as problem:
         if common.log_level == "debug":
             raise
-        print(f"sweep.py: {problem}", file=sys.stderr)
+        print(f"sweep.py: {printable(redact(str(problem)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("sweep.py: interrupted; the same command goes on from here", file=sys.stderr)

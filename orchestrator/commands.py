@@ -12,20 +12,22 @@ from orchestrator.backend import CannotRun
 from orchestrator.code import code_digest
 from orchestrator.experiment import Experiment, PlanError
 from orchestrator.failures import group
+from orchestrator.names import is_name
 from orchestrator.options import Common, UsageError
 from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
+from orchestrator.printable import Terminal
 from orchestrator.snapshot import Snapshot
-from orchestrator.storage import Storage
+from orchestrator.storage import BadAddress, Storage
 from orchestrator.store import Store
 
-EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError)
+EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError, BadAddress)
 """Errors that are the user's to mend: bad data, a missing file, an impossible option. Others are bugs."""
 
 
 def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence[str]) -> int:
     """Do what the options ask; returns the exit code."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Terminal()
     if common.describe:
         return _describe(experiment, console)
     store = Store.of(common.out, experiment)
@@ -112,7 +114,7 @@ def _gc(store: Store, plan: Plan, common: Common, console: Console) -> int:
     """Delete artifacts that neither this plan nor the last plan of any other sweep under --out names."""
     root = Storage.at(common.out)
     keep = set(plan.jobs)
-    for name in root.folders():
+    for name in filter(lambda folder: is_name("experiment", folder), root.folders()):
         other = Store(common.out, name, {})
         keep |= {i for run in other.runs()[-1:] for i in other.planned_ids(run)}
     artifacts = Artifacts(root.below("artifacts"))

@@ -17,7 +17,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from orchestrator.columns import arrow_type
 from orchestrator.identity import canonical_json, coerce, job_id
+from orchestrator.names import check_name, check_names
 
 Rows = Sequence[Mapping[str, Any]]
 Tables = Mapping[str, Rows]
@@ -108,6 +110,10 @@ class Stage:
     warm: bool = False
     """Short GPU jobs (under about 30 s): they run in actors that stay, one kind of `Job.warm_key` after another."""
 
+    def __post_init__(self):
+        check_name("stage", self.name)
+        check_names("table", self.tables)
+
     def load(self) -> Callable[[Any, Context], Tables | None]:
         """Import the stage's function."""
         module, _, name = self.function.partition(":")
@@ -117,7 +123,7 @@ class Stage:
     def param_fields(self) -> tuple[pa.Field, ...]:
         """The scalar parameters as columns, in the order of the dataclass."""
         hints = typing.get_type_hints(self.params)
-        kinds = {f.name: _arrow_type(hints[f.name]) for f in dataclasses.fields(self.params)}
+        kinds = {f.name: arrow_type(hints[f.name]) for f in dataclasses.fields(self.params)}
         return tuple(pa.field(name, kind) for name, kind in kinds.items() if kind is not None)
 
 
@@ -189,6 +195,10 @@ class Summary:
     notes: Sequence[str] = ()
     """Sentences for the head of the report: what came out, what is missing, how many values are NaN."""
 
+    def __post_init__(self):
+        check_names("summary table", self.tables)
+        check_names("figure", self.figures)
+
 
 class Results(typing.Protocol):
     """What reduce reads: only rows of the jobs that this config plans."""
@@ -214,6 +224,9 @@ class Experiment:
     plan: Callable[[Any], Iterable[Job]]
     reduce: Callable[[Results, Any], Summary]
 
+    def __post_init__(self):
+        check_name("experiment", self.name)
+
     @property
     def tables(self) -> dict[str, TableSpec]:
         """All tables by name. Stages that write the same table share one spec."""
@@ -235,20 +248,3 @@ class Experiment:
 
 class PlanError(ValueError):
     """The plan cannot be made: data, weights or an option are missing or wrong. One line that says what to do."""
-
-
-_ARROW = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-
-
-def _arrow_type(hint: Any) -> pa.DataType | None:
-    """The column type of a scalar parameter; None for tuples and mappings, which are not columns."""
-    origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Annotated:
-        return _arrow_type(args[0])
-    if origin is typing.Literal:
-        kinds = {type(value) for value in args if value is not None}
-        return _ARROW.get(kinds.pop()) if len(kinds) == 1 else None
-    if args and type(None) in args:
-        rest = [kind for kind in args if kind is not type(None)]
-        return _arrow_type(rest[0]) if len(rest) == 1 else None
-    return _ARROW.get(hint) if isinstance(hint, type) else None

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.printable import printable
+from orchestrator.secrets import redactor
+
 
 @dataclass(frozen=True)
 class Cause:
@@ -35,6 +38,11 @@ def signature(status: str, error: str | None, message: str | None) -> tuple[str,
 
 def group(attempts: Iterable[Mapping[str, Any]]) -> list[Cause]:
     """Causes of failed attempts (rows as in `jobs.parquet`), the most frequent first."""
+    hide = redactor()
+
+    def safe(text: str) -> str:  # the rows may be another machine's, or an older version's, which redacted nothing
+        return printable(hide(text))
+
     groups: dict[tuple[str, tuple[str, str, str]], list[Mapping[str, Any]]] = {}
     for row in attempts:
         alike = signature(row["status"], row["error"], row["message"])
@@ -43,9 +51,9 @@ def group(attempts: Iterable[Mapping[str, Any]]) -> list[Cause]:
         Cause(
             status=rows[0]["status"],
             stage=rows[0]["stage"],
-            error=rows[0]["error"] or "",
-            message=rows[0]["message"] or "",
-            traceback=next((r["traceback"] for r in rows if r["traceback"]), None),
+            error=safe(rows[0]["error"] or ""),
+            message=safe(rows[0]["message"] or ""),
+            traceback=next((safe(r["traceback"]) for r in rows if r["traceback"]), None),
             job_ids=tuple(r["job_id"] for r in rows),
             log=next((r["log"] for r in rows if r.get("log")), None),
         )

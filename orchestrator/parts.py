@@ -127,6 +127,14 @@ def parquet(tables: Iterable[pa.Table], schema: pa.Schema, metadata: Mapping[byt
     return sink.getvalue()
 
 
+def is_plain(kind: pa.DataType) -> bool:
+    """Whether a type is Arrow's own, inside too. Others bring Python code, and some unpickle what they hold."""
+    inner = [kind.field(i).type for i in range(kind.num_fields)]
+    if isinstance(kind, pa.DictionaryType):
+        inner.append(kind.value_type)
+    return not isinstance(kind, pa.BaseExtensionType) and all(map(is_plain, inner))
+
+
 def decode(storage: Storage, path: str, spec: TableSpec, columns: Sequence[str] | None = None) -> pa.Table:
     """Read one part, upgraded to the spec's version; it has at least the spec's columns.
 
@@ -147,6 +155,8 @@ def decode(storage: Storage, path: str, spec: TableSpec, columns: Sequence[str] 
         table = file.read(columns=list(columns or ()) if some else None)
     except (pa.ArrowException, OSError, EOFError, ValueError) as problem:
         raise BadPart(next(iter(str(problem).splitlines()), type(problem).__name__)) from problem
+    if foreign := [field.name for field in table.schema if not is_plain(field.type)]:
+        raise BadPart(f"columns {foreign} are of types that come with code of their own")
     metadata = table.schema.metadata
     if version > spec.version:
         raise NewerSchema(

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from orchestrator.plan import Plan
+from orchestrator.printable import Terminal
 
 PLAIN_SECONDS = 10.0
 DRAW_SECONDS = 0.1
@@ -24,7 +25,7 @@ class Progress:
             seconds_left: seconds that the jobs left of each stage take on one slot, from past runs.
             slots: how many jobs run at once.
         """
-        self.console = console or Console(stderr=True)
+        self.console = console or Terminal(stderr=True, soft_wrap=False)
         self._past, self._slots = dict(seconds_left or {}), max(1, slots)
         self._bars: Bars | None = None
         self._tasks: dict[str, TaskID] = {}
@@ -43,9 +44,9 @@ class Progress:
         self._began = self._said = time.monotonic()
         if self.console.is_terminal and self._total:
             self._bars = Bars(
-                TextColumn("{task.description:<16}"),
+                TextColumn("{task.description:<16}", markup=False),
                 BarColumn(),
-                TextColumn("{task.fields[counts]}"),
+                TextColumn("{task.fields[counts]}", markup=False),
                 TimeRemainingColumn(),
                 console=self.console,
                 transient=False,

@@ -15,6 +15,7 @@ from orchestrator.options import write_range
 from orchestrator.parts import JOBS, full_schema
 from orchestrator.plan import Plan, count_stages, left_to_do
 from orchestrator.report import Report, render
+from orchestrator.secrets import redactor
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 
@@ -83,7 +84,7 @@ def reduce_sweep(
         causes=group(failures),
         problems=snapshot.problems,
     )
-    store.storage.write("report.html", render(report).encode())
+    store.storage.write("report.html", render(report, redactor()).encode())
     return summary
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import jinja2
 
 from orchestrator.failures import Cause
 from orchestrator.plan import StageCount
+from orchestrator.printable import printable
 
 ROWS_SHOWN = 200  # of a summary table; the whole of it is in summary/*.parquet
 
@@ -36,9 +37,17 @@ class Report:
     problems: Sequence[str]
 
 
-def render(report: Report) -> str:
-    """The page as HTML text; pictures are inside it."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+def render(report: Report, redact: Callable[[str], str] = str) -> str:
+    """The page as HTML text; pictures are inside it.
+
+    Everything that comes from data, options or errors goes through `redact` and loses its control characters before it
+    is escaped, whatever type it has (some bring HTML of their own).
+    """
+
+    def safe(value: Any) -> str:
+        return printable(redact("".join(str(value))))
+
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, finalize=safe)
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     environment.filters["cell"] = _cell
     template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))

@@ -24,9 +24,11 @@ from orchestrator.failures import group
 from orchestrator.identity import canonical_json
 from orchestrator.options import Common, command_text
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do
+from orchestrator.printable import SafeFormatter
 from orchestrator.progress import Progress
 from orchestrator.reduce import reduce_sweep
 from orchestrator.runner import Runner, RunReport, run_options
+from orchestrator.secrets import redact, redactor
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 
@@ -49,7 +51,7 @@ def run(
     console: Console,
 ) -> int:
     """Run a sweep, or its reduce alone; returns the exit code (0 good, 1 failures, 130 interrupted)."""
-    run_id, command = new_run_id(), command_text(arguments)
+    run_id, command = new_run_id(), redact(command_text(arguments))
     snapshot = store.snapshot()
     for problem in snapshot.problems:
         console.print(problem, markup=False)
@@ -177,7 +179,7 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
         handler = logging.FileHandler(Path(store.storage.root, name), encoding="utf-8")
     else:
         handler = logging.StreamHandler(memory)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     handler.setLevel(logging.INFO)
     root = logging.getLogger()
     root.addHandler(handler)
@@ -207,7 +209,7 @@ def _record_run(store: Store, run_id: str, common: Common, config: Any, command:
         "versions": json.loads(library_versions()),
     }
     try:
-        store.write_run(run_id, record, plan.table())
+        store.write_run(run_id, redactor().tree(record), plan.table())
     except OSError as problem:
         raise PlanError(f"results cannot be written to {store.storage.root}: {problem}") from problem
 

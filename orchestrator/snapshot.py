@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.experiment import TableSpec
-from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, STEM, BadPart, decode, part_path, promised_rows
+from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, STEM, BadPart, decode, is_plain, part_path, promised_rows
 from orchestrator.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -170,7 +170,8 @@ def _is_whole(
     try:
         with storage.open(path) as source:
             footer = pq.ParquetFile(source)
-            found, names = footer.metadata.num_rows, set(footer.schema_arrow.names)
+            found, names = footer.metadata.num_rows, {f.name for f in footer.schema_arrow if is_plain(f.type)}
+            names = names if len(names) == len(footer.schema_arrow) else set()
     except FileNotFoundError:
         if not storage.exists(f"_parts/{JOBS}/{stem}.parquet"):
             raise  # the whole stem is in a merged part now

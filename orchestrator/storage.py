@@ -9,21 +9,34 @@ import contextlib
 import functools
 import os
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+import pyarrow as pa
 from pyarrow import fs
+
+from orchestrator.names import inside, relative
+
+
+class BadAddress(ValueError):
+    """An address that no file system understands, or with an option that it does not have."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """A directory at a local path or at an `s3://` or `gs://` address."""
+    """A directory at a local path or at an `s3://` or `gs://` address. Names of files and folders stay below it.
+
+    What may be a secret is in `query` and `user` alone: `root` can be printed, `address` must not be.
+    """
 
     root: str
-    """Absolute path, or the address without a slash at its end and without its options."""
-    query: str = ""
+    """Absolute path, or the address without a slash at its end, without its options and without keys."""
+    query: str = field(default="", repr=False)
     """Options of an address, as pyarrow knows them: `endpoint_override=localhost:9000&scheme=http`."""
+    user: str = field(default="", repr=False)
+    """`key:secret` of an address that has them before its bucket."""
 
     @staticmethod
     def at(place: str | Path) -> "Storage":
@@ -36,44 +49,65 @@ class Storage:
         if "://" not in text:
             return Storage(str(Path(text).expanduser().absolute()))
         root, _, query = text.partition("?")
-        return Storage(root.rstrip("/"), query)
+        scheme, _, rest = root.partition("://")
+        bucket, slash, path = rest.partition("/")
+        user, _, bucket = bucket.rpartition("@")
+        return Storage(f"{scheme}://{bucket}{slash}{path}".rstrip("/"), query, user)
 
     @property
     def address(self) -> str:
         """What `at` makes this storage of."""
-        return f"{self.root}?{self.query}" if self.query else self.root
+        root = self.root.replace("://", f"://{self.user}@", 1) if self.user else self.root
+        return f"{root}?{self.query}" if self.query else root
 
     @property
     def is_local(self) -> bool:
         return "://" not in self.root
 
     def below(self, *parts: str) -> "Storage":
-        return Storage("/".join((self.root, *parts)), self.query)
+        """The storage of a folder in this one.
+
+        Raises:
+            UnsafePath: for a name that leads out of it; so do all methods below.
+        """
+        return replace(self, root="/".join((self.root, *map(relative, parts))))
 
     def _open(self) -> tuple[fs.FileSystem, str]:
         if self.is_local:
             return _LOCAL, self.root
         scheme, _, rest = self.root.partition("://")
-        bucket = rest.partition("/")[0]
-        return _filesystem(f"{scheme}://{bucket}" + (f"?{self.query}" if self.query else "")), rest
+        bucket = (f"{self.user}@" if self.user else "") + rest.partition("/")[0]
+        try:
+            return _filesystem(f"{scheme}://{bucket}" + (f"?{self.query}" if self.query else "")), rest
+        except pa.ArrowInvalid as problem:  # it may quote the address with its keys: `cli` redacts what it prints
+            raise BadAddress(
+                f"the address {self.root} cannot be opened: {problem}; keys come from the environment"
+            ) from problem
+
+    def _check_change(self, *names: str) -> None:
+        """What is written or deleted lies in this storage: on a local disk no link leads out of it."""
+        for name in names:
+            relative(name)
+            if self.is_local:
+                inside(self.root, Path(self.root, name).parent)
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files right in `folder`, sorted; without those that are being written. Empty if it is absent."""
         system, root = self._open()
-        selector = fs.FileSelector("/".join(filter(None, (root, folder))), allow_not_found=True)
+        selector = fs.FileSelector(f"{root}/{relative(folder)}" if folder else root, allow_not_found=True)
         infos = cast(list[fs.FileInfo], system.get_file_info(selector))
         return sorted(i.base_name for i in infos if i.is_file and not i.base_name.startswith(("_tmp-", ".")))
 
     def folders(self, folder: str = "") -> list[str]:
         """Names of the folders right in `folder`, sorted; empty if it is absent."""
         system, root = self._open()
-        selector = fs.FileSelector("/".join(filter(None, (root, folder))), allow_not_found=True)
+        selector = fs.FileSelector(f"{root}/{relative(folder)}" if folder else root, allow_not_found=True)
         infos = cast(list[fs.FileInfo], system.get_file_info(selector))
         return sorted(i.base_name for i in infos if i.type == fs.FileType.Directory)
 
     def exists(self, name: str) -> bool:
         system, root = self._open()
-        return cast(fs.FileInfo, system.get_file_info(f"{root}/{name}")).type != fs.FileType.NotFound
+        return cast(fs.FileInfo, system.get_file_info(f"{root}/{relative(name)}")).type != fs.FileType.NotFound
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
@@ -82,16 +116,17 @@ class Storage:
             FileNotFoundError: with the whole path.
         """
         system, root = self._open()
-        with system.open_input_file(f"{root}/{name}") as stream:
+        with system.open_input_file(f"{root}/{relative(name)}") as stream:
             return stream.read()
 
     def open(self, name: str) -> Any:
         """A random-access file, for pyarrow's readers."""
         system, root = self._open()
-        return system.open_input_file(f"{root}/{name}")
+        return system.open_input_file(f"{root}/{relative(name)}")
 
     def write(self, name: str, data: bytes | memoryview | Any) -> None:
         """Publish a file whole, replacing an older one; on return it is on disk."""
+        self._check_change(name)
         if self.is_local:
             target = Path(self.root, name)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,35 +147,49 @@ class Storage:
             stream.write(data)
 
     def move(self, old: str, new: str) -> None:
+        self._check_change(old, new)
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):  # another sweep on this store may have moved it first
             system.move(f"{root}/{old}", f"{root}/{new}")
 
     def delete(self, name: str) -> None:
+        self._check_change(name)
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):
             system.delete_file(f"{root}/{name}")
 
     def delete_folder(self, name: str) -> None:
+        """Delete a folder with all that is in it; not what a link in its place leads to."""
+        self._check_change(name, f"{name}/anything")
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):
             system.delete_dir(f"{root}/{name}")
 
-    def upload(self, directory: Path, name: str) -> None:
-        """Copy a local directory to the folder `name`."""
+    def upload(self, directory: Path, name: str, files: Iterable[str]) -> None:
+        """Copy these files of a local directory to the folder `name`."""
         system, root = self._open()
-        system.create_dir(f"{root}/{name}", recursive=True)
-        fs.copy_files(
-            str(directory), f"{root}/{name}", source_filesystem=fs.LocalFileSystem(), destination_filesystem=system
-        )
+        for file in map(relative, files):
+            fs.copy_files(
+                f"{directory}/{file}",
+                f"{root}/{relative(name)}/{file}",
+                source_filesystem=fs.LocalFileSystem(),
+                destination_filesystem=system,
+            )
 
-    def download(self, name: str, directory: Path) -> None:
-        """Copy the folder `name` to a local directory."""
+    def download(self, name: str, directory: Path, files: Iterable[str]) -> None:
+        """Copy these files of the folder `name` to a local directory.
+
+        One by one, by checked names: in an object store `a/../../b` is a key like any other.
+        """
         system, root = self._open()
-        directory.mkdir(parents=True, exist_ok=True)
-        fs.copy_files(
-            f"{root}/{name}", str(directory), source_filesystem=system, destination_filesystem=fs.LocalFileSystem()
-        )
+        for file in map(relative, files):
+            (directory / file).parent.mkdir(parents=True, exist_ok=True)
+            fs.copy_files(
+                f"{root}/{relative(name)}/{file}",
+                f"{directory}/{file}",
+                source_filesystem=system,
+                destination_filesystem=fs.LocalFileSystem(),
+            )
 
 
 _LOCAL = fs.LocalFileSystem()

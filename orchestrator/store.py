@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from orchestrator.artifacts import Artifacts
 from orchestrator.experiment import Experiment, TableSpec
 from orchestrator.journal import Journal
+from orchestrator.names import check_name, check_names
 from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, encode, full_schema, parquet
 from orchestrator.published import MADE_OF, mark, mark_of, ordered, unique
 from orchestrator.snapshot import LOOKS, Snapshot, read_part, read_snapshot, stems_of
@@ -34,8 +35,8 @@ class Store:
     """`<out>/<experiment>/` and the artifacts beside it."""
 
     def __init__(self, out: str | Path, name: str, specs: Mapping[str, TableSpec]):
-        if JOBS in specs:
-            raise ValueError(f"{name} declares a table called {JOBS!r}, which is the orchestrator's own")
+        check_name("experiment", name)
+        check_names("table", specs)
         root = Storage.at(out)
         self.storage = root.below(name)
         self.artifacts = Artifacts(root.below("artifacts"))
@@ -120,7 +121,8 @@ class Store:
         if not self.storage.exists(name):
             return set()
         with self.storage.open(name) as source:
-            return set(pq.read_table(source, columns=["job_id"])["job_id"].to_pylist())
+            ids = pq.ParquetFile(source).read(columns=["job_id"])["job_id"]
+        return set(ids.to_pylist()) if pa.types.is_string(ids.type) else set()
 
     def write_run(self, run: str, config: Mapping[str, Any], plan: pa.Table) -> None:
         """Record what a run was asked: `_runs/<run>/config.json` and `plan.parquet`."""

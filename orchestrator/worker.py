@@ -24,6 +24,8 @@ from orchestrator.artifacts import Artifacts
 from orchestrator.code import code_digest, library_versions
 from orchestrator.experiment import Context, Rows, Stage, TableSpec
 from orchestrator.joblog import JobLog
+from orchestrator.printable import printable
+from orchestrator.secrets import redactor
 from orchestrator.storage import Storage
 
 
@@ -75,6 +77,15 @@ class Outcome:
     versions: str | None = None
     log: str | None = None
     """Name of the job's log in the run's folder of logs; None: it printed nothing, or nothing of it was kept."""
+
+    def __post_init__(self):
+        """What an error says goes into tables, logs and pages: secrets and control characters end here."""
+        if self.status == "done" or not (self.error or self.message or self.traceback):
+            return
+        hide = redactor()
+        for name in ("error", "message", "traceback"):
+            if (text := getattr(self, name)) is not None:
+                object.__setattr__(self, name, printable(hide(text)))
 
 
 class WrongCode(RuntimeError):
@@ -142,15 +153,10 @@ def _attempt(call: Call) -> Outcome:
         return Outcome(
             status="timeout" if isinstance(error, TimeoutError) and error.args == (call.job_id,) else "failed",
             error=type(error).__name__,
-            message=_text(str(error)),
-            traceback=_text(traceback.format_exc()),
+            message=str(error),
+            traceback=traceback.format_exc(),
             **_measured(facts, clock),
         )
-
-
-def _text(text: str) -> str:
-    """Text that Arrow takes: file names that are no UTF-8 bring lone surrogates into messages."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _set_up(call: Call) -> str:
