@@ -10,6 +10,7 @@ Dimensions: B batch, T tokens, E embedding, H hidden.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -98,8 +99,14 @@ def load_config(path_or_name: str | Path, revision: str | None = None) -> Albert
         ValueError: it cannot be read, or is no iterated map (`check_iterated`).
     """
     try:
-        config: Any = AutoConfig.from_pretrained(str(path_or_name), revision=revision)
-    except OSError as problem:
+        # Without this argument the library asks on the terminal whether to run a model's own code.
+        config: Any = AutoConfig.from_pretrained(str(path_or_name), revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as problem:
+        if "trust_remote_code" in str(problem):
+            raise ValueError(
+                f"{path_or_name} wants to run Python code of its own (auto_map in its config.json), which is never "
+                "done here; give an ALBERT checkpoint, e.g. albert/albert-large-v2"
+            ) from problem
         raise ValueError(f"cannot read the configuration of {path_or_name}: {_first_line(problem)}") from problem
     check_iterated(config, str(path_or_name))
     return config
@@ -110,29 +117,39 @@ def load_albert(
     revision: str | None = None,
     dtype: torch.dtype = torch.float32,
     attention: Attention = "sdpa",
+    pickled: bool = False,
 ) -> AlbertModel:
     """Load pretrained weights from a local directory or from the hub at `revision`, in evaluation mode.
 
-    Only safetensors are read, since a pickle can run code. Every weight, the pooler's too, must be in the checkpoint: a
-    missing one would be drawn at random in silence.
+    Only safetensors are read, since a pickle can run code; with `pickled`, where there are none, pytorch_model.bin too,
+    of which torch then takes tensors alone. Every weight, the pooler's too, must be in the checkpoint: a missing one
+    would be drawn at random in silence.
 
     Raises:
         ValueError: unreadable, no iterated map (`check_iterated`), or weights missing.
     """
     config = load_config(path_or_name, revision)
     config._attn_implementation = attention
+
+    def read(safetensors: bool) -> Any:
+        given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
+        given |= {"use_safetensors": safetensors, "weights_only": True, "output_loading_info": True}
+        return AlbertModel.from_pretrained(str(path_or_name), **given)
+
     try:
-        loaded: Any = AlbertModel.from_pretrained(
-            str(path_or_name),
-            config=config,
-            revision=revision or "main",
-            dtype=dtype,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        try:
+            model, report = read(safetensors=True)
+        except OSError:
+            if not pickled:
+                raise
+            model, report = read(safetensors=False)
     except OSError as problem:
-        raise ValueError(f"cannot load the weights of {path_or_name}: {_first_line(problem)}") from problem
-    model, report = loaded
+        allow = "" if pickled else "; --pickled-weights allows those of pytorch_model.bin"
+        raise ValueError(f"cannot load the weights of {path_or_name}: {_first_line(problem)}{allow}") from problem
+    except UnpicklingError as problem:
+        raise ValueError(
+            f"{path_or_name}: the pickle holds more than tensors, and could run code: refused"
+        ) from problem
     if missing := sorted(report["missing_keys"]):
         raise ValueError(
             f"{path_or_name} lacks the weights {', '.join(missing)}; save the whole AlbertModel, pooler included"

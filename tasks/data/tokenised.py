@@ -190,6 +190,8 @@ def open_split(directory: Path, split: str) -> TokenisedSplit:
         raise DataError(f"{directory}: no split {split!r}, it has {', '.join(meta['sizes'])}")
     data = load_from_disk(str(Path(directory) / split), keep_in_memory=False)
     table: Any = data.with_format("arrow")[:]
+    if any(isinstance(getattr(f.type, "value_type", f.type), pa.BaseExtensionType) for f in table.schema):
+        raise DataError(f"{directory}: {split} has columns whose types bring code of their own; run its job again")
     input_ids, offsets = _values(table.column("input_ids"))
     token_type_ids, _ = _values(table.column("token_type_ids"))
     return TokenisedSplit(

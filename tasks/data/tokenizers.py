@@ -118,6 +118,12 @@ def load_tokenizer(ref: TokenizerRef) -> "PreTrainedTokenizerFast":
         try:
             tokenizer = _open_hub(ref) if ref.path is None else _open_directory(Path(ref.path))
         except Exception as problem:  # the library's loaders raise a dozen kinds; each means that it cannot be opened
+            if "trust_remote_code" in str(problem):
+                raise DataError(
+                    f"tokenizer {ref.path or ref.name} ({ref.revision[:12]}) wants to run Python code of its own "
+                    "(auto_map in its tokenizer_config.json or config.json), which is never done here; "
+                    "give --tokenizer DIR with a tokenizer.json and without auto_map"
+                ) from problem
             reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
             raise DataError(
                 f"tokenizer {ref.path or ref.name} ({ref.revision[:12]}) cannot be opened ({reason}); "
@@ -153,21 +159,22 @@ def _open_directory(directory: Path) -> Any:
     """Open it as the library does for a hub name; only what no configuration explains is opened by its form."""
     from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
+    # Without trust_remote_code=False the library asks on the terminal whether to run a tokenizer's own code.
     if any((directory / name).is_file() for name in ("tokenizer_config.json", "config.json")):
-        return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     if (directory / "tokenizer.json").is_file():
         return PreTrainedTokenizerFast.from_pretrained(directory, local_files_only=True)
     if (directory / "vocab.txt").is_file():
         pieces = (directory / "vocab.txt").read_text(encoding="utf-8").split("\n")
         cased = any(piece != piece.lower() and not piece.startswith("[") for piece in pieces)
         return BertTokenizer.from_pretrained(directory, do_lower_case=not cased, local_files_only=True)
-    return AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
 
 
 def _open_hub(ref: TokenizerRef) -> Any:
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(ref.name, revision=ref.revision)
+    return AutoTokenizer.from_pretrained(ref.name, revision=ref.revision, trust_remote_code=False)
 
 
 def _list(names: tuple[str, ...] | list[str]) -> str:

@@ -29,6 +29,8 @@ class Config:
     """Seeds of heads, data order and dropout, and of random encoders. The published runs all had 42."""
     model: str = "albert/albert-large-v2"
     """ALBERT checkpoint: a hub name or a directory; scratch: random weights of the --width given."""
+    pickled_weights: bool = False
+    """Also read pytorch_model.bin where a checkpoint has no safetensors; only tensors are taken out of it."""
     tokenizer: str | None = None
     """A hub name, a directory, or builtin; None: the model's own."""
     data_dir: str | None = None

@@ -99,12 +99,13 @@ def load_encoder(params: Params, context: Context, *, vocab_size: int, pad_token
     """
     dtype = getattr(torch, params.dtype)
     place, revision = params.model, params.revision or None
+    pickled = "pickled_weights" in context.paths
     if "model" in context.paths and params.model != SCRATCH:
         place, revision = context.paths["model"], None
-        if (found := directory_revision(Path(place))) != params.revision:
+        if (found := directory_revision(Path(place), pickled)) != params.revision:
             raise ValueError(f"{place} holds revision {found}, planned was {params.revision}; start the sweep anew")
     if params.encoder == "pretrained":
-        model = load_albert(place, revision, dtype)
+        model = load_albert(place, revision, dtype, pickled=pickled)
     else:
         assert params.init_style is not None  # both are checked by the parameters
         assert params.encoder_seed is not None

@@ -22,7 +22,7 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
-    model = None if config.model == SCRATCH else resolve_model(config.model)
+    model = None if config.model == SCRATCH else resolve_model(config.model, config.pickled_weights)
     for task in config.tasks:
         tokens = tokens_job(
             task,
@@ -81,6 +81,8 @@ def _finetuned_jobs(
 
 def _job(stage: Any, params: Any, model: ModelRef | None, tokens: Job, passes: float) -> Job:
     paths = {} if model is None or model.path is None else {"model": model.path}
+    if model is not None and model.pickled:
+        paths["pickled_weights"] = "allowed"
     return Job(
         stage=stage,
         params=params,
