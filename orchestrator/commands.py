@@ -15,14 +15,15 @@ from orchestrator.failures import group
 from orchestrator.names import is_name
 from orchestrator.options import Common, UsageError
 from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
+from orchestrator.persistence import StorageError
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
 from orchestrator.printable import Terminal
 from orchestrator.snapshot import Snapshot
 from orchestrator.storage import BadAddress, Storage
 from orchestrator.store import Store
 
-EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError, BadAddress)
-"""Errors that are the user's to mend: bad data, a missing file, an impossible option. Others are bugs."""
+EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError, BadAddress, StorageError)
+"""Errors that are the user's to mend: bad data, a missing file, an impossible option, a dead store. Others are bugs."""
 
 
 def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence[str]) -> int:

@@ -264,7 +264,8 @@ class Runner:
             write()
         except OSError as problem:
             if not self._cannot_write:
-                self.progress.note(f"rows cannot be written now, they stay in memory and are tried again: {problem}")
+                again = f"they stay in memory and are tried again every {RETRY_SECONDS:g} s"
+                self.progress.note(f"rows cannot be written now, {again}: {problem}")
             self._cannot_write = time.monotonic()
             return False
         self._cannot_write = 0.0
@@ -277,7 +278,8 @@ class Runner:
                 return
             time.sleep(RETRY_SECONDS)
         self.report.unwritten = self.journal.buffered
-        self.progress.note(f"the rows of {self.journal.buffered} attempts could not be written: their jobs run again")
+        waited = f"could not be written within {LAST_TRIES * RETRY_SECONDS:g} s of the last job"
+        self.progress.note(f"the rows of {self.journal.buffered} attempts {waited}: their jobs run again")
 
 
 def run_options(attempts: int, losses: int) -> RunOptions:

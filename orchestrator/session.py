@@ -2,11 +2,9 @@
 
 import contextlib
 import dataclasses
-import datetime
 import io
 import json
 import logging
-import secrets
 import signal
 import threading
 import traceback
@@ -28,17 +26,12 @@ from orchestrator.printable import SafeFormatter
 from orchestrator.progress import Progress
 from orchestrator.reduce import reduce_sweep
 from orchestrator.runner import Runner, RunReport, run_options
+from orchestrator.runs import new_run_id
 from orchestrator.secrets import redact, redactor
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 
 log = logging.getLogger(__name__)
-
-
-def new_run_id() -> str:
-    """`20261121T093000-0f42a1b7`: sorts by time (five digits of microseconds, three at random)."""
-    now = datetime.datetime.now(datetime.UTC)
-    return f"{now:%Y%m%dT%H%M%S}-{now.microsecond:05x}{secrets.randbelow(16**3):03x}"
 
 
 def run(
@@ -51,8 +44,8 @@ def run(
     console: Console,
 ) -> int:
     """Run a sweep, or its reduce alone; returns the exit code (0 good, 1 failures, 130 interrupted)."""
-    run_id, command = new_run_id(), redact(command_text(arguments))
     snapshot = store.snapshot()
+    run_id, command = new_run_id(store.runs()), redact(command_text(arguments))
     for problem in snapshot.problems:
         console.print(problem, markup=False)
     report, interrupts, reduced = RunReport(), Interrupts(), True
@@ -74,8 +67,16 @@ def run(
                     store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
                 with _log_file(store, run_id):
                     report = _run_jobs(experiment, common, store, plan, left, snapshot, run_id, backend, interrupts)
-    snapshot = store.publish()
-    if interrupts.count < 2:
+    try:
+        snapshot = store.publish()
+    except OSError as problem:
+        console.print(f"the tables could not be written, --reduce-only tries it again: {problem}", markup=False)
+        reduced = False
+        try:
+            snapshot = store.snapshot()
+        except OSError:  # a store that does not even answer can tell nothing more
+            return 130 if report.left else 1
+    if reduced and interrupts.count < 2:
         reduced = _reduce(experiment, config, store, plan, snapshot, run_id, command, console)
     _say_results(experiment, store, plan, snapshot, report, console, command)
     if report.left:
@@ -107,6 +108,7 @@ def _run_jobs(
         runner.journal.merge()
     except OSError as problem:  # the parts stand as they are, only more of them
         log.warning("the parts of run %s are not merged: %s", run_id, problem)
+    runner.report.unwritten = runner.journal.buffered  # merging has written what could not be written before, perhaps
     return runner.report
 
 
@@ -169,6 +171,13 @@ class Interrupts:
                 signal.signal(number, handler)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that on a full disk lacks messages, and does not print a traceback for each of them instead."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+
 @contextlib.contextmanager
 def _log_file(store: Store, run_id: str) -> Iterator[None]:
     """Everything from level info on, into `_runs/<run>/log` (on object stores it is written at the end)."""
@@ -176,7 +185,7 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
     memory = io.StringIO()
     handler: logging.Handler
     if store.storage.is_local:
-        handler = logging.FileHandler(Path(store.storage.root, name), encoding="utf-8")
+        handler = _LogFile(Path(store.storage.root, name), encoding="utf-8")
     else:
         handler = logging.StreamHandler(memory)
     handler.setFormatter(SafeFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -194,9 +203,12 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
         for other, level in before.items():
             other.setLevel(level)
         root.removeHandler(handler)
-        handler.close()
-        if not store.storage.is_local:
-            store.storage.write(name, memory.getvalue().encode())
+        try:
+            handler.close()
+            if not store.storage.is_local:
+                store.storage.write(name, memory.getvalue().encode())
+        except OSError as problem:  # a log that cannot be written is no reason to lose the rest
+            log.warning("the log of run %s is not whole: %s", run_id, problem)
 
 
 def _record_run(store: Store, run_id: str, common: Common, config: Any, command: str, plan: Plan) -> None:
@@ -250,5 +262,8 @@ def _say_results(
     if report.left:
         again = "the same command goes on from here"
         console.print(f"\ninterrupted: {report.left} jobs are left; {again}:\n  {command}", markup=False)
+    elif report.unwritten:
+        lost = f"the rows of {report.unwritten} attempts could not be written to {root}: see that there is room"
+        console.print(f"\n{lost}; the same command runs their jobs again:\n  {command}", markup=False)
     elif not report.good:
         console.print(f"\nsome jobs failed; the same command runs just those again:\n  {command}", markup=False)

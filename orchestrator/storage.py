@@ -3,21 +3,28 @@
 On a local disk a file is written under a name that begins with `_tmp-` (readers of Parquet folders skip those), synced
 and renamed. In an object store the finished bytes go up in one put: writing piecemeal would publish a truncated object
 when the writer dies.
+
+A request to an object store that fails for a reason that passes (the server is busy, the network is down) is made again
+for half a minute; see `persistence`.
 """
 
 import contextlib
 import functools
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pyarrow as pa
 from pyarrow import fs
 
 from orchestrator.names import inside, relative
+from orchestrator.persistence import persist
+
+T = TypeVar("T")
 
 
 class BadAddress(ValueError):
@@ -79,7 +86,10 @@ class Storage:
         bucket = (f"{self.user}@" if self.user else "") + rest.partition("/")[0]
         try:
             return _filesystem(f"{scheme}://{bucket}" + (f"?{self.query}" if self.query else "")), rest
-        except pa.ArrowInvalid as problem:  # it may quote the address with its keys: `cli` redacts what it prints
+        except (
+            pa.ArrowInvalid,
+            OSError,
+        ) as problem:  # may quote the address with its keys: `cli` redacts what it prints
             raise BadAddress(
                 f"the address {self.root} cannot be opened: {problem}; keys come from the environment"
             ) from problem
@@ -91,23 +101,28 @@ class Storage:
             if self.is_local:
                 inside(self.root, Path(self.root, name).parent)
 
-    def names(self, folder: str = "") -> list[str]:
-        """Names of the files right in `folder`, sorted; without those that are being written. Empty if it is absent."""
+    def _try(self, request: Callable[[], T], what: str) -> T:
+        """Make a request; to an object store again and again for a while, where it fails for a reason that passes."""
+        return request() if self.is_local else persist(request, f"{what} {self.root}")
+
+    def _infos(self, folder: str) -> list[fs.FileInfo]:
         system, root = self._open()
         selector = fs.FileSelector(f"{root}/{relative(folder)}" if folder else root, allow_not_found=True)
-        infos = cast(list[fs.FileInfo], system.get_file_info(selector))
+        return cast(list[fs.FileInfo], self._try(lambda: system.get_file_info(selector), f"listing {folder or '.'} in"))
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files right in `folder`, sorted; without those that are being written. Empty if it is absent."""
+        infos = self._infos(folder)
         return sorted(i.base_name for i in infos if i.is_file and not i.base_name.startswith(("_tmp-", ".")))
 
     def folders(self, folder: str = "") -> list[str]:
         """Names of the folders right in `folder`, sorted; empty if it is absent."""
-        system, root = self._open()
-        selector = fs.FileSelector(f"{root}/{relative(folder)}" if folder else root, allow_not_found=True)
-        infos = cast(list[fs.FileInfo], system.get_file_info(selector))
-        return sorted(i.base_name for i in infos if i.type == fs.FileType.Directory)
+        return sorted(i.base_name for i in self._infos(folder) if i.type == fs.FileType.Directory)
 
     def exists(self, name: str) -> bool:
         system, root = self._open()
-        return cast(fs.FileInfo, system.get_file_info(f"{root}/{relative(name)}")).type != fs.FileType.NotFound
+        info = self._try(lambda: system.get_file_info(f"{root}/{relative(name)}"), f"looking for {name} in")
+        return cast(fs.FileInfo, info).type != fs.FileType.NotFound
 
     def read(self, name: str) -> bytes:
         """The bytes of a file.
@@ -116,13 +131,17 @@ class Storage:
             FileNotFoundError: with the whole path.
         """
         system, root = self._open()
-        with system.open_input_file(f"{root}/{relative(name)}") as stream:
-            return stream.read()
+
+        def whole() -> bytes:
+            with system.open_input_file(f"{root}/{relative(name)}") as stream:
+                return stream.read()
+
+        return self._try(whole, f"reading {name} in")
 
     def open(self, name: str) -> Any:
-        """A random-access file, for pyarrow's readers."""
+        """A random-access file, for pyarrow's readers; what fails while it is read is not tried again."""
         system, root = self._open()
-        return system.open_input_file(f"{root}/{relative(name)}")
+        return self._try(lambda: system.open_input_file(f"{root}/{relative(name)}"), f"reading {name} in")
 
     def write(self, name: str, data: bytes | memoryview | Any) -> None:
         """Publish a file whole, replacing an older one; on return it is on disk."""
@@ -143,38 +162,41 @@ class Storage:
                 raise
             return
         system, root = self._open()
-        with system.open_output_stream(f"{root}/{name}") as stream:
-            stream.write(data)
+        buffer = pa.py_buffer(data)
+
+        def put() -> None:
+            with system.open_output_stream(f"{root}/{name}") as stream:
+                stream.write(buffer)
+
+        # A stream that is left by an exception publishes what it has: a Ctrl-C between its opening and its writing
+        # would leave an empty object. Signals come to the main thread alone, so the put is made in another.
+        with ThreadPoolExecutor(1) as thread:
+            self._try(lambda: thread.submit(put).result(), f"writing {name} in")
 
     def move(self, old: str, new: str) -> None:
         self._check_change(old, new)
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):  # another sweep on this store may have moved it first
-            system.move(f"{root}/{old}", f"{root}/{new}")
+            self._try(lambda: system.move(f"{root}/{old}", f"{root}/{new}"), f"moving {old} in")
 
     def delete(self, name: str) -> None:
         self._check_change(name)
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):
-            system.delete_file(f"{root}/{name}")
+            self._try(lambda: system.delete_file(f"{root}/{name}"), f"deleting {name} in")
 
     def delete_folder(self, name: str) -> None:
         """Delete a folder with all that is in it; not what a link in its place leads to."""
         self._check_change(name, f"{name}/anything")
         system, root = self._open()
         with contextlib.suppress(FileNotFoundError):
-            system.delete_dir(f"{root}/{name}")
+            self._try(lambda: system.delete_dir(f"{root}/{name}"), f"deleting {name} in")
 
     def upload(self, directory: Path, name: str, files: Iterable[str]) -> None:
         """Copy these files of a local directory to the folder `name`."""
         system, root = self._open()
         for file in map(relative, files):
-            fs.copy_files(
-                f"{directory}/{file}",
-                f"{root}/{relative(name)}/{file}",
-                source_filesystem=fs.LocalFileSystem(),
-                destination_filesystem=system,
-            )
+            self._copy(_LOCAL, f"{directory}/{file}", system, f"{root}/{relative(name)}/{file}")
 
     def download(self, name: str, directory: Path, files: Iterable[str]) -> None:
         """Copy these files of the folder `name` to a local directory.
@@ -184,12 +206,13 @@ class Storage:
         system, root = self._open()
         for file in map(relative, files):
             (directory / file).parent.mkdir(parents=True, exist_ok=True)
-            fs.copy_files(
-                f"{root}/{relative(name)}/{file}",
-                f"{directory}/{file}",
-                source_filesystem=system,
-                destination_filesystem=fs.LocalFileSystem(),
-            )
+            self._copy(system, f"{root}/{relative(name)}/{file}", _LOCAL, f"{directory}/{file}")
+
+    def _copy(self, source: fs.FileSystem, old: str, destination: fs.FileSystem, new: str) -> None:
+        def copy() -> None:
+            fs.copy_files(old, new, source_filesystem=source, destination_filesystem=destination)
+
+        self._try(copy, f"copying {old} to {new}, for")
 
 
 _LOCAL = fs.LocalFileSystem()

@@ -120,8 +120,8 @@ class Store:
         name = f"_runs/{run}/plan.parquet"
         if not self.storage.exists(name):
             return set()
-        with self.storage.open(name) as source:
-            ids = pq.ParquetFile(source).read(columns=["job_id"])["job_id"]
+        file = pq.ParquetFile(pa.BufferReader(self.storage.read(name)))
+        ids = file.read(columns=["job_id"])["job_id"]
         return set(ids.to_pylist()) if pa.types.is_string(ids.type) else set()
 
     def write_run(self, run: str, config: Mapping[str, Any], plan: pa.Table) -> None:

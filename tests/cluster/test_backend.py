@@ -14,7 +14,7 @@ from orchestrator.experiment import Job, Resources
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
 from orchestrator.runner import Runner, RunOptions
-from orchestrator.session import new_run_id
+from orchestrator.runs import new_run_id
 from orchestrator.store import Store
 from tasks import EXPERIMENTS
 from tests import toy

@@ -15,7 +15,7 @@ from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
 from orchestrator.plan import count_stages, drifted, left_to_do, make_plan
 from orchestrator.progress import Progress
 from orchestrator.runner import Runner, RunOptions
-from orchestrator.session import new_run_id
+from orchestrator.runs import new_run_id
 from orchestrator.store import Store
 from orchestrator.worker import Outcome, rows_to_table
 

@@ -12,7 +12,6 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from orchestrator import session
 from orchestrator.artifacts import Artifacts
 from orchestrator.experiment import Summary
 from orchestrator.storage import Storage
@@ -319,10 +318,3 @@ def test_a_refused_start_leaves_nothing(sweep, out, monkeypatch, capsys):
     assert sweep("--numbers", "1") == 2
     assert capsys.readouterr().err == "sweep.py: a job asks for 1 GPUs, the nodes have 0\n"
     assert not out.exists()
-
-
-def test_run_ids_sort_by_time_and_differ():
-    ids = [session.new_run_id() for _ in range(20)]
-    assert len(set(ids)) == 20
-    assert [run_id[:-3] for run_id in ids] == sorted(run_id[:-3] for run_id in ids)  # the last run is the last one
-    assert all(re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{4,8}", run_id) for run_id in ids)

@@ -118,24 +118,13 @@ def test_an_artifact_broken_off_while_it_was_deleted_is_made_again(tmp_path):
 
 
 @pytest.fixture
-def bucket(monkeypatch):
-    """The address of an S3 bucket on a server in this process."""
-    server_module = pytest.importorskip("moto.server")
-    import boto3
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    server = server_module.ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="sweeps")
-    yield f"s3://sweeps/some/where?endpoint_override={host}:{port}&scheme=http"
-    server.stop()
+def bucket(s3) -> str:
+    """The address of a place in a bucket on a server in this process."""
+    return s3.url("some/where")
 
 
 @pytest.mark.slow
-def test_storage_in_a_bucket(bucket, tmp_path):
+def test_storage_in_a_bucket(bucket):
     storage = Storage.at(bucket)
     assert storage.names("a") == []
     storage.write("a/x.parquet", pa.py_buffer(b"old"))
@@ -152,8 +141,7 @@ def test_storage_in_a_bucket(bucket, tmp_path):
 
 
 @pytest.mark.slow
-def test_artifacts_in_a_bucket(bucket, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # where copies for this machine go
+def test_artifacts_in_a_bucket(bucket):
     artifacts = Artifacts(Storage.at(bucket))
     make_artifact(artifacts)
     for _ in range(2):
