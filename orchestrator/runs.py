@@ -17,10 +17,15 @@ def new_run_id(runs: Iterable[str] = ()) -> str:
             machine whose clock is a day behind names its run by the newest one's time and a second.
     """
     now = datetime.datetime.now(datetime.UTC)
-    times = [time for run in runs if (time := _began(run)) is not None]
-    if times and now < (after := max(times) + datetime.timedelta(seconds=1)):
-        now = after.replace(microsecond=now.microsecond)
-    return f"{now:{_SECONDS}}-{now.microsecond:05x}{secrets.randbelow(16**3):03x}"
+    run = _named(now)
+    newer = [began for other in runs if other >= run and (began := _began(other)) is not None]
+    if newer:
+        run = _named(max(newer).replace(microsecond=now.microsecond) + datetime.timedelta(seconds=1))
+    return run
+
+
+def _named(time: datetime.datetime) -> str:
+    return f"{time:{_SECONDS}}-{time.microsecond:05x}{secrets.randbelow(16**3):03x}"
 
 
 def _began(run: str) -> datetime.datetime | None:

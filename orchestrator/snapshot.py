@@ -189,9 +189,15 @@ def _is_whole(
 def _still_missing(
     storage: Storage, snapshot: Snapshot, attempts: pa.Table, missing: dict[str, list[str]], problems: list[str]
 ) -> list[str]:
-    """Lines for parts that are not there, as long as a job of theirs has not run again."""
+    """Lines for parts that are not there, until jobs of theirs have run again.
+
+    Until all have would be too long: a job whose artifact is there does not run again.
+    """
     columns = zip(*(attempts[name].to_pylist() for name in ("job_id", "status", "stem")), strict=True)
-    needed = {stem for job_id, status, stem in columns if status == "done" and job_id not in snapshot.done}
+    lost = [(job_id, stem) for job_id, status, stem in columns if status == "done" and stem in missing]
+    chosen = snapshot.values("stem")
+    needed = {stem for job_id, stem in lost if job_id not in snapshot.done}
+    needed -= {stem for job_id, stem in lost if job_id in snapshot.done and chosen[job_id] > stem}
     paths = [f"{storage.root}/{part_path(n, stem)}" for stem in missing if stem in needed for n in missing[stem]]
     return [f"{p} is missing: its jobs run again" for p in paths if not any(x.startswith(p) for x in problems)]
 

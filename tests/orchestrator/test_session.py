@@ -257,17 +257,6 @@ def test_a_plan_that_cannot_be_made_is_one_line(sweep, out, monkeypatch, capsys)
     assert not out.exists()
 
 
-def test_damage_is_named_and_repaired_by_the_same_command(sweep, out, capsys):
-    assert sweep("--numbers", "1-3") == 0
-    [part] = (out / "toy" / "_parts" / "squares").iterdir()
-    part.write_bytes(b"")
-    assert sweep("--numbers", "1-3", "--plan") == 0
-    assert sweep("--numbers", "1-3") == 0
-    shown = capsys.readouterr().out
-    assert part.name in shown
-    assert len(squares(out)) == 6
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_interrupt_finishes_what_runs(sweep, out, monkeypatch, capsys, number):
     real = toy.square
