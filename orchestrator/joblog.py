@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.printable import printable
+from orchestrator.secrets import redact
 from orchestrator.storage import Storage
 
 HEAD_BYTES, TAIL_BYTES = 256 << 10, 768 << 10  # kept of a log that is longer than both together
@@ -77,7 +79,9 @@ def _readable(path: Path, size: int) -> bytes:
             data = file.read(HEAD_BYTES)
             file.seek(size - TAIL_BYTES)
             data += b"\n[%d bytes left out]\n" % (size - HEAD_BYTES - TAIL_BYTES) + file.read()
-    return data.decode("utf-8", "backslashreplace").encode()
+    # A progress bar that was drawn over itself becomes lines of its own.
+    text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").replace("\r", "\n")
+    return printable(redact(text)).encode()
 
 
 def _flush() -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("orchestrator", "tasks", "models", "metrics")
 
 ALLOWED = {
-    ("orchestrator/worker.py", "run_call", "pickle.loads"),  # a Call's stage: the driver's bytes, from Ray
+    ("orchestrator/worker.py", "_attempt", "pickle.loads"),  # a Call's stage: the driver's bytes, from Ray
     ("orchestrator/ray_backend/remote.py", "_run", "pickle.loads"),  # the Call itself
     ("orchestrator/ray_backend/remote.py", "result", "pickle.loads"),  # a worker's Outcome, from Ray
     ("orchestrator/ray_backend/backend.py", "_results", "pickle.loads"),  # the same

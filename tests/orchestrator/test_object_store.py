@@ -119,9 +119,9 @@ def test_ctrl_c_during_a_put_publishes_the_whole_object(s3, size):
 
     def fails(number: int, method: str, path: str) -> bool:
         hits.append(method)
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)  # the main thread sees it before the request is answered
-        s3.fails = lambda number, method, path: False
+        if len(hits) == 1:  # the parts of a large object are put at the same time
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)  # the main thread sees it before the request is answered
         return False
 
     s3.fails = fails
@@ -131,6 +131,7 @@ def test_ctrl_c_during_a_put_publishes_the_whole_object(s3, size):
             storage.write("x", data)
     finally:
         signal.signal(signal.SIGINT, before)
+        s3.fails = lambda number, method, path: False
     assert hits
     assert storage.read("x") == data
 
@@ -194,7 +195,7 @@ def test_the_endpoint_from_the_environment(s3, sweep, undisturbed, monkeypatch):
 
 def test_an_address_of_no_known_kind_is_one_line(sweep, capsys):
     assert sweep(*SQUARES, "--out", "s4://bucket/x") == 2
-    assert "s4://bucket/x/toy is no address of a store" in capsys.readouterr().err
+    assert "the address s4://bucket/x/toy cannot be opened" in capsys.readouterr().err
 
 
 def test_tries_are_bounded_and_their_pauses_grow(monkeypatch):
