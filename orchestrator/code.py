@@ -1,5 +1,6 @@
 """What code is running: a digest of the project's packages, and the versions of the libraries that shape numbers."""
 
+import datetime
 import functools
 import hashlib
 import importlib.metadata
@@ -20,6 +21,15 @@ def code_digest() -> str:
         for path in sorted((ROOT / package).rglob("*.py")):
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
+
+
+def last_changed() -> datetime.datetime:
+    """When a Python file of the project last came to this disk: a sync, a checkout or an edit.
+
+    That is the time of change (ctime), since syncing tools keep the time of modification of the machine they copy from.
+    """
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return datetime.datetime.fromtimestamp(max(path.stat().st_ctime for path in paths), datetime.UTC)
 
 
 @functools.cache

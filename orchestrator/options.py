@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from orchestrator.experiment import Experiment
+from orchestrator.surroundings import ray_job
 from tasks import EXPERIMENTS
 
 
@@ -76,8 +77,8 @@ class Common:
     """Name of the experiment; --list shows them."""
     preset: str = "paper"
     """paper: the published setting. quick: minutes on two CPU cores, no network."""
-    out: str = "results"
-    """Results directory, or an s3:// or gs:// address that all nodes can reach."""
+    out: str = dataclasses.field(default_factory=lambda: os.environ.get("SWEEP_OUT") or "results")
+    """Results directory, or an s3:// or gs:// address that all nodes can reach; SWEEP_OUT names another default."""
     address: str = "auto"
     """Ray cluster: auto joins a running one or starts one here, local starts one here, else an address."""
     backend: Literal["ray", "inline"] = "ray"
@@ -171,7 +172,17 @@ def parse(arguments: Sequence[str]) -> tuple[Experiment, Common, Any]:
             f"it has: {', '.join(experiment.presets)}"
         )
     common, config = _parse_fields(experiment, preset, arguments)
+    _refuse_temporary(common.out)
     return experiment, common, config
+
+
+def _refuse_temporary(out: str) -> None:
+    """`ray job submit` runs the driver in a snapshot of its working directory, which Ray deletes after the job."""
+    if ray_job() is not None and "://" not in out and not os.path.isabs(os.path.expanduser(out)):
+        raise UsageError(
+            f"--out {out} would lie in the temporary folder of this Ray job and go with it: give --out, or set "
+            "SWEEP_OUT on the cluster, to an absolute path that all nodes share or an s3:// address"
+        )
 
 
 def _parse_fields(experiment: Experiment, preset: str, arguments: Sequence[str]) -> tuple[Common, Any]:

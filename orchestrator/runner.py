@@ -21,6 +21,7 @@ from orchestrator.journal import logs_of
 from orchestrator.plan import Plan
 from orchestrator.progress import Progress
 from orchestrator.ready import Ready
+from orchestrator.shared import Mark
 from orchestrator.store import Store
 from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome
@@ -42,6 +43,8 @@ class RunOptions:
     """How often a job is tried again after its worker died or its node was lost."""
     code: str | None = None
     """The digest that workers must have; None: not checked."""
+    mark: Mark | None = None
+    """A file of this run in the results that workers must see; None: not checked."""
 
 
 @dataclass
@@ -161,6 +164,7 @@ class Runner:
             threads=job.wants.threads,
             memory_bytes=None if job.wants.memory_mb is None else job.wants.memory_mb * 2**20,
             code=self.options.code,
+            mark=self.options.mark,
         )
 
     def _take(self, key: str, outcome: Outcome) -> None:
@@ -282,6 +286,6 @@ class Runner:
         self.progress.note(f"the rows of {self.journal.buffered} attempts {waited}: their jobs run again")
 
 
-def run_options(attempts: int, losses: int) -> RunOptions:
-    """Options of a run whose workers must have this driver's code."""
-    return RunOptions(attempts=attempts, losses=losses, code=code_digest())
+def run_options(attempts: int, losses: int, mark: Mark | None = None) -> RunOptions:
+    """Options of a run whose workers must have this driver's code, and see its mark."""
+    return RunOptions(attempts=attempts, losses=losses, code=code_digest(), mark=mark)

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from orchestrator.backend import Backend, InlineBackend
-from orchestrator.code import code_digest, library_versions
+from orchestrator.code import code_digest, last_changed, library_versions
 from orchestrator.experiment import Experiment, PlanError
 from orchestrator.failures import group
 from orchestrator.identity import canonical_json
@@ -28,6 +28,7 @@ from orchestrator.reduce import reduce_sweep
 from orchestrator.runner import Runner, RunReport, run_options
 from orchestrator.runs import new_run_id
 from orchestrator.secrets import redact, redactor
+from orchestrator.shared import Mark
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 
@@ -44,6 +45,7 @@ def run(
     console: Console,
 ) -> int:
     """Run a sweep, or its reduce alone; returns the exit code (0 good, 1 failures, 130 interrupted)."""
+    console.print(f"code {code_digest()}, last changed here {last_changed():%Y-%m-%d %H:%M:%S} UTC")
     snapshot = store.snapshot()
     run_id, command = new_run_id(store.runs()), redact(command_text(arguments))
     for problem in snapshot.problems:
@@ -53,20 +55,22 @@ def run(
         old = drifted(plan, snapshot, code_digest())
         left = left_to_do(plan, snapshot, store.artifacts, old if common.rerun_drifted else ())
         there = len(plan.jobs) - len(left)
-        console.print(
-            f"{experiment.name}, run {run_id}, code {code_digest()}: {len(left)} jobs to run, {there} already there"
-        )
+        console.print(f"{experiment.name}, run {run_id}: {len(left)} jobs to run, {there} already there")
         if old and not common.rerun_drifted:
             console.print(f"{len(old)} of these have rows of other code; --rerun-drifted runs them again")
         if left:
             with interrupts.caught(console), contextlib.closing(_backend(common, console)) as backend:
                 for wants in {plan.jobs[i].wants for i in left}:
                     backend.gpus(wants)  # refuses, before anything starts, what no node can ever give
-                _record_run(store, run_id, common, config, command, plan)
+                mark = _record_run(store, run_id, common, config, command, plan)
+                if not isinstance(backend, InlineBackend):
+                    _check_nodes(store, mark, console)
                 for job in (plan.jobs[i] for i in left if i in old and plan.jobs[i].stage.artifact):
                     store.artifacts.delete(job.stage.name, job.id)  # else the one of the other code would stay
                 with _log_file(store, run_id):
-                    report = _run_jobs(experiment, common, store, plan, left, snapshot, run_id, backend, interrupts)
+                    report = _run_jobs(
+                        experiment, common, store, plan, left, snapshot, run_id, backend, interrupts, mark
+                    )
     try:
         snapshot = store.publish()
     except OSError as problem:
@@ -94,10 +98,11 @@ def _run_jobs(
     run_id: str,
     backend: Backend,
     interrupts: "Interrupts",
+    mark: Mark,
 ) -> RunReport:
     seconds = {c.stage: c.hours * 3600 for c in count_stages(plan, snapshot, left) if c.hours is not None}
     progress = Progress(seconds_left=seconds, slots=backend.slots)
-    options = run_options(common.attempts, common.losses)
+    options = run_options(common.attempts, common.losses, mark)
     watchers = backend.watchers(experiment.name, Counter(plan.jobs[i].stage.name for i in left))
     runner = Runner(plan, left, store, backend, progress, run_id, options, lambda: interrupts.count > 0, watchers)
     with contextlib.suppress(KeyboardInterrupt):  # the second Ctrl-C: what has come in until now is kept
@@ -142,6 +147,13 @@ def _backend(common: Common, console: Console) -> Backend:
     backend = RayBackend(common.address, common.num_cpus, common.gpus_per_job, common.job_timeout, common.dashboard)
     console.print(backend.where, markup=False)
     return backend
+
+
+def _check_nodes(store: Store, mark: Mark, console: Console) -> None:
+    from orchestrator.ray_backend.nodes import check_nodes
+
+    if (silent := check_nodes(mark, store.artifacts.storage.address)) is not None:
+        console.print(silent, markup=False)
 
 
 class Interrupts:
@@ -211,8 +223,12 @@ def _log_file(store: Store, run_id: str) -> Iterator[None]:
             log.warning("the log of run %s is not whole: %s", run_id, problem)
 
 
-def _record_run(store: Store, run_id: str, common: Common, config: Any, command: str, plan: Plan) -> None:
-    """Write what this run was asked; the first file that a run writes, so a place that cannot be written shows here."""
+def _record_run(store: Store, run_id: str, common: Common, config: Any, command: str, plan: Plan) -> Mark:
+    """Write what this run was asked; the first file that a run writes, so a place that cannot be written shows here.
+
+    Returns:
+        The file, as a mark by which workers know that they share the results.
+    """
     record = {
         "command": command,
         "options": dataclasses.asdict(common),
@@ -224,6 +240,7 @@ def _record_run(store: Store, run_id: str, common: Common, config: Any, command:
         store.write_run(run_id, redactor().tree(record), plan.table())
     except OSError as problem:
         raise PlanError(f"results cannot be written to {store.storage.root}: {problem}") from problem
+    return store.storage.address, f"_runs/{run_id}/config.json"
 
 
 def _say_results(

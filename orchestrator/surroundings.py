@@ -1,12 +1,14 @@
-"""What a process has around it, changed for a while and put back: signal handlers, PYTHONPATH; and who answers."""
+"""What a process has around it: signal handlers and PYTHONPATH, changed for a while; a Ray job; and who answers."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -32,6 +34,12 @@ def python_path(first: Path) -> Iterator[None]:
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+def ray_job() -> dict[str, Any] | None:
+    """The runtime environment of the Ray job whose entrypoint this process is; None where it is no such thing."""
+    described = os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR")  # Ray sets it for what `ray job submit` starts
+    return None if described is None else json.loads(described).get("runtime_env") or {}
 
 
 def answers(address: str) -> bool:

@@ -26,6 +26,7 @@ from orchestrator.experiment import Context, Rows, Stage, TableSpec
 from orchestrator.joblog import JobLog
 from orchestrator.printable import printable
 from orchestrator.secrets import redactor
+from orchestrator.shared import Mark, check_mark
 from orchestrator.storage import Storage
 
 
@@ -48,6 +49,8 @@ class Call:
     memory_bytes: int | None
     code: str | None
     """The driver's code digest; the worker refuses to run other code. None: not checked."""
+    mark: Mark | None = None
+    """What the driver has written into the results; a worker that does not see it refuses. None: not checked."""
     attempt: int = 1
     logs: str | None = None
     """The folder for the logs of jobs, a path or an address; None: what a job prints is not caught."""
@@ -123,6 +126,8 @@ def _attempt(call: Call) -> Outcome:
                 f"the code on {facts['host']} has digest {facts['code']}, the driver's {call.code}: "
                 "sync the project to that node, or, where a file was edited during the run, start the run again"
             )
+        if call.mark is not None:
+            check_mark(call.mark)
         if call.stage not in _STAGES:
             _STAGES[call.stage] = pickle.loads(call.stage)
         stage = _STAGES[call.stage]

@@ -1,6 +1,7 @@
 """Joining a Ray cluster, or starting one on this machine."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -8,7 +9,7 @@ from ray._private.utils import read_ray_address
 
 from orchestrator.backend import CannotRun
 from orchestrator.code import ROOT
-from orchestrator.surroundings import answers, python_path
+from orchestrator.surroundings import answers, python_path, ray_job
 
 _LEFT_AT_HOME = ["/.git", "/.venv", "/results", "/benchmarks", "__pycache__", "*.parquet", "*.safetensors"]
 
@@ -21,7 +22,7 @@ def connect(address: str, num_cpus: int | None, dashboard: bool = False) -> str:
     """
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     # On other machines the workers get this checkout; without it they would run whatever copy lies there.
-    shipped = {"working_dir": str(ROOT), "excludes": _LEFT_AT_HOME}
+    shipped = _shipped()
     named = os.environ.get("RAY_ADDRESS") if address == "auto" else address
     join = named or read_ray_address() if address != "local" else None
     if join and not answers(join):  # Ray itself would try for minutes
@@ -39,3 +40,20 @@ def connect(address: str, num_cpus: int | None, dashboard: bool = False) -> str:
     with python_path(ROOT):
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=dashboard, **quiet)
     return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"
+
+
+def _shipped() -> dict[str, Any]:
+    """The runtime environment that brings this checkout to the workers; `ray job submit --working-dir` has done so.
+
+    Raises:
+        CannotRun: when it has brought another folder.
+    """
+    job = ray_job()
+    if job is None or "working_dir" not in job:
+        return {"working_dir": str(ROOT), "excludes": _LEFT_AT_HOME}
+    if Path.cwd().resolve() != ROOT:  # where Ray starts the entrypoint
+        raise CannotRun(
+            f"this Ray job's working directory {Path.cwd()} is not the project, which is in {ROOT}: "
+            "run `ray job submit --working-dir .` in the project's folder"
+        )
+    return {}  # Ray takes no second working_dir

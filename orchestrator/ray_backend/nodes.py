@@ -1,0 +1,82 @@
+"""Every node of a joined cluster is asked, before the first job, whether it can do its part.
+
+A node that does not share the results directory, may not write there, or runs other code than the driver would let
+every job on it fail, or worse, leave its artifacts where nobody looks.
+"""
+
+import re
+import socket
+from typing import Any
+
+import ray
+from ray import exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from orchestrator.backend import CannotRun
+from orchestrator.code import code_digest
+from orchestrator.shared import Mark, check_mark, check_writable
+
+ANSWER_SECONDS = 60.0
+
+
+def check_nodes(mark: Mark, artifacts: str, seconds: float = ANSWER_SECONDS) -> str | None:
+    """Look from every node of more than one for the mark, and write where artifacts go.
+
+    Args:
+        mark: a file that the driver has written into the results.
+        artifacts: address of the storage that workers write into.
+        seconds: how long to wait for the answers.
+
+    Returns:
+        What to tell the user about nodes that have not answered; None when all have. Their jobs look for themselves.
+
+    Raises:
+        CannotRun: with the name of each node that cannot take part, what is wrong there and what to do.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if len(nodes) < 2:  # this machine alone, which has written the mark
+        return None
+    asked = {_ask(node["NodeID"], mark, artifacts): node for node in nodes}
+    answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
+    problems = [problem for ref in answered if (problem := _answer(ref, asked[ref])) is not None]
+    for ref in silent:
+        ray.cancel(ref, force=True)
+    if problems:
+        raise CannotRun("; ".join(sorted(problems)))
+    if silent:
+        names = ", ".join(sorted(_name(asked[ref]) for ref in silent))
+        return f"no answer from {names} after {seconds:g} s; whether the results are shared is seen by the jobs there"
+    return None
+
+
+def _ask(node_id: str, mark: Mark, artifacts: str) -> Any:
+    there = NodeAffinitySchedulingStrategy(node_id, soft=False)
+    return _look.options(scheduling_strategy=there).remote(mark, artifacts, f".from-{node_id[:16]}", code_digest())
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _look(mark: Mark, artifacts: str, name: str, code: str) -> str | None:
+    """Runs on a node: what is wrong there, in words; None when nothing is."""
+    here = code_digest()
+    if here != code:
+        return f"the code on {socket.gethostname()} has digest {here}, the driver's {code}: sync the project there"
+    try:
+        check_mark(mark)
+        check_writable(artifacts, name)
+    except OSError as problem:
+        return str(problem)
+    return None
+
+
+def _answer(ref: Any, node: dict[str, Any]) -> str | None:
+    try:
+        return ray.get(ref)
+    except exceptions.NodeDiedError:
+        return None  # it left the cluster meanwhile, and no job will go there
+    except exceptions.RayError as error:
+        text = re.sub(r"\x1b\[\d+m", "", str(error)).strip()
+        return f"nothing runs on {_name(node)}: {text.splitlines()[-1]}"
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
