@@ -6,19 +6,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orchestrator import session
+from orchestrator import session, status
 from orchestrator.artifacts import Artifacts
 from orchestrator.backend import CannotRun
 from orchestrator.code import code_digest
 from orchestrator.experiment import Experiment, PlanError
-from orchestrator.failures import group
 from orchestrator.names import is_name
 from orchestrator.options import Common, UsageError
 from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
 from orchestrator.persistence import StorageError
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
 from orchestrator.printable import Terminal
-from orchestrator.snapshot import Snapshot
 from orchestrator.storage import BadAddress, Storage
 from orchestrator.store import Store
 
@@ -32,16 +30,20 @@ def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence
     if common.describe:
         return _describe(experiment, console)
     store = Store.of(common.out, experiment)
+    if common.status and (recorded := status.recorded_plan(experiment, config, store)) is not None:
+        status.show(experiment, store, recorded, console)
+        return 0
     try:
         plan = make_plan(experiment.plan(config))
     except (ValueError, FileNotFoundError) as problem:  # data, weights or options that the plan cannot do with
         raise PlanError(str(problem)) from problem
+    if common.status:
+        status.show(experiment, store, plan, console)
+        return 0
     if common.gc:
         return _gc(store, plan, common, console)
     if common.plan:
         return _plan(experiment, store, plan, common, console)
-    if common.status:
-        return _status(experiment, store, plan, console)
     return session.run(experiment, common, config, store, plan, arguments, console)
 
 
@@ -67,47 +69,15 @@ def _describe(experiment: Experiment, console: Console) -> int:
     return 0
 
 
-def _count_table(plan: Plan, snapshot: Snapshot, left: list[str]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("stage", "jobs", "new", "done", "failed", "blocked", "layer passes left", "hours left on one slot"):
-        table.add_column(heading, justify="left" if heading == "stage" else "right")
-    for c in count_stages(plan, snapshot, left):
-        total = c.new + c.done + c.failed + c.blocked
-        hours = "unknown" if c.hours is None else f"{c.hours:.2f}"
-        counts = [str(n) for n in (total, c.new, c.done, c.failed, c.blocked)]
-        table.add_row(c.stage, *counts, f"{c.passes:.4g}", hours if c.new + c.failed + c.blocked else "0")
-    return table
-
-
 def _plan(experiment: Experiment, store: Store, plan: Plan, common: Common, console: Console) -> int:
     snapshot = store.snapshot()
     old = drifted(plan, snapshot, code_digest())
     left = left_to_do(plan, snapshot, store.artifacts, old if common.rerun_drifted else ())
     console.print(f"{experiment.name}: {len(plan.jobs)} jobs, {len(left)} to run; results in {store.storage.root}")
-    console.print(_count_table(plan, snapshot, left))
+    console.print(status.count_table(count_stages(plan, snapshot, set(left))))
     console.print("a layer pass is one application of an encoder layer to one sequence (backward passes count as two)")
     if old:
         console.print(f"{len(old)} done jobs have rows of other code; --rerun-drifted runs them again")
-    return 0
-
-
-def _status(experiment: Experiment, store: Store, plan: Plan, console: Console) -> int:
-    snapshot = store.snapshot()
-    left = left_to_do(plan, snapshot, store.artifacts)
-    runs = store.runs()
-    last = f"last run {runs[-1]}" if runs else "never run"
-    console.print(
-        f"{experiment.name} in {store.storage.root}: {len(plan.jobs) - len(left)}/{len(plan.jobs)} jobs, {last}"
-    )
-    console.print(_count_table(plan, snapshot, left))
-    failures = [row for i in left if (row := snapshot.row(i)) is not None and row["status"] != "done"]
-    for cause in group(failures):
-        console.print(f"  {cause}", markup=False)
-    for problem in snapshot.problems:
-        console.print(f"  {problem}", markup=False)
-    for name in experiment.tables:
-        if store.storage.exists(f"{name}.parquet"):
-            console.print(f"  {store.storage.root}/{name}.parquet", markup=False)
     return 0
 
 

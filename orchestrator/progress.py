@@ -135,10 +135,11 @@ class Progress:
             )
         elif ended:
             guess = elapsed * (total - ended) / ended
-        return "" if guess is None else f"; about {_duration(guess)} left"
+        return "" if guess is None else f"; about {duration(guess)} left"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min` or `3.5 h`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -67,7 +67,7 @@ def reduce_sweep(
             pictures.setdefault(name, data)
     _drop_old(store, summary)
     left = left_to_do(plan, snapshot, store.artifacts)
-    failures = [row for i in left if (row := snapshot.row(i)) is not None and row["status"] != "done"]
+    failures = snapshot.failures(left)
     report = Report(
         title=experiment.name,
         made_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",

@@ -252,7 +252,7 @@ def _say_results(
     console: Console,
     command: str,
 ) -> None:
-    failures = [row for i in report.failed if (row := snapshot.row(i)) is not None]
+    failures = snapshot.failures(report.failed)
     for cause in group(failures):
         console.print(f"\n{cause}", markup=False)
         if cause.traceback:

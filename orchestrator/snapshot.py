@@ -6,7 +6,7 @@ reader looks again.
 
 import hashlib
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -45,6 +45,12 @@ class Snapshot:
         """The attempt that counts, as a dict; None where the job has never been tried."""
         at = self.by_id.get(job_id)
         return None if at is None else self.attempts.slice(at, 1).to_pylist()[0]
+
+    def failures(self, job_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """The attempts that count of those of the jobs whose last attempt failed."""
+        at = [self.by_id[i] for i in job_ids if i in self.by_id]
+        rows = self.attempts.take(pa.array(at, pa.int64()))
+        return rows.filter(pc.field("status") != "done").to_pylist()
 
     def values(self, column: str) -> dict[str, Any]:
         """One column of the attempts that count, by job id."""
