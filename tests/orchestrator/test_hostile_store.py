@@ -133,7 +133,7 @@ def test_names_of_planted_files_do_not_steer_the_terminal(sweep, out, capsys):
     assert "\x1b" not in shown
     assert "\x07" not in shown
     assert "\\x1b[2J[red]:smile:\\x07.txt is no part" in shown
-    assert "last run 9\\x1b]0;title\\x07" in shown
+    assert "run 9\\x1b]0;title\\x07: its driver has left no word" in shown
 
 
 def test_a_terminal_shows_cells_as_they_are(capsys):

@@ -113,7 +113,7 @@ def test_plan_and_status_run_nothing(sweep, out, capsys):
     assert "4 jobs, 4 to run" in shown
     assert re.search(r"toy_square +3 +3 +0 +0 +0 +6 +unknown", shown)
     assert sweep("--numbers", "1-3", "--status") == 0
-    assert "0/4 jobs, never run" in capsys.readouterr().out
+    assert "0 of 4 jobs done\nnever run\n" in capsys.readouterr().out
     assert not out.exists()
     assert sweep("--numbers", "1-3", "--wrong", "3", "--how", "raise") == 1
     capsys.readouterr()
