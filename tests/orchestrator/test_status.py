@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_a_sweep_that_has_ended(status):
     status("--numbers", "1-3", "--wrong", "2", "--how", "raise")
     shown = status("--numbers", "1-3", "--wrong", "2", "--how", "raise", "--status")
     assert "3 of 4 jobs done" in shown
-    assert ": ended (failed) 0 s ago on " in shown
+    assert re.search(r": ended \(failed\) \d+ s ago on ", shown)
     assert "inline, in the driver's process" in shown
     assert "1 job of toy_square failed: ValueError: number 2 is bad" in shown
     slowest = shown.partition("slowest jobs:\n")[2].splitlines()[:3]
@@ -52,7 +53,7 @@ def test_a_sweep_that_runs(status, tmp_path):
     status("--numbers", "1-3")
     last_word(tmp_path, waiting="the autoscaler starts 1 × big (asked for)")
     shown = status("--numbers", "1-9", "--status")  # six of the stage are new
-    assert ": running (last word 0 s ago from process " in shown
+    assert re.search(r": running \(last word \d+ s ago from process \d+ on ", shown)
     assert "jobs in flight: 5 of toy_square, 7 left of this run, 2 failed; about 0 s left on 8 slots" in shown
     assert shown.count("the autoscaler starts 1 × big (asked for)") == 1
 
