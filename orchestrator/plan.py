@@ -1,10 +1,12 @@
 """A plan: the jobs of a sweep with everything they need, each once, and what of them is left to do."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from orchestrator.artifacts import Artifacts
 from orchestrator.experiment import Job
@@ -30,11 +32,11 @@ class Plan:
             "passes": lambda job: job.passes,
         }
         schema = pa.schema([(name, pa.float64() if name == "passes" else pa.string()) for name in columns])
-        values = (
-            pa.array(map(get, self.jobs.values()), kind)
-            for get, kind in zip(columns.values(), schema.types, strict=True)
-        )
-        return pa.Table.from_arrays(list(values), schema=schema)
+        jobs, batches = iter(self.jobs.values()), []
+        while some := list(itertools.islice(jobs, 10_000)):  # not the texts of all jobs at once
+            values = [pa.array(list(map(get, some)), schema.field(name).type) for name, get in columns.items()]
+            batches.append(pa.RecordBatch.from_arrays(values, schema=schema))
+        return pa.Table.from_batches(batches, schema=schema)
 
 
 def make_plan(jobs: Iterable[Job]) -> Plan:
@@ -142,13 +144,10 @@ def count_stages(plan: Plan, snapshot: Snapshot, left: Collection[str]) -> list[
 
 def _seconds_per_pass(snapshot: Snapshot) -> dict[str, tuple[float, float | None]]:
     """Stage name to (mean seconds a job, seconds a layer pass or None) of all good attempts."""
-    seconds: Counter[str] = Counter()
-    passes: Counter[str] = Counter()
-    jobs: Counter[str] = Counter()
-    columns = [snapshot.attempts[c].to_pylist() for c in ("stage", "status", "seconds", "passes")]
-    for stage, status, took, cost in zip(*columns, strict=True):
-        if status == "done":
-            seconds[stage] += took
-            passes[stage] += cost or 0
-            jobs[stage] += 1
-    return {s: (seconds[s] / n, seconds[s] / passes[s] if passes[s] else None) for s, n in jobs.items()}
+    good = snapshot.attempts.filter(pc.field("status") == "done")
+    sums = good.group_by("stage").aggregate([("seconds", "sum"), ("passes", "sum"), ("seconds", "count")])
+    past = {}
+    for row in sums.to_pylist():
+        took, passes = row["seconds_sum"], row["passes_sum"]
+        past[row["stage"]] = (took / row["seconds_count"], took / passes if passes else None)
+    return past

@@ -10,34 +10,36 @@ class Ready:
     """The jobs `left` of a plan, handed out when all that they need is done, those of one warm key together."""
 
     def __init__(self, plan: Plan, left: Collection[str]):
-        self._plan, self._left = plan, set(left)
-        self._order = {job_id: i for i, job_id in enumerate(plan.jobs)}
-        self._waits = {
-            i: sum(need_id in self._left for need_id in {need.id for need in plan.jobs[i].needs.values()}) for i in left
-        }
-        self._heap: list[tuple[str, int, str]] = []
+        self._plan = plan
+        # Sorted by warm key, so that an actor serves all jobs of its model before another is loaded.
+        self._ids = sorted(left, key=dict(zip(plan.jobs, range(len(plan.jobs)), strict=True)).__getitem__)
+        self._ids.sort(key=lambda job_id: plan.jobs[job_id].warm_key)
+        self._rank = {job_id: rank for rank, job_id in enumerate(self._ids)}
+        self._heap: list[int] = []
+        self._waits: dict[str, int] = {}
         self.blocked: dict[str, str] = {}
         """Jobs that can never start, with the id of the job that they need and that failed."""
-        for job_id, waits in self._waits.items():
-            if not waits:
-                self.push(job_id)
+        for rank, job_id in enumerate(self._ids):
+            if waits := len({need.id for need in plan.jobs[job_id].needs.values()} & self._rank.keys()):
+                self._waits[job_id] = waits
+            else:
+                self._heap.append(rank)  # ascending numbers are a heap
 
     def __bool__(self) -> bool:
         return bool(self._heap)
 
     def push(self, job_id: str) -> None:
         """Let a job start (again)."""
-        # Sorted by warm key, so that an actor serves all jobs of its model before another is loaded.
-        heapq.heappush(self._heap, (self._plan.jobs[job_id].warm_key, self._order[job_id], job_id))
+        heapq.heappush(self._heap, self._rank[job_id])
 
     def pop(self) -> str:
         """The next job to start."""
-        return heapq.heappop(self._heap)[2]
+        return self._ids[heapq.heappop(self._heap)]
 
     def done(self, job_id: str) -> None:
         """Count a job as done: those that waited for it alone may start."""
         for user in self._plan.dependents.get(job_id, ()):
-            if user in self._left:
+            if user in self._waits:
                 self._waits[user] -= 1
                 if not self._waits[user]:
                     self.push(user)
@@ -47,7 +49,7 @@ class Ready:
         stack, blocked = [culprit], []
         while stack:
             for user in self._plan.dependents.get(stack.pop(), ()):
-                if user in self._left and user not in self.blocked:
+                if user in self._rank and user not in self.blocked:
                     self.blocked[user] = culprit
                     blocked.append(user)
                     stack.append(user)

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ALIKE = 20  # a stage whose first 20 outcomes all fail alike is stopped: the 10,000 others would fail too
 PUBLISH_SECONDS = 60.0
+PUBLISH_PAUSE = 20.0  # times as long as the last publication took: a large store takes 5 % of the driver's time
 STALL_SECONDS = 120.0
 RETRY_SECONDS = 5.0  # between attempts to write where the disk is full
 LAST_TRIES = 6
@@ -106,6 +107,7 @@ class Runner:
         self._stopped: set[str] = set()
         self._pickled: dict[int, bytes] = {}
         self._published = self._last_event = time.monotonic()
+        self._publishing_took = 0.0
         self._cannot_write = 0.0
 
     def run(self) -> RunReport:
@@ -182,6 +184,7 @@ class Runner:
         self._outcomes[stage] += 1
         if outcome.status == "done":
             self.report.done += 1
+            del self._attempts[job_id]  # what is done takes no memory
             self.progress.done(stage, outcome.seconds)
             log.info("job %s of %s done in %.1f s on %s", job_id, stage, outcome.seconds, outcome.host)
             self._ready.done(job_id)
@@ -241,10 +244,11 @@ class Runner:
             return
         if self.journal.due:
             self._write(self.journal.flush)
-        if now - self._published > PUBLISH_SECONDS:
+        if now - self._published > max(PUBLISH_SECONDS, PUBLISH_PAUSE * self._publishing_took):
             self._write(self.journal.flush)
             self._write(self.store.publish)
             self._published = time.monotonic()
+            self._publishing_took = self._published - now
 
     def _beat(self, ended: str | None = None) -> None:
         """Say in the store how the run stands."""

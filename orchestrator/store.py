@@ -178,7 +178,9 @@ class Store:
             part = read_part(self.storage, JOBS, stem, JOBS_SPEC, problems)
             if part is None:
                 continue
-            part = part.select(JOBS_SCHEMA.names).cast(JOBS_SCHEMA).take(rows["place"])
+            part = part.select(JOBS_SCHEMA.names).cast(JOBS_SCHEMA)
+            if part.num_rows != rows.num_rows:
+                part = part.take(rows["place"])
             some.append(part.append_column(CURRENT, rows["current"]))
             if sum(table.num_rows for table in some) >= ROWS_AT_ONCE:
                 yield pa.concat_tables(some)
