@@ -94,6 +94,43 @@ def measure(n: int, address: str, out: Path) -> dict[str, float]:
     return facts
 
 
+PLANNING = """
+import sys, time
+from benchmarks.noop import Config, plan
+from orchestrator.plan import make_plan
+from orchestrator.worker import _peak_memory_mb
+before, began = _peak_memory_mb(), time.perf_counter()
+made = make_plan(plan(Config(jobs=int(sys.argv[1]))))
+print(len(made.jobs), time.perf_counter() - began, _peak_memory_mb() - before)
+"""
+
+
+def planning(n: int) -> tuple[float, float]:
+    """Seconds to plan `n` jobs, ids included, and the MB that the plan takes, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PLANNING, str(n)], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    )
+    made, seconds, megabytes = map(float, done.stdout.split())
+    if made != n:
+        raise RuntimeError(f"{n} jobs gave a plan of {made:.0f}")
+    return seconds, megabytes
+
+
+def tune_seconds(trials: int, reuse_actors: bool) -> float:
+    """Seconds for the same sweep through Ray Tune, on one node of two CPU slots."""
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.tune", str(trials), "on" if reuse_actors else "off"],
+            cwd=ROOT,
+            env=os.environ | {"RAY_TMPDIR": folder},
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+    return float(done.stdout.split()[-1])
+
+
 def scale_table(sizes: Sequence[int]) -> Table:
     """A line a size. The steps and all of them together, without Ray's start, are in ms a job."""
     table = Table(box=None, title="through the command line, two nodes of 1 CPU; ms a job", title_justify="left")
