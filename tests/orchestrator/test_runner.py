@@ -2,7 +2,9 @@
 
 import collections
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -279,6 +281,27 @@ def test_a_publication_that_fails_stops_nothing(store, monkeypatch):
     monkeypatch.setattr(runner_module, "RETRY_SECONDS", 0.0)
     assert run(store, work(*range(5)), Scripted()).good
     assert published
+
+
+def test_a_slow_publication_waits_for_twenty_times_its_length(store, monkeypatch):
+    clock, published, backend = [0.0], [], Scripted()
+
+    def wait(seconds):
+        clock[0] += 10
+        return Scripted.wait(backend, seconds)
+
+    def publish():
+        published.append(clock[0])
+        clock[0] += 30.0 if len(published) == 1 else 1.0
+
+    monkeypatch.setattr(runner_module, "time", SimpleNamespace(monotonic=lambda: clock[0], sleep=None))
+    monkeypatch.setattr(backend, "wait", wait, raising=False)
+    monkeypatch.setattr(store, "publish", publish)
+    assert run(store, work(*range(100)), backend).good
+    assert published[0] == 70  # the first event after a minute
+    pauses = [b - a for a, b in pairwise(published)]
+    assert pauses[0] == 30 + 20 * 30 + 10  # it took 30 seconds
+    assert set(pauses[1:]) == {1 + 60 + 10}  # those that are quick come every minute
 
 
 def test_it_says_once_in_a_while_why_nothing_starts(store, monkeypatch):
