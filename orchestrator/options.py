@@ -107,6 +107,8 @@ class Common:
     """Run jobs again whose rows other code has written."""
     describe: bool = False
     """Show the experiment's tables and columns."""
+    tracker: Literal["none", "mlflow"] = "none"
+    """mlflow: log each job as a run to the server that MLFLOW_TRACKING_URI names (needs mlflow-skinny)."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What goes to the terminal; the run's log file always has everything from info on."""
 
