@@ -8,6 +8,7 @@ The journal is the truth; a tracker is a view for people who look at all their r
 import datetime
 import importlib
 import importlib.util
+import itertools
 import os
 import queue
 import threading
@@ -22,11 +23,11 @@ from orchestrator.printable import printable
 from orchestrator.secrets import Redactor, redactor
 from orchestrator.worker import Outcome
 
-QUEUE = 2_000  # attempts; a fast sweep of more jobs than the server takes meanwhile is told of in part
+QUEUE = 10_000  # attempts; a fast sweep of more jobs than the server takes meanwhile is told of in part
 PAUSE_SECONDS = 30.0  # after an error: a server that is down must not cost a time-out for each job
 CLOSE_SECONDS = 60.0  # how long the end of a run waits for what is queued
 METRICS_PER_JOB = 20_000
-METRICS_PER_REQUEST, TAGS_PER_REQUEST = 1_000, 100  # MLflow's limits
+METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 900, 100  # MLflow's limits are 1,000 of both together, and 100
 TAG_LENGTH = 5_000  # characters of a tag's value
 
 T = TypeVar("T")
@@ -148,10 +149,11 @@ class MlflowTracker:
             "job.passes": job.passes or None,
         }
         metrics += [self._entities.Metric(n, float(v), end, 0) for n, v in measured.items() if v is not None]
-        for part in chunks(params, TAGS_PER_REQUEST):
-            self._client.log_batch(run_id, params=part)
-        for part in chunks(metrics, METRICS_PER_REQUEST):
-            self._client.log_batch(run_id, metrics=part)
+        parts = itertools.zip_longest(
+            chunks(metrics, METRICS_PER_REQUEST), chunks(params, PARAMS_PER_REQUEST), fillvalue=()
+        )
+        for some_metrics, some_params in parts:
+            self._client.log_batch(run_id, metrics=some_metrics, params=some_params)
         self._client.set_terminated(run_id, "FINISHED" if outcome.status == "done" else "FAILED", end)
 
     def _tags(self, job: Job, outcome: Outcome, attempt: int, key: str, odd: int, good: int) -> dict[str, str]:
