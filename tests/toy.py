@@ -25,7 +25,7 @@ class Config:
     wrong: Ints = ()
     """Numbers whose jobs misbehave as `how` says."""
     how: str = ""
-    """raise, once, die, die_once, hang, type, prepare; talk, talk_raise and so on print first."""
+    """raise, once, die, die_once, hang, eat, deaf, type, prepare; talk, talk_raise and so on print first."""
     marks: str = ""
     """A directory in which jobs leave a file for each time they ran."""
     seconds: float = 0.0
@@ -72,19 +72,33 @@ def square(params, context):
         os._exit(7)
     if how == "hang":
         time.sleep(600)
+    if how == "eat":
+        _eat()
+    if how == "deaf":  # a library that closes what it has not opened
+        os.closerange(0, 3)
     scale = float((context.needs["scale"] / "scale.txt").read_text())
     value = "three" if how == "type" else scale * params.number**2
     return {"squares": [{"part": part, "value": value} for part in params.parts]}
 
 
 def _mark(context, name):
-    """Leave a trace that a job ran; returns how often it has."""
+    """Leave a trace that a job ran, with its process and its node's raylet; returns how often it has."""
     if not context.paths.get("marks"):
         return 1
     marks = Path(context.paths["marks"])
     n = len(list(marks.glob(f"{name}-*"))) + 1
-    (marks / f"{name}-{n}").touch()
+    (half := marks / f".{name}-{os.getpid()}").write_text(f"{os.getpid()} {os.environ.get('RAY_RAYLET_PID', 0)}")
+    half.rename(marks / f"{name}-{n}")
     return n
+
+
+def _eat():
+    """Take memory slowly, 4 GB at most, and keep it."""
+    eaten = []
+    for _ in range(200):
+        eaten.append(bytearray(os.urandom(2**20) * 20))
+        time.sleep(0.05)
+    raise AssertionError(f"nobody minds {len(eaten) * 20} MB")
 
 
 PREPARE = Stage(name="toy_prepare", function="tests.toy:prepare", params=PrepareParams, artifact=True)

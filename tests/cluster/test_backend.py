@@ -1,50 +1,20 @@
 """Sweeps in this process on one Ray of two CPU slots that all tests of this file share."""
 
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pandas as pd
 import pytest
 from rich.console import Console
 
-from orchestrator.cli import main
 from orchestrator.experiment import Job, Resources
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
 from orchestrator.runner import Runner, RunOptions
 from orchestrator.runs import new_run_id
 from orchestrator.store import Store
-from tasks import EXPERIMENTS
 from tests import toy
 
-pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module", autouse=True)
-def session(ray_folder: str) -> Iterator[None]:
-    from orchestrator.ray_backend.backend import RayBackend
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", ray_folder)
-        backend = RayBackend("local", num_cpus=2)  # the backends of the tests find this session in their process
-        yield
-        backend.close()
-
-
-@pytest.fixture
-def sweep(monkeypatch, tmp_path: Path) -> Callable[..., tuple[int, pd.DataFrame]]:
-    monkeypatch.setitem(EXPERIMENTS, "toy", "tests.toy")
-    (tmp_path / "marks").mkdir()
-    places = ["--out", str(tmp_path / "out"), "--marks", str(tmp_path / "marks")]
-
-    def run(*arguments: object) -> tuple[int, pd.DataFrame]:
-        code = main(["--experiment", "toy", *places, *map(str, arguments)])
-        jobs = pd.read_parquet(tmp_path / "out" / "toy" / "jobs.parquet").query("stage == 'toy_square'")
-        return code, jobs.reset_index(drop=True)
-
-    return run
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("session")]
 
 
 def run_jobs(store: Store, jobs: list[Job], **options) -> Runner:
@@ -57,41 +27,6 @@ def run_jobs(store: Store, jobs: list[Job], **options) -> Runner:
     runner.run()
     backend.close()
     return runner
-
-
-def test_a_worker_that_dies_costs_a_loss_and_its_job_runs_again(sweep):
-    code, jobs = sweep("--numbers", "1-4", "--wrong", "2", "--how", "die_once", "--attempts", "1")
-    assert code == 0
-    assert sorted(zip(jobs["status"], jobs["attempt"], strict=True)) == [("done", 1)] * 3 + [("done", 2), ("lost", 1)]
-    assert jobs.query("status == 'lost'")["error"].tolist() == ["WorkerCrashedError"]
-
-
-def test_a_job_that_always_kills_its_worker_is_lost_in_the_end(sweep, capsys):
-    code, jobs = sweep("--numbers", "1-3", "--wrong", "2", "--how", "die", "--losses", "1")
-    assert code == 1
-    assert jobs.query("current")["status"].value_counts().to_dict() == {"done": 2, "lost": 1}
-    assert len(jobs.query("status == 'lost'")) == 2
-    assert "1 job of toy_square lost: WorkerCrashedError" in capsys.readouterr().out
-
-
-def test_errors_of_a_stage(sweep, capsys):
-    code, jobs = sweep("--numbers", "1-3", "--wrong", "2", "--how", "raise")
-    assert code == 1
-    assert jobs.query("status == 'failed'")["attempt"].tolist() == [1, 2]
-    shown = capsys.readouterr().out
-    assert "1 job of toy_square failed: ValueError: number 2 is bad" in shown
-    assert "in square" in shown  # the worker's traceback
-    code, jobs = sweep("--numbers", "1-5", "--wrong", "5", "--how", "once")
-    assert code == 0
-    five = jobs[jobs["params"].str.contains('"number":5')]
-    assert five["status"].tolist() == ["failed", "done"]
-
-
-def test_a_job_that_hangs_times_out_and_the_sweep_ends(sweep):
-    code, jobs = sweep("--numbers", "1-5", "--wrong", "2", "--how", "hang", "--job-timeout", "3")
-    assert code == 1
-    assert jobs["status"].value_counts().to_dict() == {"done": 4, "timeout": 1}
-    assert jobs.query("status == 'timeout'")["message"].tolist() == ["not done after --job-timeout 3 seconds"]
 
 
 def test_a_queued_job_does_not_time_out(sweep):
