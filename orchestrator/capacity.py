@@ -1,6 +1,6 @@
 """What a cluster can give: it refuses jobs that no node could ever hold, which Ray would leave pending for ever."""
 
-import os
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,13 +50,41 @@ def _text(cpus: float, gpus: float, memory: float) -> str:
 
 
 def autoscaled_nodes(config: Path | None = None) -> list[dict[str, float]]:
-    """Nodes that the autoscaler of this machine's cluster may start; none where `ray up` did not make the cluster."""
+    """Nodes that the autoscaler of this machine's cluster may start, one of each kind.
+
+    None where `ray up` did not make the cluster.
+    """
+    return [node for node, _ in _kinds(config or LAUNCHED_BY)[0]]
+
+
+def autoscaled_slots(config: Path | None = None) -> int:
+    """CPUs of all the nodes that the autoscaler may start, within `max_workers` of each kind and of the cluster.
+
+    It sees only queued demand: fewer jobs than this in the queue, and it never starts the last nodes.
+    """
+    kinds, left = _kinds(config or LAUNCHED_BY)
+    slots = 0.0
+    for node, most in sorted(kinds, key=lambda kind: kind[0].get("CPU", 0), reverse=True):
+        count = min(most, left)
+        slots, left = slots + count * node.get("CPU", 0), left - count
+    return int(slots)
+
+
+@functools.cache  # asked for at every event of a run
+def _kinds(config: Path) -> tuple[list[tuple[dict[str, float], int]], int]:
+    """Each kind of node with how many of it there may be, and how many nodes there may be in all."""
     import yaml  # a dependency of Ray
 
-    path = Path(os.path.expanduser(config or LAUNCHED_BY))
+    path = config.expanduser()
     if not path.exists():
-        return []
-    kinds = (yaml.safe_load(path.read_text()) or {}).get("available_node_types") or {}
-    nodes = [kind.get("resources") or {} for kind in kinds.values() if kind.get("max_workers", 1)]
-    # The file gives no memory for most clouds, and then no job is refused for it.
-    return [{"memory": float("inf")} | {k: float(v) for k, v in node.items()} for node in nodes]
+        return [], 0
+    launched = yaml.safe_load(path.read_text()) or {}
+    at_most = int(launched.get("max_workers", 2))  # Ray's default
+    kinds = []
+    for kind in (launched.get("available_node_types") or {}).values():
+        most = min(int(kind.get("max_workers", at_most)), at_most)
+        if most:
+            # The file gives no memory for most clouds, and then no job is refused for it.
+            resources = {name: float(amount) for name, amount in (kind.get("resources") or {}).items()}
+            kinds.append(({"memory": float("inf")} | resources, most))
+    return kinds, at_most

@@ -12,7 +12,7 @@ from ray import exceptions
 from ray._private.worker import get_dashboard_url
 from ray.cloudpickle.cloudpickle import dumps
 
-from orchestrator.capacity import Capacity, autoscaled_nodes
+from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.ray_backend.connect import connect
@@ -86,7 +86,8 @@ class RayBackend:
 
     @property
     def window(self) -> int:
-        return max(64, 2 * self.slots)
+        grown = autoscaled_slots() if self.joined.startswith("joined") else 0
+        return max(64, 2 * self.slots, 2 * grown)
 
     def gpus(self, wants: Resources) -> float:
         return self._resolve(wants)[1]

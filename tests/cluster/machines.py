@@ -25,7 +25,7 @@ HOME = "/mnt/home"
 SHARED = "/mnt/shared"
 LAPTOP, HEAD, WORKER = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 _NODES = {"head": HEAD, "worker": WORKER}
-_NEEDED = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", "rsync")
+_NEEDED = ("ip", "unshare", "nsenter", "setpriv", "ssh", "ssh-keygen", "rsync", "tmux")
 _INSIDE = Path(__file__).with_suffix(".sh")
 _START_SECONDS = 60.0
 
@@ -81,7 +81,7 @@ def why_not() -> str | None:
     if not Path("/usr/sbin/sshd").exists():
         missing.append("sshd")
     if missing:
-        return f"not installed: {', '.join(missing)} (Debian: openssh-server rsync iproute2)"
+        return f"not installed: {', '.join(missing)} (Debian: openssh-server rsync iproute2 tmux)"
     if os.geteuid() != 0:
         return "only root makes network namespaces"
     tried = subprocess.run(["unshare", "-n", "-m", "-p", "-u", "-f", "true"], capture_output=True, text=True)

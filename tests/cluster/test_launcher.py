@@ -192,13 +192,13 @@ def test_the_jobs_of_a_machine_that_is_cut_off_run_elsewhere_within_a_minute(tmp
         jobs = jobs_of(group, "toy", "toy")
         squares = pd.read_parquet(group.shared / "toy" / "toy" / "squares.parquet")
     assert "worker" in set(jobs["host"])
-    lost = jobs[jobs["status"] == "lost"]
+    lost = jobs.query("status == 'lost'")
     assert len(lost)
     assert set(lost["error"]) <= {"NodeDiedError", "WorkerCrashedError"}
-    again = jobs[jobs["job_id"].isin(lost["job_id"]) & (jobs["status"] == "done")]
+    again = jobs.query("job_id in @lost.job_id and status == 'done'")
     assert sorted(again["job_id"]) == sorted(lost["job_id"])
     assert set(again["host"]) == {"head"}
-    assert (again["started_at"] < cut_at + datetime.timedelta(seconds=60)).all()
+    assert (again["started_at"].max() - cut_at).total_seconds() < 60
     monkeypatch.setitem(EXPERIMENTS, "toy", "tests.toy")
     undisturbed = tmp_path / "undisturbed"
     assert main(["--experiment", "toy", "--backend", "inline", "--out", str(undisturbed), *numbers]) == 0

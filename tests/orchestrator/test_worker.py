@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.artifacts import Artifacts
 from orchestrator.backend import CannotRun, InlineBackend
-from orchestrator.capacity import Capacity, autoscaled_nodes
+from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.code import code_digest
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources, TableSpec, column
@@ -203,13 +203,36 @@ def test_what_no_node_can_give_is_refused_with_both_numbers(wants, gpus_per_job)
 
 def test_nodes_that_the_autoscaler_may_start_count(tmp_path):
     config = tmp_path / "ray_bootstrap_config.yaml"
-    assert autoscaled_nodes(config) == []
+    assert autoscaled_nodes(tmp_path / "none.yaml") == []
     config.write_text(
-        "available_node_types:\n  head: {resources: {CPU: 4}, max_workers: 0}\n"
+        "max_workers: 4\navailable_node_types:\n  head: {resources: {CPU: 4}, max_workers: 0}\n"
         "  gpu: {resources: {CPU: 8, GPU: 1}, min_workers: 0, max_workers: 4}\n"
     )
     [node] = autoscaled_nodes(config)
     assert Capacity([CPU_NODE, node]).resolve(Resources(num_gpus=1)) == (1, 1)
+
+
+HEAD_KIND = "head: {resources: {CPU: 4}, max_workers: 0}"
+
+
+@pytest.mark.parametrize(
+    ("at_most", "kinds", "slots"),
+    [
+        (10, ["one: {resources: {CPU: 4, GPU: 1}, max_workers: 10}"], 40),
+        (3, ["one: {resources: {CPU: 4, GPU: 1}, max_workers: 10}"], 12),  # the cluster's own limit is lower
+        (10, ["one: {resources: {CPU: 4, GPU: 1}}"], 40),  # a kind without a limit has the cluster's
+        (10, ["one: {resources: {CPU: 4}, max_workers: 10}", "big: {resources: {CPU: 96}, max_workers: 2}"], 224),
+        (1, ["one: {resources: {CPU: 4}, max_workers: 10}", "big: {resources: {CPU: 96}, max_workers: 2}"], 96),
+        (10, ["local: {resources: {}, max_workers: 2}"], 0),  # machines of one's own: known once they have joined
+        (10, [], 0),
+    ],
+)
+def test_slots_that_the_autoscaler_may_add(tmp_path, at_most, kinds, slots):
+    config = tmp_path / "ray_bootstrap_config.yaml"
+    lines = [f"max_workers: {at_most}", "available_node_types:", *(f"  {kind}" for kind in [HEAD_KIND, *kinds])]
+    config.write_text("\n".join(lines))
+    assert autoscaled_slots(config) == slots
+    assert autoscaled_slots(tmp_path / "none.yaml") == 0
 
 
 # Warm workers.
