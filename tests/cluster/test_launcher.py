@@ -1,6 +1,5 @@
 """The cluster launcher, for real: `cluster-local.yaml` brings up two machines over ssh, and sweeps are run on them."""
 
-import contextlib
 import datetime
 import hashlib
 import re
@@ -26,7 +25,7 @@ SWEEP = f"sweep.py --experiment glue_depth --preset quick {SMALL}"
 SUBMIT = f"cd ~/project && ray submit {FILE} {SWEEP}"
 
 
-def prepare(group: Machines) -> dict:
+def prepare(group: Machines) -> None:
     """The project on the laptop: what the launcher file syncs, and the file with these machines filled in."""
     config = yaml.safe_load((ROOT / FILE).read_text())
     project = group.home("laptop") / "project"
@@ -39,25 +38,22 @@ def prepare(group: Machines) -> dict:
     text = yaml.safe_dump(config)
     assert text.count("SWEEP_OUT=/shared/sweeps") == 1
     (project / FILE).write_text(text.replace("SWEEP_OUT=/shared/sweeps", f"SWEEP_OUT={SHARED}/sweeps"))
-    return config
-
-
-@contextlib.contextmanager
-def brought_up() -> Iterator[Machines]:
-    """Machines on which `ray up` has been run."""
-    with machines() as group:
-        prepare(group)
-        group.run(f"cd ~/project && ray up --yes {FILE}")
-        until(lambda: "2 local.cluster.node" in group.run("ray status", on="head"), "the worker to join")
-        yield group
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Machines]:
+    """Machines on which `ray up` has been run; the tests of this file share them, and the last one takes Ray down."""
     before = users_files()
-    with brought_up() as group:
+    with machines() as group:
+        prepare(group)
+        group.run(f"cd ~/project && ray up --yes {FILE}")
+        until(lambda: both_are_there(group), "the worker to join")
         yield group
     assert users_files() == before
+
+
+def both_are_there(group: Machines) -> bool:
+    return "2 local.cluster.node" in group.run("ray status", on="head")
 
 
 def users_files() -> dict[Path, str]:
@@ -168,29 +164,24 @@ def test_ray_job_submit_and_a_sweep_in_tmux(cluster):
     until(report.exists, "the sweep to end, with nobody connected")
 
 
-def test_ray_down_ends_rays_processes_on_both(cluster):
-    assert "raylet" in cluster.run("ps ax", on="worker")
-    cluster.run(f"cd ~/project && ray down --yes {FILE}")
-    for name in ("head", "worker"):
-        until(lambda name=name: "raylet" not in cluster.run("ps ax", on=name), f"Ray to end on the {name}")
-
-
-def test_the_jobs_of_a_machine_that_is_cut_off_run_elsewhere_within_a_minute(tmp_path, monkeypatch):
+def test_the_jobs_of_a_machine_that_is_cut_off_run_elsewhere_within_a_minute(cluster, tmp_path, monkeypatch):
     numbers = ["--numbers", "1-24"]
-    with brought_up() as group:
-        shutil.copytree(ROOT / "tests", group.home("head") / "sweeps" / "tests")
-        marks = group.shared / "marks"
-        marks.mkdir()
-        slow = f"--seconds 4 --marks {SHARED}/marks --out {SHARED}/toy"
-        command = f"cd ~/sweeps && python -m tests.toy --experiment toy {' '.join(numbers)} {slow}"
-        with (tmp_path / "output").open("wb") as output:
-            driver = subprocess.Popen(group.command(command, on="head"), stdout=output, stderr=subprocess.STDOUT)
-            until(lambda: len(list(marks.glob("[0-9]*"))) >= 8, "four jobs to run and four more to be done")
-            group.cut("worker")
-            cut_at = datetime.datetime.now(datetime.UTC)
-            assert driver.wait(timeout=180) == 0, (tmp_path / "output").read_text()
-        jobs = jobs_of(group, "toy", "toy")
-        squares = pd.read_parquet(group.shared / "toy" / "toy" / "squares.parquet")
+    shutil.copytree(ROOT / "tests", cluster.home("head") / "sweeps" / "tests")
+    marks = cluster.shared / "marks"
+    marks.mkdir()
+    slow = f"--seconds 4 --marks {SHARED}/marks --out {SHARED}/toy"
+    command = f"cd ~/sweeps && python -m tests.toy --experiment toy {' '.join(numbers)} {slow}"
+    with (tmp_path / "output").open("wb") as output:
+        driver = subprocess.Popen(cluster.command(command, on="head"), stdout=output, stderr=subprocess.STDOUT)
+    until(lambda: len(list(marks.glob("[0-9]*"))) >= 8, "four jobs to be done and four more to run")
+    cluster.cut("worker")
+    cut_at = datetime.datetime.now(datetime.UTC)
+    try:
+        assert driver.wait(timeout=180) == 0, (tmp_path / "output").read_text()
+    finally:
+        cluster.mend("worker")
+    jobs = jobs_of(cluster, "toy", "toy")
+    squares = pd.read_parquet(cluster.shared / "toy" / "toy" / "squares.parquet")
     assert "worker" in set(jobs["host"])
     lost = jobs.query("status == 'lost'")
     assert len(lost)
@@ -203,3 +194,12 @@ def test_the_jobs_of_a_machine_that_is_cut_off_run_elsewhere_within_a_minute(tmp
     undisturbed = tmp_path / "undisturbed"
     assert main(["--experiment", "toy", "--backend", "inline", "--out", str(undisturbed), *numbers]) == 0
     pd.testing.assert_frame_equal(squares, pd.read_parquet(undisturbed / "toy" / "squares.parquet"))
+    until(lambda: both_are_there(cluster), "the mended worker to be started again")
+
+
+def test_ray_down_ends_rays_processes_on_both(cluster):
+    for name in ("head", "worker"):
+        assert "raylet" in cluster.run("ps ax", on=name)
+    cluster.run(f"cd ~/project && ray down --yes {FILE}")
+    for name in ("head", "worker"):
+        until(lambda name=name: "raylet" not in cluster.run("ps ax", on=name), f"Ray to end on the {name}")
