@@ -22,7 +22,7 @@ from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
 from orchestrator.ray_backend.backend import RayBackend
 from orchestrator.runner import Runner, run_options
-from orchestrator.session import new_run_id
+from orchestrator.runs import new_run_id
 from orchestrator.store import Store
 
 GOAL_MS = 0.5

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from orchestrator.experiment import Resources
+from orchestrator.shared import Mark
 from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome, run_call
 
@@ -31,6 +32,14 @@ class Backend(Protocol):
     @property
     def slots(self) -> int:
         """How many calls can run at once."""
+        ...
+
+    def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
+        """See that all nodes share the results and can write artifacts; returns what could not be checked, in words.
+
+        Raises:
+            CannotRun: when one does not; with its name.
+        """
         ...
 
     def submit(self, key: str, call: Call, wants: Resources, warm_key: str | None) -> None:
@@ -91,6 +100,9 @@ class InlineBackend:
         if wants.gpu_required:
             raise CannotRun("this job needs a GPU; the inline backend runs on the CPU: use --backend ray")
         return 0.0
+
+    def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
+        return None
 
     def submit(self, key: str, call: Call, wants: Resources, warm_key: str | None) -> None:
         self._queue.append((key, call))

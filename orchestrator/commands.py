@@ -12,13 +12,15 @@ from orchestrator.backend import CannotRun
 from orchestrator.code import code_digest
 from orchestrator.experiment import Experiment, PlanError
 from orchestrator.names import is_name
-from orchestrator.options import Common, UsageError
+from orchestrator.options import Common, UsageError, command_text
 from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
 from orchestrator.persistence import StorageError
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
 from orchestrator.printable import Terminal
+from orchestrator.secrets import redact
 from orchestrator.storage import BadAddress, Storage
 from orchestrator.store import Store
+from orchestrator.sweep import Sweep
 
 EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError, BadAddress, StorageError)
 """Errors that are the user's to mend: bad data, a missing file, an impossible option, a dead store. Others are bugs."""
@@ -44,7 +46,16 @@ def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence
         return _gc(store, plan, common, console)
     if common.plan:
         return _plan(experiment, store, plan, common, console)
-    return session.run(experiment, common, config, store, plan, arguments, console)
+    sweep = Sweep(
+        experiment=experiment,
+        common=common,
+        config=config,
+        store=store,
+        plan=plan,
+        command=redact(command_text(arguments)),
+        console=console,
+    )
+    return session.run(sweep)
 
 
 def _describe(experiment: Experiment, console: Console) -> int:

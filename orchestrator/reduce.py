@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.code import code_digest, library_versions
-from orchestrator.experiment import Experiment, Summary
+from orchestrator.experiment import Summary
 from orchestrator.failures import group
 from orchestrator.identity import canonical_json
 from orchestrator.options import write_range
@@ -18,6 +18,7 @@ from orchestrator.report import Report, render
 from orchestrator.secrets import redactor
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
+from orchestrator.sweep import Sweep
 
 if TYPE_CHECKING:  # half a second, which --plan and --status need not wait for
     import pandas as pd
@@ -51,12 +52,11 @@ class PlannedResults:
         return rows[rows["current"]].reset_index(drop=True)
 
 
-def reduce_sweep(
-    experiment: Experiment, config: Any, store: Store, plan: Plan, snapshot: Snapshot, run_id: str, command: str
-) -> Summary:
+def reduce_sweep(sweep: Sweep, snapshot: Snapshot, run_id: str) -> Summary:
     """Write `summary/*.parquet`, `figures/*.{png,svg}` and `report.html`; figures and tables of before are replaced."""
+    store, plan = sweep.store, sweep.plan
     results = PlannedResults(store, plan, snapshot)
-    summary = experiment.reduce(results, config)
+    summary = sweep.experiment.reduce(results, sweep.config)
     for name, frame in summary.tables.items():
         store.write_summary(name, frame)
     pictures = {}
@@ -69,11 +69,11 @@ def reduce_sweep(
     left = left_to_do(plan, snapshot, store.artifacts)
     failures = snapshot.failures(left)
     report = Report(
-        title=experiment.name,
+        title=sweep.experiment.name,
         made_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
         run=run_id,
-        command=command,
-        config=_readable(config),
+        command=sweep.command,
+        config=_readable(sweep.config),
         code=code_digest(),
         versions=json.loads(library_versions()),
         stages=count_stages(plan, snapshot, left),

@@ -14,13 +14,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from orchestrator.backend import CannotRun
 from orchestrator.experiment import Job
 from orchestrator.measurements import cut, is_finite, measurements, parameters
 from orchestrator.printable import printable
 from orchestrator.secrets import Redactor, redactor
+from orchestrator.watcher import Watcher
 from orchestrator.worker import Outcome
 
 QUEUE = 10_000  # attempts; a fast sweep of more jobs than the server takes meanwhile is told of in part
@@ -31,18 +32,6 @@ METRICS_PER_REQUEST, PARAMS_PER_REQUEST = 900, 100  # MLflow's limits are 1,000 
 TAG_LENGTH = 5_000  # characters of a tag's value
 
 T = TypeVar("T")
-
-
-class Watcher(Protocol):
-    """Hears of the jobs of one run."""
-
-    def ended(self, job: Job, outcome: Outcome, attempt: int) -> None:
-        """An attempt has ended; returns at once and raises nothing."""
-        ...
-
-    def close(self) -> None:
-        """The run has ended."""
-        ...
 
 
 def make_tracker(experiment: str, run: str, note: Callable[[str], None]) -> Watcher:

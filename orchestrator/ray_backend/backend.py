@@ -17,8 +17,10 @@ from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.ray_backend.connect import connect
 from orchestrator.ray_backend.metrics import SweepMetrics
+from orchestrator.ray_backend.nodes import check_nodes
 from orchestrator.ray_backend.remote import Beacon, WarmActor, result, run_fresh, run_task
 from orchestrator.ray_backend.waiting import starting_nodes
+from orchestrator.shared import Mark
 from orchestrator.surroundings import sigterm_kept
 from orchestrator.warm import WarmWorkers
 from orchestrator.watcher import Watcher
@@ -62,6 +64,7 @@ class RayBackend:
         if (url := get_dashboard_url()) is not None:
             self.where += f", dashboard at http://{url}"
         self._joined = self.where.startswith("joined")
+        self._grown = autoscaled_slots() if self._joined else 0
         self._waits: tuple[float, str | None] = (float("-inf"), None)
         self._beacon: Any = Beacon.remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
@@ -86,8 +89,10 @@ class RayBackend:
 
     @property
     def window(self) -> int:
-        grown = autoscaled_slots() if self.joined.startswith("joined") else 0
-        return max(64, 2 * self.slots, 2 * grown)
+        return max(64, 2 * self.slots, 2 * self._grown)
+
+    def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
+        return check_nodes(mark, artifacts)
 
     def gpus(self, wants: Resources) -> float:
         return self._resolve(wants)[1]
