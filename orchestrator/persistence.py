@@ -6,8 +6,10 @@ not one that restarts. What does not pass by waiting (no such bucket, no permiss
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
@@ -57,3 +59,26 @@ def persist(request: Callable[[], T], what: str) -> T:
             log.info("%s failed, it is tried again in %.0f s: %s", what, pause, problem)
         time.sleep(pause)
         pause *= 2
+
+
+def uninterrupted(work: Callable[[], T]) -> T:
+    """The result of `work`, which a signal does not end half way: a thread of its own makes it, and is waited for.
+
+    Python raises KeyboardInterrupt in the main thread alone. One that comes before the work has begun cancels it.
+    """
+    result: Future[T] = Future()
+
+    def body() -> None:
+        if result.set_running_or_notify_cancel():
+            try:
+                result.set_result(work())
+            except BaseException as problem:
+                result.set_exception(problem)
+
+    try:
+        threading.Thread(target=body).start()
+        return result.result()
+    except BaseException:
+        if not result.cancel():
+            wait([result])
+        raise

@@ -13,7 +13,6 @@ import functools
 import os
 import uuid
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -22,7 +21,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from orchestrator.names import inside, relative
-from orchestrator.persistence import persist
+from orchestrator.persistence import persist, uninterrupted
 
 T = TypeVar("T")
 
@@ -169,9 +168,8 @@ class Storage:
                 stream.write(buffer)
 
         # A stream that is left by an exception publishes what it has: a Ctrl-C between its opening and its writing
-        # would leave an empty object. Signals come to the main thread alone, so the put is made in another.
-        with ThreadPoolExecutor(1) as thread:
-            self._try(lambda: thread.submit(put).result(), f"writing {name} in")
+        # would leave an empty object.
+        self._try(lambda: uninterrupted(put), f"writing {name} in")
 
     def move(self, old: str, new: str) -> None:
         self._check_change(old, new)
