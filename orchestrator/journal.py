@@ -8,7 +8,7 @@ parts.
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +49,8 @@ class Journal:
 
     def add(self, job: Job, outcome: Outcome, attempt: int) -> None:
         """Take one attempt's outcome; rows of attempts that are not done are dropped."""
+        if outcome.status != "done":
+            outcome = replace(outcome)  # which redacts it again: a worker may lack secrets that the driver has
         if not self._jobs:
             self._oldest = time.monotonic()
         self._jobs.append(

@@ -4,6 +4,7 @@ import html.parser
 import io
 import logging
 import os
+import pickle
 import re
 import sqlite3
 import xml.etree.ElementTree as ElementTree
@@ -20,6 +21,7 @@ from orchestrator.experiment import Summary
 from orchestrator.failures import group
 from orchestrator.progress import Progress
 from orchestrator.report import Report, render
+from orchestrator.store import Store
 from orchestrator.worker import Outcome
 from tests import toy
 
@@ -152,6 +154,18 @@ def test_an_outcome_made_anywhere_is_clean(monkeypatch):
     lost = Outcome(status="lost", error="WorkerCrashedError", message="\x1b[36m(pid)\x1b[0m hf_0123456789abcdef")
     assert lost.message == "\\x1b[36m(pid)\\x1b[0m ***"
     assert Outcome(status="failed", message=None).message is None
+
+
+def test_the_driver_redacts_what_a_worker_could_not_know(tmp_path, monkeypatch):
+    """On another machine a job may have read a secret of the driver's from its options."""
+    outcome = Outcome(status="failed", error="ValueError", message="no n3w-t0ken-value", traceback="n3w-t0ken-value")
+    monkeypatch.setenv("DRIVER_TOKEN", "n3w-t0ken-value")
+    store = Store.of(tmp_path, toy.EXPERIMENT)
+    journal = store.journal(session.new_run_id())
+    journal.add(next(iter(toy.plan(toy.Config()))), pickle.loads(pickle.dumps(outcome)), 1)
+    journal.flush()
+    [row] = store.snapshot().attempts.to_pylist()
+    assert (row["message"], row["traceback"]) == ("no ***", "***")
 
 
 SECRETS = {
