@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.names import UnsafePath, inside, relative
+from orchestrator.names import UnsafePath, inside, private_folder, relative
 from orchestrator.storage import Storage
 
 DONE = "_DONE.json"
@@ -108,7 +108,7 @@ class Artifacts:
 
     def _downloaded(self, name: str, text: bytes, manifest: Mapping[str, Mapping[str, Any]]) -> Path:
         """This machine's copy; the first process that wants it downloads it, the others wait for that one."""
-        place = _cache() / name / hashlib.sha256(text).hexdigest()[:16]
+        place = private_folder("sweep-artifacts") / name / hashlib.sha256(text).hexdigest()[:16]
         if (place / DONE).exists():
             return place
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -180,22 +180,6 @@ def _plain_files(workspace: Path, stage: str) -> list[str]:
                     f"stage {stage} left {file!r} in its artifact, which {what}: write plain files there"
                 )
     return sorted(found)
-
-
-def _cache() -> Path:
-    """Where this machine keeps copies. Temporary directories are everybody's: what is not ours alone is not used.
-
-    Raises:
-        ArtifactError: when somebody else has made it, or others may write into it.
-    """
-    place = Path(tempfile.gettempdir(), f"sweep-artifacts-{os.getuid()}")
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    facts = place.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
-        raise ArtifactError(
-            f"{place} is a link, or others may write into it: remove it, or set TMPDIR to a place of yours"
-        )
-    return place
 
 
 def _sha256(path: Path) -> str:

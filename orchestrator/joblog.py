@@ -9,15 +9,16 @@ on the worker's own disk, so the log of a killed process stays there.
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orchestrator.names import private_folder
 from orchestrator.printable import printable
 from orchestrator.secrets import redact
 from orchestrator.storage import Storage
 
+MARGIN = 8 << 10  # characters at a cut that are left out, for the part of a secret that may be there
 HEAD_BYTES, TAIL_BYTES = 256 << 10, 768 << 10  # kept of a log that is longer than both together
 
 
@@ -36,14 +37,15 @@ class JobLog:
         """Where output goes while the job runs."""
         if self.folder.is_local:
             return Path(self.folder.root, f"_{self.name}.log")
-        return Path(tempfile.gettempdir(), f"sweep-logs-{os.getuid()}", f"_{self.name}.log")
+        return private_folder("sweep-logs") / f"_{self.name}.log"
 
     @contextlib.contextmanager
     def captured(self) -> Iterator[None]:
         """Send this process's standard output and error to the log. Where it cannot be written, all stays as it is."""
         try:
             self._open_file.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._open_file, os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_APPEND, 0o600)
+            how = os.O_CREAT | os.O_RDWR | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW  # a link would be somebody's trap
+            file = os.open(self._open_file, how, 0o600)
         except OSError:  # a log is no reason for a job to fail
             yield
             return
@@ -74,14 +76,18 @@ def _readable(path: Path, size: int) -> bytes:
     """The text of a log: its beginning and its end, where it is long."""
     with path.open("rb") as file:
         if size <= HEAD_BYTES + TAIL_BYTES:
-            data = file.read()
-        else:
-            data = file.read(HEAD_BYTES)
-            file.seek(size - TAIL_BYTES)
-            data += b"\n[%d bytes left out]\n" % (size - HEAD_BYTES - TAIL_BYTES) + file.read()
+            return _clean(file.read()).encode()
+        # Redacted, then cut by a margin: half of a secret is none that `redact` knows, and would stay.
+        head = _clean(file.read(HEAD_BYTES))[:-MARGIN]
+        file.seek(size - TAIL_BYTES)
+        tail = _clean(file.read())[MARGIN:]
+    return f"{head}\n[{size - HEAD_BYTES - TAIL_BYTES + 2 * MARGIN} bytes left out]\n{tail}".encode()
+
+
+def _clean(data: bytes) -> str:
     # A progress bar that was drawn over itself becomes lines of its own.
     text = data.decode("utf-8", "backslashreplace").replace("\r\n", "\n").replace("\r", "\n")
-    return printable(redact(text)).encode()
+    return printable(redact(text))
 
 
 def _flush() -> None:

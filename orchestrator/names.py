@@ -4,7 +4,10 @@ A store is written by names alone, so a name that could leave its directory, or 
 there (`_parts`, `_runs`, `jobs.parquet`, `artifacts/`), is refused where it is declared.
 """
 
+import os
 import re
+import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -67,3 +70,17 @@ def inside(root: str | Path, path: str | Path) -> None:
     real, target = Path(root).resolve(), Path(path).resolve()
     if not target.is_relative_to(real):
         raise UnsafePath(f"{path} is a link to {target}, outside of {real}: remove the link")
+
+
+def private_folder(name: str) -> Path:
+    """A folder of this user's alone among the machine's temporary files, which are everybody's.
+
+    Raises:
+        UnsafePath: when somebody else has made it, or others may write into it.
+    """
+    place = Path(tempfile.gettempdir(), f"{name}-{os.getuid()}")
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    facts = place.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o022:
+        raise UnsafePath(f"{place} is a link, or others may write there: remove it, or set TMPDIR to a place of yours")
+    return place

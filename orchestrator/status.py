@@ -20,6 +20,7 @@ from orchestrator.experiment import Experiment, Job, Stage
 from orchestrator.failures import group
 from orchestrator.heartbeat import SILENT_SECONDS, RunState, read_state
 from orchestrator.identity import canonical_json
+from orchestrator.parts import is_plain
 from orchestrator.plan import Plan, StageCount, count_stages, left_to_do
 from orchestrator.progress import duration
 from orchestrator.secrets import redactor
@@ -51,6 +52,8 @@ def recorded_plan(experiment: Experiment, config: Any, store: Store) -> Plan | N
             return None
         data = pa.BufferReader(store.storage.read(f"_runs/{runs[-1]}/plan.parquet"))
         table = pq.ParquetFile(data).read(columns=["job_id", "stage", "needs", "passes"])
+        if not all(is_plain(field.type) for field in table.schema):
+            return None
         return _plan_of(table, {stage.name: stage for stage in experiment.stages})
     except (OSError, ValueError, KeyError, TypeError):  # damaged, or of another form: the plan is made again
         return None

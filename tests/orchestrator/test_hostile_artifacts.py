@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orchestrator import artifacts as artifacts_module
 from orchestrator.artifacts import DONE, ArtifactError, Artifacts
-from orchestrator.names import UnsafePath
+from orchestrator.names import UnsafePath, private_folder
 from orchestrator.storage import Storage
 from tests import toy
 
@@ -97,15 +96,15 @@ def test_a_cache_that_others_may_write_into_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     place = tmp_path / f"sweep-artifacts-{os.getuid()}"
     place.symlink_to("/")
-    with pytest.raises(ArtifactError, match="remove it"):
-        artifacts_module._cache()
+    with pytest.raises(UnsafePath, match="remove it"):
+        private_folder("sweep-artifacts")
     place.unlink()
     place.mkdir()
     place.chmod(0o777)
-    with pytest.raises(ArtifactError, match="remove it"):
-        artifacts_module._cache()
+    with pytest.raises(UnsafePath, match="remove it"):
+        private_folder("sweep-artifacts")
     place.rmdir()
-    assert artifacts_module._cache().stat().st_mode & 0o777 == 0o700
+    assert private_folder("sweep-artifacts").stat().st_mode & 0o777 == 0o700
 
 
 class Slow(Storage):
@@ -122,7 +121,7 @@ class Slow(Storage):
             (directory / file).write_bytes(Path(self.root, name, file).read_bytes())
 
     def _open(self):
-        return artifacts_module.Storage(self.root)._open()
+        return Storage(self.root)._open()
 
 
 def test_one_machine_downloads_an_artifact_once(tmp_path, monkeypatch):

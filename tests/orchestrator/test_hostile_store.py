@@ -76,11 +76,12 @@ def test_a_part_with_a_column_of_pickles_is_set_aside(table, column, sweep, out,
     assert sweep("--numbers", "1-2", "--reduce-only") == 0
 
 
-def test_a_plan_with_a_column_of_pickles_is_not_read_by_gc(sweep, out, mark):
+def test_a_plan_with_a_column_of_pickles_is_not_read(sweep, out, mark):
     assert sweep("--numbers", "1") == 0
     [run] = (out / "toy" / "_runs").iterdir()
     replace_column(run / "plan.parquet", "job_id", pickled_column(mark, 2))
     assert sweep("--numbers", "1", "--gc") == 0
+    assert sweep("--numbers", "1", "--status") == 0
 
 
 def test_pandas_metadata_and_unknown_types_run_nothing(sweep, out, mark):
