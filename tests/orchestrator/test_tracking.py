@@ -221,3 +221,24 @@ def test_the_option(monkeypatch):
     monkeypatch.setitem(EXPERIMENTS, "toy", "tests.toy")
     assert parse(["--experiment", "toy"])[1].tracker == "none"
     assert parse(["--experiment", "toy", "--tracker", "mlflow"])[1].tracker == "mlflow"
+
+
+@needs_mlflow
+def test_a_sweep_with_a_tracker(server, sweep, tmp_path, capsys):
+    assert sweep("--numbers", "1-3", "--wrong", "2", "--how", "once", "--marks", tmp_path, "--tracker", "mlflow") == 0
+    found, _ = runs(server)
+    assert sorted(run.data.tags["sweep.stage"] for run in found) == ["toy_prepare"] + ["toy_square"] * 4
+    assert [run.data.params["number"] for run in found if run.info.status == "FAILED"] == ["2"]
+    assert len({run.data.tags["sweep.run"] for run in found}) == 1
+    assert sweep("--numbers", "1-4", "--tracker", "mlflow") == 0  # what is there is not told again
+    assert len(runs(server)[0]) == 6
+    assert "not in MLflow" not in capsys.readouterr().err
+
+
+@needs_mlflow
+def test_a_tracker_without_a_server_costs_a_sweep_nothing(sweep, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert sweep("--numbers", "1-3", "--tracker", "mlflow") == 0
+    shown = capsys.readouterr()
+    assert "4 of 4 attempts are not in MLflow" in shown.err + shown.out
