@@ -161,7 +161,7 @@ class Job:
         if not isinstance(self.params, stage.params):
             raise TypeError(f"stage {stage.name} takes {stage.params.__name__}, not {type(self.params).__name__}")
         params = coerce(self.params)
-        needs = {name: need.id for name, need in self.needs.items()}
+        needs = {name: need.id for name, need in self.needs.items()} if self.needs else _NOTHING
         object.__setattr__(self, "params", params)
         object.__setattr__(
             self, "id", job_id(stage.name, stage.version, params, self.fingerprints, needs, f"{stage.name} job")

@@ -16,7 +16,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -35,7 +35,7 @@ def canonical(value: Any, where: str = "value") -> Any:
     if type(value) is float and math.isfinite(value):  # what is most frequent comes first
         return value + 0.0  # -0.0 + 0.0 is 0.0
     if hasattr(type(value), "__dataclass_fields__") and not isinstance(value, enum.Enum):
-        return _canonical_items(((name, getattr(value, name)) for name, _, _ in _fields(type(value))), where)
+        return _canonical_items({name: getattr(value, name) for name, _, _ in _fields(type(value))}, where)
     if isinstance(value, enum.Enum):
         return canonical(value.value, where)
     if value is None or isinstance(value, bool | str):
@@ -54,7 +54,7 @@ def canonical(value: Any, where: str = "value") -> Any:
         for key in value:
             if not isinstance(key, str):
                 raise UnstableValue(f"{where} has the key {key!r}: keys must be strings")
-        return _canonical_items(value.items(), where)
+        return _canonical_items(value, where)
     raise UnstableValue(
         f"{where} is a {type(value).__name__}, which has no stable written form; "
         "use numbers, strings, tuples or a frozen dataclass of them"
@@ -64,8 +64,12 @@ def canonical(value: Any, where: str = "value") -> Any:
 _WRITTEN_AS_IS = frozenset({str, int, bool, type(None)})  # no call and no text of `where` for most values of most jobs
 
 
-def _canonical_items(items: Iterable[tuple[str, Any]], where: str) -> dict[str, Any]:
-    return {name: item if type(item) in _WRITTEN_AS_IS else canonical(item, f"{where}.{name}") for name, item in items}
+def _canonical_items(items: Mapping[str, Any], where: str) -> dict[str, Any]:
+    plain = dict(items)
+    for name, item in items.items():
+        if type(item) not in _WRITTEN_AS_IS:
+            plain[name] = canonical(item, f"{where}.{name}")
+    return plain
 
 
 _write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
@@ -94,8 +98,11 @@ def job_id(
     read = canonical_json(data, f"{where}.data") if data else "{}"
     needed = canonical_json(needs, f"{where}.needs") if needs else "{}"
     # The canonical JSON of an object with these keys, put together of its parts, keys sorted.
-    text = f'{{"data":{read},"needs":{needed},"params":{written},"stage":{_write(stage)},"version":{version}}}'
+    text = f'{{"data":{read},"needs":{needed},"params":{written},"stage":{_written_name(stage)},"version":{version}}}'
     return _hash(text)
+
+
+_written_name = functools.cache(_write)
 
 
 def _hash(text: str) -> str:
@@ -110,7 +117,7 @@ def coerce(params: Any) -> Any:
     Raises:
         TypeError: when a value does not fit its field; the message names the field.
     """
-    if not dataclasses.is_dataclass(params) or isinstance(params, type):
+    if not hasattr(type(params), "__dataclass_fields__"):
         raise TypeError(f"stage parameters must be a dataclass instance, not {type(params).__name__}")
     name = type(params).__name__
     changes = {}

@@ -109,6 +109,7 @@ class StageCount:
 def count_stages(plan: Plan, snapshot: Snapshot, left: Collection[str]) -> list[StageCount]:
     """Count the plan's jobs by stage: done, new, failed at the last try, blocked by a need that failed."""
     status: dict[str, str] = {}
+    left = set(left)
     last = snapshot.values("status")
     for job_id, job in plan.jobs.items():
         if job_id not in left:
@@ -119,10 +120,12 @@ def count_stages(plan: Plan, snapshot: Snapshot, left: Collection[str]) -> list[
             status[job_id] = "new" if last.get(job_id, "done") == "done" else "failed"
     past = _seconds_per_pass(snapshot)
     counts = []
-    for stage in dict.fromkeys(job.stage.name for job in plan.jobs.values()):
-        ids = [i for i, job in plan.jobs.items() if job.stage.name == stage]
-        by = Counter(status[i] for i in ids)
-        todo = [plan.jobs[i] for i in ids if status[i] != "done"]
+    stages: dict[str, list[Job]] = {}
+    for job in plan.jobs.values():
+        stages.setdefault(job.stage.name, []).append(job)
+    for stage, jobs in stages.items():
+        by = Counter(status[job.id] for job in jobs)
+        todo = [job for job in jobs if status[job.id] != "done"]
         rate = past.get(stage)
         hours = None
         if rate is not None:

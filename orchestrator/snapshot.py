@@ -4,9 +4,10 @@ Parts are immutable, but a run merges its own: a part that vanishes while it is 
 reader looks again.
 """
 
+import dataclasses
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -33,13 +34,15 @@ class Snapshot:
 
     attempts: pa.Table
     """All attempts of all runs, oldest first: the columns of `jobs.parquet` without LEFT_OUT. `current` says whether
-    the row counts, `good` whether its job is done by it; `stem` and `place` where in the journal it stands."""
+    the row counts, `good` whether its job is done by it; `part` and `place` say where in the journal it stands."""
     by_id: Mapping[str, int] = field(default_factory=dict)
     """Job id to the row of `attempts` that counts: the last good one, else the last one."""
     done: Collection[str] = frozenset()
     """Ids of the jobs that need not run again."""
     problems: tuple[str, ...] = ()
     """Parts that were set aside or passed over, in words."""
+    stems: Sequence[str] = ()
+    """The stems of the parts, by their number in `part`."""
 
     def row(self, job_id: str) -> dict[str, Any] | None:
         """The attempt that counts, as a dict; None where the job has never been tried."""
@@ -49,12 +52,12 @@ class Snapshot:
     def failures(self, job_ids: Iterable[str]) -> list[dict[str, Any]]:
         """The attempts that count of those of the jobs whose last attempt failed."""
         at = [self.by_id[i] for i in job_ids if i in self.by_id]
-        rows = self.attempts.take(pa.array(at, pa.int64()))
+        rows = self.attempts.take(_arrow(np.array(at, np.int64)))
         return rows.filter(pc.field("status") != "done").to_pylist()
 
     def values(self, column: str) -> dict[str, Any]:
         """One column of the attempts that count, by job id."""
-        rows = pa.array(list(self.by_id.values()), pa.int64())
+        rows = _arrow(np.fromiter(self.by_id.values(), np.int64, len(self.by_id)))
         return dict(zip(self.by_id, self.attempts[column].take(rows).to_pylist(), strict=True))
 
     def digest(self, good: bool) -> str:
@@ -137,6 +140,7 @@ def _read(storage: Storage, specs: Mapping[str, TableSpec]) -> Snapshot:
     problems: list[str] = []
     tables: list[pa.Table] = []
     stems: list[str] = []
+    whole: list[np.ndarray] = []
     missing: dict[str, list[str]] = {}
     for stem in stems_of(storage, JOBS, problems):
         part = read_part(storage, JOBS, stem, JOBS_SPEC, problems, ATTEMPTS_SCHEMA.names)
@@ -146,24 +150,20 @@ def _read(storage: Storage, specs: Mapping[str, TableSpec]) -> Snapshot:
         lost = [n for n, rows in promised_rows(part).items() if not _is_whole(storage, n, stem, rows, specs, problems)]
         if lost:
             missing[stem] = lost
-        tables.append(part.select(ATTEMPTS_SCHEMA.names).cast(ATTEMPTS_SCHEMA))
+        tables.append(_placed(part.select(ATTEMPTS_SCHEMA.names).cast(ATTEMPTS_SCHEMA), len(stems)))
         stems.append(stem)
-    attempts = _placed(tables, stems)
-    whole = np.repeat([stem not in missing for stem in stems], [t.num_rows for t in tables]).astype(bool)
-    snapshot = _choose(attempts, whole)
+        whole.append(np.full(part.num_rows, not lost))
+    attempts = pa.concat_tables(tables or [_placed(ATTEMPTS_SCHEMA.empty_table(), 0)]).combine_chunks()
+    snapshot = _choose(attempts, np.concatenate([*whole, np.zeros(0, bool)]))
     if missing:
-        problems += _still_missing(storage, snapshot, attempts, missing, problems)
-    return Snapshot(snapshot.attempts, snapshot.by_id, snapshot.done, tuple(problems))
+        problems += _still_missing(storage, snapshot, attempts, stems, missing, problems)
+    return dataclasses.replace(snapshot, stems=stems, problems=tuple(problems))
 
 
-def _placed(tables: list[pa.Table], stems: list[str]) -> pa.Table:
-    """All attempts, with the stem and the row of its part in which each stands."""
-    sizes = [table.num_rows for table in tables]
-    attempts = (pa.concat_tables(tables) if tables else ATTEMPTS_SCHEMA.empty_table()).combine_chunks()
-    at = pa.array(np.repeat(np.arange(len(stems), dtype=np.int32), sizes), pa.int32())
-    stem = pa.DictionaryArray.from_arrays(at, pa.array(stems, pa.string()))
-    place = np.concatenate([np.arange(size) for size in sizes] or [np.arange(0)])
-    return attempts.append_column("stem", stem).append_column("place", pa.array(place, pa.int64()))
+def _placed(attempts: pa.Table, part: int) -> pa.Table:
+    """Attempts of one part, with its number and the row in which each stands."""
+    rows = attempts.num_rows
+    return attempts.append_column("part", _arrow(np.full(rows, part))).append_column("place", _arrow(np.arange(rows)))
 
 
 def _is_whole(
@@ -172,14 +172,14 @@ def _is_whole(
     """Whether a table's part has the rows that its jobs part promises; the footer tells, unless it is damaged."""
     if table not in specs:
         return True  # a table that this version no longer has
-    path = f"_parts/{table}/{stem}.parquet"
+    path = part_path(table, stem)
     try:
         with storage.open(path) as source:
             footer = pq.ParquetFile(source)
             found, names = footer.metadata.num_rows, {f.name for f in footer.schema_arrow if is_plain(f.type)}
             names = names if len(names) == len(footer.schema_arrow) else set()
     except FileNotFoundError:
-        if not storage.exists(f"_parts/{JOBS}/{stem}.parquet"):
+        if not storage.exists(part_path(JOBS, stem)):
             raise  # the whole stem is in a merged part now
         return False
     except (pa.ArrowException, OSError, ValueError):
@@ -193,17 +193,22 @@ def _is_whole(
 
 
 def _still_missing(
-    storage: Storage, snapshot: Snapshot, attempts: pa.Table, missing: dict[str, list[str]], problems: list[str]
+    storage: Storage,
+    snapshot: Snapshot,
+    attempts: pa.Table,
+    stems: list[str],
+    missing: dict[str, list[str]],
+    problems: list[str],
 ) -> list[str]:
     """Lines for parts that are not there, until jobs of theirs have run again.
 
     Until all have would be too long: a job whose artifact is there does not run again.
     """
-    columns = zip(*(attempts[name].to_pylist() for name in ("job_id", "status", "stem")), strict=True)
-    lost = [(job_id, stem) for job_id, status, stem in columns if status == "done" and stem in missing]
-    chosen = snapshot.values("stem")
+    columns = zip(*(attempts[name].to_pylist() for name in ("job_id", "status", "part")), strict=True)
+    lost = [(job_id, stems[part]) for job_id, status, part in columns if status == "done" and stems[part] in missing]
+    chosen = snapshot.values("part")
     needed = {stem for job_id, stem in lost if job_id not in snapshot.done}
-    needed -= {stem for job_id, stem in lost if job_id in snapshot.done and chosen[job_id] > stem}
+    needed -= {stem for job_id, stem in lost if job_id in snapshot.done and stems[chosen[job_id]] > stem}
     paths = [f"{storage.root}/{part_path(n, stem)}" for stem in missing if stem in needed for n in missing[stem]]
     return [f"{p} is missing: its jobs run again" for p in paths if not any(x.startswith(p) for x in problems)]
 
@@ -219,17 +224,17 @@ def _choose(attempts: pa.Table, whole: np.ndarray) -> Snapshot:
     # A run killed while it merged has left attempts in two parts: the later one counts, unless it is damaged.
     numbers = _codes(attempts["attempt"])
     same = (jobs * (1 + numbers.max(initial=0)) + numbers) * attempts.num_rows + _codes(attempts["run"])
-    kept = _last(_codes(pa.array(same)), done & whole)
+    kept = _last(np.unique(same, return_inverse=True)[1], done & whole)
     if len(kept) != attempts.num_rows:
-        attempts, jobs, done, whole = attempts.take(pa.array(kept)), jobs[kept], done[kept], whole[kept]
+        attempts, jobs, done, whole = attempts.take(_arrow(kept)), jobs[kept], done[kept], whole[kept]
     good = done & whole
     counts = _last(jobs, good)
     current = np.zeros(len(jobs), bool)
     current[counts] = True
     doc = {"doc": "whether the attempt counts"}
-    attempts = attempts.append_column(pa.field("current", pa.bool_(), metadata=doc), pa.array(current))
-    attempts = attempts.append_column("good", pa.array(good))
-    ids = attempts["job_id"].take(pa.array(counts)).to_pylist()
+    attempts = attempts.append_column(pa.field("current", pa.bool_(), metadata=doc), _arrow(current))
+    attempts = attempts.append_column("good", _arrow(good))
+    ids = attempts["job_id"].take(_arrow(counts)).to_pylist()
     return Snapshot(attempts, dict(zip(ids, counts.tolist(), strict=True)), frozenset(compress(ids, good[counts])))
 
 
@@ -238,6 +243,15 @@ def _codes(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     encoded = values.dictionary_encode(null_encoding="encode")
     chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
     return np.concatenate([np.zeros(0, np.int64), *(chunk.indices.to_numpy() for chunk in chunks)]).astype(np.int64)
+
+
+def _arrow(values: np.ndarray) -> pa.Array:
+    """Whole numbers or truth values as Arrow has them. `pa.array` would import pandas, half a second of a --status."""
+    if values.dtype == bool:
+        return pa.Array.from_buffers(
+            pa.bool_(), len(values), [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
+        )
+    return pa.Array.from_buffers(pa.int64(), len(values), [None, pa.py_buffer(values.astype(np.int64))])
 
 
 def _last(groups: np.ndarray, good: np.ndarray) -> np.ndarray:

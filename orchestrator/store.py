@@ -7,6 +7,7 @@ No locks: two sweeps may write into one store, each its own parts, and a job com
 import functools
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -149,8 +150,8 @@ class Store:
 
     def _stand(self, snapshot: Snapshot) -> bool:
         """Whether all stems of a snapshot's good attempts are still there."""
-        stems = snapshot.attempts.filter(pc.field("good"))["stem"].cast(pa.string()).unique()
-        return set(stems.to_pylist()) <= set(stems_of(self.storage, JOBS, []))
+        parts = snapshot.attempts.filter(pc.field("good"))["part"].unique().to_pylist()
+        return {snapshot.stems[part] for part in parts} <= set(stems_of(self.storage, JOBS, []))
 
     def _restless(self) -> OSError:
         return OSError(f"the parts in {self.storage.root}/_parts change faster than they can be read; run this again")
@@ -160,7 +161,7 @@ class Store:
         wanted = snapshot.attempts.filter(pc.field("current") & pc.field("good"))
         if job_ids is not None:
             wanted = _of_jobs(wanted, job_ids)
-        by_stem = {stem: rows["job_id"] for stem, rows in _by_stem(wanted)}
+        by_stem = {snapshot.stems[part]: rows["job_id"] for part, rows in _by_part(wanted)}
         spec, parts = self.specs[name], []
         for stem in stems_of(self.storage, name, []):
             if stem in by_stem and (part := read_part(self.storage, name, stem, spec, problems)) is not None:
@@ -170,12 +171,12 @@ class Store:
 
     def _attempts(self, job_ids: Collection[str] | None, snapshot: Snapshot, problems: list[str]) -> Iterator[pa.Table]:
         """The attempts with all columns, oldest first, some thousands at once."""
-        wanted = snapshot.attempts.select(["job_id", "stem", "place", "current"])
+        wanted = snapshot.attempts.select(["job_id", "part", "place", "current"])
         if job_ids is not None:
             wanted = _of_jobs(wanted, job_ids)
         some: list[pa.Table] = []
-        for stem, rows in _by_stem(wanted):
-            part = read_part(self.storage, JOBS, stem, JOBS_SPEC, problems)
+        for number, rows in _by_part(wanted):
+            part = read_part(self.storage, JOBS, snapshot.stems[number], JOBS_SPEC, problems)
             if part is None:
                 continue
             part = part.select(JOBS_SCHEMA.names).cast(JOBS_SCHEMA)
@@ -189,14 +190,12 @@ class Store:
             yield pa.concat_tables(some)
 
 
-def _by_stem(attempts: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-    """Attempts of one stem after another; those of one stem stand together."""
-    if not attempts.num_rows:
-        return
-    stems = attempts["stem"].combine_chunks()
-    first = np.concatenate([[0], 1 + np.flatnonzero(np.diff(stems.indices.to_numpy())), [len(stems)]])
-    for begin, end in zip(first[:-1].tolist(), first[1:].tolist(), strict=True):
-        yield stems[begin].as_py(), attempts.slice(begin, end - begin)
+def _by_part(attempts: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+    """Attempts of one part after another, which stand together, with the part's number."""
+    parts = attempts["part"].to_numpy()
+    changes = [0, *(1 + np.flatnonzero(np.diff(parts))).tolist(), len(parts)]
+    for begin, end in pairwise(changes if len(parts) else []):
+        yield int(parts[begin]), attempts.slice(begin, end - begin)
 
 
 def _of_jobs(attempts: pa.Table, job_ids: Collection[str]) -> pa.Table:
