@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from orchestrator.artifacts import Artifacts
 from orchestrator.experiment import Job
@@ -147,10 +146,13 @@ def count_stages(plan: Plan, snapshot: Snapshot, left: Collection[str]) -> list[
 
 def _seconds_per_pass(snapshot: Snapshot) -> dict[str, tuple[float, float | None]]:
     """Stage name to (mean seconds a job, seconds a layer pass or None) of all good attempts."""
-    good = snapshot.attempts.filter(pc.field("status") == "done")
-    sums = good.group_by("stage").aggregate([("seconds", "sum"), ("passes", "sum"), ("seconds", "count")])
-    past = {}
-    for row in sums.to_pylist():
-        took, passes = row["seconds_sum"], row["passes_sum"]
-        past[row["stage"]] = (took / row["seconds_count"], took / passes if passes else None)
-    return past
+    seconds: Counter[str] = Counter()
+    passes: Counter[str] = Counter()
+    jobs: Counter[str] = Counter()
+    columns = (snapshot.attempts[c].to_pylist() for c in ("stage", "status", "seconds", "passes"))
+    for stage, status, took, cost in zip(*columns, strict=True):
+        if status == "done":
+            seconds[stage] += took
+            passes[stage] += cost or 0
+            jobs[stage] += 1
+    return {s: (seconds[s] / n, seconds[s] / passes[s] if passes[s] else None) for s, n in jobs.items()}

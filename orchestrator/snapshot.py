@@ -219,11 +219,10 @@ def _choose(attempts: pa.Table, whole: np.ndarray) -> Snapshot:
     Args:
         whole: whether all parts of the attempt's stem are there.
     """
-    done = attempts["status"].to_numpy() == "done"
-    jobs = _codes(attempts["job_id"])
+    done = np.array([status == "done" for status in attempts["status"].to_pylist()], bool)
+    jobs, numbers, runs = (_codes(attempts[name]) for name in ("job_id", "attempt", "run"))
     # A run killed while it merged has left attempts in two parts: the later one counts, unless it is damaged.
-    numbers = _codes(attempts["attempt"])
-    same = (jobs * (1 + numbers.max(initial=0)) + numbers) * attempts.num_rows + _codes(attempts["run"])
+    same = (jobs * (1 + numbers.max(initial=0)) + numbers) * attempts.num_rows + runs
     kept = _last(np.unique(same, return_inverse=True)[1], done & whole)
     if len(kept) != attempts.num_rows:
         attempts, jobs, done, whole = attempts.take(_arrow(kept)), jobs[kept], done[kept], whole[kept]
@@ -238,15 +237,18 @@ def _choose(attempts: pa.Table, whole: np.ndarray) -> Snapshot:
     return Snapshot(attempts, dict(zip(ids, counts.tolist(), strict=True)), frozenset(compress(ids, good[counts])))
 
 
-def _codes(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+# `pa.array` and `to_numpy` import pandas, half a second of a --status; these two ways between Arrow and numpy do not.
+
+
+def _codes(values: pa.ChunkedArray) -> np.ndarray:
     """A whole number for each distinct value."""
-    encoded = values.dictionary_encode(null_encoding="encode")
-    chunks = encoded.chunks if isinstance(encoded, pa.ChunkedArray) else [encoded]
-    return np.concatenate([np.zeros(0, np.int64), *(chunk.indices.to_numpy() for chunk in chunks)]).astype(np.int64)
+    if not len(values):
+        return np.zeros(0, np.int64)
+    return np.from_dlpack(values.combine_chunks().dictionary_encode(null_encoding="encode").indices).astype(np.int64)
 
 
 def _arrow(values: np.ndarray) -> pa.Array:
-    """Whole numbers or truth values as Arrow has them. `pa.array` would import pandas, half a second of a --status."""
+    """Whole numbers or truth values as Arrow has them."""
     if values.dtype == bool:
         return pa.Array.from_buffers(
             pa.bool_(), len(values), [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
