@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +30,7 @@ EXPECTED = (PlanError, UsageError, CannotRun, NewerSchema, PermissionError, BadA
 def run(experiment: Experiment, common: Common, config: Any, arguments: Sequence[str]) -> int:
     """Do what the options ask; returns the exit code."""
     console = Terminal()
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's own keeps what was freed, 40 MB after a large publication
     if common.describe:
         return _describe(experiment, console)
     store = Store.of(common.out, experiment)

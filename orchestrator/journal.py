@@ -5,6 +5,7 @@ at once. Parts are merged as they become many (see `merging`), and at the end `m
 parts.
 """
 
+import dataclasses
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -129,11 +130,11 @@ class Journal:
     def _merge_what_is_due(self) -> None:
         try:
             while group := due(self._stems):
-                rest = self._stems[: -len(group)]
-                if sum(each.size for each in group) > MERGE_BYTES:
-                    self._stems = [*rest, *(Written(each.stem, SETTLED, each.size) for each in group)]
-                else:
-                    self._stems = [*rest, *self._merged(group)]
+                large = sum(each.size for each in group) > MERGE_BYTES
+                now = [each for some in packed(group) for each in self._merged(some)]
+                if large:
+                    now = [dataclasses.replace(each, level=SETTLED) for each in now]
+                self._stems[-len(group) :] = now
         except OSError as problem:  # what stands is whole; the next flush tries it again
             log.warning("the parts of run %s are not merged now: %s", self.run, problem)
 

@@ -251,6 +251,7 @@ def test_a_part_with_too_few_rows_is_left_to_the_readers(store):
 
 def test_large_stems_are_left_alone(store, monkeypatch):
     monkeypatch.setattr("orchestrator.journal.MERGE_BYTES", 1)
+    monkeypatch.setattr(merging, "MERGE_BYTES", 1)
     merged = []
     monkeypatch.setattr("orchestrator.journal.merge", lambda *arguments: merged.append(arguments))
     journal = store.journal(RUNS[0])
@@ -259,6 +260,24 @@ def test_large_stems_are_left_alone(store, monkeypatch):
         journal.flush()
     assert merged == []
     assert len(store.snapshot().done) == 20
+
+
+def test_stems_that_are_too_large_together_become_as_few_as_can_be(store, monkeypatch):
+    tried = attempts(40)
+    journal = store.journal(RUNS[0])
+    journal.add(*tried[0])
+    journal.flush()
+    limit = 5 * journal._stems[0].size  # fewer than eight flushes, more than two
+    monkeypatch.setattr("orchestrator.journal.MERGE_BYTES", limit)
+    monkeypatch.setattr(merging, "MERGE_BYTES", limit)
+    for each in tried[1:]:
+        journal.add(*each)
+        journal.flush()
+    assert len(store.storage.names("_parts/jobs")) <= 2 * len(tried) / 3 + 8
+    assert all(each.size <= limit for each in journal._stems)
+    snapshot = store.snapshot()
+    assert snapshot.attempts["attempt"].to_pylist() == [number for _, _, number in tried]  # oldest first, each once
+    assert len(snapshot.done) == 40
 
 
 def test_a_run_is_packed_into_as_few_parts_as_one_merge_can_handle():
