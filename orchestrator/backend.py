@@ -16,6 +16,10 @@ class CannotRun(RuntimeError):
     """The jobs can never run here: no such cluster, or resources that no node has. The message has both numbers."""
 
 
+class ClusterLost(RuntimeError):
+    """The cluster has gone in the middle of a run; the message says how. What had come back until then is kept."""
+
+
 class Backend(Protocol):
     """Runs calls. A call is known by the key that it was submitted under."""
 
@@ -55,7 +59,11 @@ class Backend(Protocol):
         ...
 
     def wait(self, seconds: float) -> list[tuple[str, Outcome]]:
-        """Outcomes that have come since the last call; waits for the first of them no longer than `seconds`."""
+        """Outcomes that have come since the last call; waits for the first of them no longer than `seconds`.
+
+        Raises:
+            ClusterLost: when there is nothing left to wait for.
+        """
         ...
 
     def withdraw(self) -> None:

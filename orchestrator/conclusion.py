@@ -35,8 +35,8 @@ def say_results(sweep: Sweep, snapshot: Snapshot, report: RunReport) -> None:
     if store.storage.exists("report.html"):
         console.print(f"  report   {root}/report.html")
     if report.left:
-        again = "the same command goes on from here"
-        console.print(f"\ninterrupted: {report.left} jobs are left; {again}:\n  {sweep.command}")
+        why, again = report.cluster or "interrupted", "the same command goes on from here"
+        console.print(f"\n{why}: {report.left} jobs are left; {again}:\n  {sweep.command}")
     elif report.unwritten:
         lost = f"the rows of {report.unwritten} attempts could not be written to {root}: see that there is room"
         console.print(f"\n{lost}; the same command runs their jobs again:\n  {sweep.command}")

@@ -60,12 +60,21 @@ class RunReport:
     """Jobs not tried, since their stage was stopped."""
     left: int = 0
     """Jobs not run because of an interrupt."""
+    cluster: str | None = None
+    """Why the run ended early, where the cluster has gone."""
     unwritten: int = 0
     """Attempts whose rows could not be written; their jobs run again."""
 
     @property
     def good(self) -> bool:
-        return not (self.failed or self.blocked or self.stopped or self.left or self.unwritten)
+        return not (self.failed or self.blocked or self.stopped or self.left or self.unwritten or self.cluster)
+
+    @property
+    def exit_code(self) -> int:
+        """0 good, 1 failures, 130 interrupted."""
+        if self.left and self.cluster is None:
+            return 130
+        return 0 if self.good else 1
 
 
 class Runner:
@@ -91,6 +100,7 @@ class Runner:
         self.journal = store.journal(run)
         self._interrupted, self._watchers = interrupted, watchers
         self._heartbeat = Heartbeat(store.storage, run, backend.where)
+        self._slots = backend.slots
         self._logs = store.storage.below(logs_of(run))
         self._left = set(left)
         self._ready = Ready(plan, left)
@@ -253,14 +263,18 @@ class Runner:
     def _beat(self, ended: str | None = None) -> None:
         """Say in the store how the run stands."""
         done, failed = self.report.done, len(self.report.failed)
+        if ended is None:  # at the end the cluster may be gone
+            self._slots, waiting = self.backend.slots, self.backend.waiting()
+        else:
+            waiting = None
         try:
             self._heartbeat.beat(
-                slots=self.backend.slots,
+                slots=self._slots,
                 in_flight={stage: count for stage, count in self._by_stage.items() if count},
                 done=done,
                 failed=failed,
                 left=len(self._left) - done - failed - len(self.report.blocked) - len(self.report.stopped),
-                waiting=None if ended else self.backend.waiting(),
+                waiting=waiting,
                 ended=ended,
             )
         except OSError as problem:

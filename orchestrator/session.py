@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 
-from orchestrator.backend import Backend, InlineBackend
+from orchestrator.backend import Backend, ClusterLost, InlineBackend
 from orchestrator.code import code_digest, last_changed, library_versions
 from orchestrator.conclusion import say_results
 from orchestrator.experiment import PlanError
@@ -49,13 +49,11 @@ def run(sweep: Sweep) -> int:
         try:
             snapshot = store.snapshot()
         except OSError:  # a store that does not even answer can tell nothing more
-            return 130 if report.left else 1
+            return report.exit_code or 1
     if good and interrupts.count < 2:
         good = _reduce(sweep, snapshot, run_id)
     say_results(sweep, snapshot, report)
-    if report.left:
-        return 130
-    return 0 if report.good and good else 1
+    return report.exit_code or int(not good)
 
 
 def _run_what_is_left(sweep: Sweep, snapshot: Snapshot, run_id: str, interrupts: Interrupts) -> RunReport:
@@ -95,8 +93,12 @@ def _run_what_is_left(sweep: Sweep, snapshot: Snapshot, run_id: str, interrupts:
 
 
 def _run_jobs(runner: Runner, watchers: Sequence[Watcher]) -> RunReport:
-    with contextlib.suppress(KeyboardInterrupt):  # the second Ctrl-C: what has come in until now is kept
+    try:
         runner.run()
+    except KeyboardInterrupt:  # the second Ctrl-C: what has come in until now is kept
+        pass
+    except ClusterLost as problem:
+        runner.report.cluster = str(problem)
     with contextlib.suppress(KeyboardInterrupt):  # a tracker that still tells of jobs need not be waited for
         for watcher in watchers:
             watcher.close()

@@ -23,6 +23,19 @@ def sigterm_kept() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def hangups_ignored() -> Iterator[None]:
+    """Processes started meanwhile stay when the terminal is closed; whoever started them ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@contextlib.contextmanager
 def python_path(first: Path) -> Iterator[None]:
     """Processes started meanwhile look for modules in `first` before anywhere else."""
     before = os.environ.get("PYTHONPATH")
@@ -42,13 +55,13 @@ def ray_job() -> dict[str, Any] | None:
     return None if described is None else json.loads(described).get("runtime_env") or {}
 
 
-def answers(address: str) -> bool:
+def answers(address: str, seconds: float = 10.0) -> bool:
     """Whether anything listens at `host:port`. Addresses of other forms are taken to be good."""
     host, _, port = address.rpartition(":")
     if not port.isdigit() or "/" in host:
         return True
     try:
-        socket.create_connection((host, int(port)), timeout=10).close()
+        socket.create_connection((host, int(port)), timeout=seconds).close()
     except OSError:
         return False
     return True

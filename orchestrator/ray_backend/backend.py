@@ -16,6 +16,7 @@ from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.ray_backend.connect import connect
+from orchestrator.ray_backend.head import Head
 from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.nodes import check_nodes
 from orchestrator.ray_backend.remote import Beacon, WarmActor, result, run_fresh, run_task
@@ -66,6 +67,7 @@ class RayBackend:
         self._joined = self.where.startswith("joined")
         self._grown = autoscaled_slots() if self._joined else 0
         self._waits: tuple[float, str | None] = (float("-inf"), None)
+        self._head = Head(ray.get_runtime_context().gcs_address)
         self._beacon: Any = Beacon.remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
@@ -79,7 +81,7 @@ class RayBackend:
     @property
     def totals(self) -> dict[str, float]:
         """CPUs, GPUs and memory of the cluster."""
-        if time.monotonic() - self._looked_at > _LOOK_SECONDS:
+        if time.monotonic() - self._looked_at > _LOOK_SECONDS and self._head.answers():
             self._totals, self._looked_at = {k: float(v) for k, v in ray.cluster_resources().items()}, time.monotonic()
         return self._totals
 
@@ -145,6 +147,7 @@ class RayBackend:
     def wait(self, seconds: float) -> list[tuple[str, Outcome]]:
         outcomes = [(key, Outcome(status="withdrawn")) for key in self._taken_back]
         self._taken_back = []
+        self._head.answers()
         self._end_overdue()
         self._warm.dismiss_idle()
         self._serve_actors()
@@ -157,6 +160,8 @@ class RayBackend:
         for ref, outcome in zip(ready, self._results(ready), strict=True):
             key = self._refs.pop(ref)
             del self._by_key[key]
+            if outcome.error == "LocalRayletDiedError":  # it takes no more calls of this driver
+                self._head.gone(outcome.message or "")
             if self._deadlines is not None:
                 outcome = self._deadlines.ended(key, outcome)
             outcomes.append((key, outcome))
@@ -191,7 +196,7 @@ class RayBackend:
             ray.cancel(ref, force=False, recursive=False)
 
     def waiting(self) -> str | None:
-        if not self._joined or not self._refs:
+        if not self._joined or not self._refs or not self._head.answers():
             return None
         if time.monotonic() - self._waits[0] > _LOOK_SECONDS:
             try:
@@ -206,6 +211,8 @@ class RayBackend:
         return [SweepMetrics(experiment, left)]
 
     def stalled(self) -> str | None:
+        if not self._head.answers():
+            return f"the head of the Ray cluster at {self._head.address} does not answer"
         free = ray.available_resources()
         if not self._refs or free.get("CPU", 0) < self.totals.get("CPU", 0):
             return None

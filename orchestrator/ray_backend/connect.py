@@ -9,7 +9,7 @@ from ray._private.utils import read_ray_address
 
 from orchestrator.backend import CannotRun
 from orchestrator.code import ROOT
-from orchestrator.surroundings import answers, python_path, ray_job
+from orchestrator.surroundings import answers, hangups_ignored, python_path, ray_job
 
 _LEFT_AT_HOME = ["/.git", "/.venv", "/results", "/benchmarks", "__pycache__", "*.parquet", "*.safetensors"]
 
@@ -37,7 +37,7 @@ def connect(address: str, num_cpus: int | None, dashboard: bool = False) -> str:
             raise CannotRun(f"no Ray cluster answers at {join}: {problem}") from problem
     # Workers of a cluster started here find the project where the driver found it. They inherit this environment from
     # Ray's processes; a runtime_env would say the same, but Ray could not use the workers that it starts ahead.
-    with python_path(ROOT):
+    with python_path(ROOT), hangups_ignored():
         ray.init(address="local", num_cpus=num_cpus, include_dashboard=dashboard, **quiet)
     return f"started Ray on this machine with {ray.cluster_resources().get('CPU', 0):g} CPU slots"
 

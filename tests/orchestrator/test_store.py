@@ -514,3 +514,23 @@ def test_stages_must_agree_on_columns():
 def test_encoding_says_the_version():
     data = encode(pa.table({"a": [1]}), 7, {"scores": 3})
     assert pq.read_schema(pa.BufferReader(data)).metadata == {b"schema_version": b"7", b"rows:scores": b"3"}
+
+
+def test_what_another_run_publishes_meanwhile_is_not_overwritten_by_less(store, monkeypatch):
+    """One run has read the parts and not yet written its tables when another writes a part and publishes."""
+    a, b = job(), job(seed=1)
+    write(store, RUNS[0], (a, done(a)))
+    write_file, other = type(store.storage).write, []
+
+    def other_first(self, name, data):
+        if name == "scores.parquet" and not other:
+            other.append(True)
+            write(store, RUNS[1], (b, done(b)))
+            store.publish()
+        write_file(self, name, data)
+
+    monkeypatch.setattr(type(store.storage), "write", other_first)
+    assert set(store.publish().done) == {a.id, b.id}
+    assert other
+    assert set(published(store)["job_id"]) == {a.id, b.id}
+    assert set(published(store, "jobs")["job_id"]) == {a.id, b.id}
