@@ -72,17 +72,22 @@ class Store:
         """Rebuild and replace `<table>.parquet` for every table that has rows, and `jobs.parquet`.
 
         Rows that two jobs give for the same measurement (depths 1-24, later 1-48) are there once, the later job's. A
-        table that would come out as it stands is left alone.
+        table that would come out as it stands is left alone. Another run may write parts, and publish, while this one
+        is at it; so it looks again afterwards: the table that is written last has all rows.
 
         Returns:
             The snapshot that all of them agree with.
         """
-        snapshot = self.snapshot()
+        there, snapshot = stems_of(self.storage, JOBS, []), self.snapshot()
         for _ in range(LOOKS):
             newer = self._publish(snapshot)
-            if newer is snapshot:
+            before, there = there, stems_of(self.storage, JOBS, [])
+            if newer is not snapshot:
+                snapshot = newer
+            elif set(there) <= set(before):  # nothing came; what was damaged has gone
                 return snapshot
-            snapshot = newer
+            else:
+                snapshot = self.snapshot()
         raise self._restless()
 
     def _publish(self, snapshot: Snapshot) -> Snapshot:

@@ -257,7 +257,7 @@ def test_a_plan_that_cannot_be_made_is_one_line(sweep, out, monkeypatch, capsys)
     assert not out.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_interrupt_finishes_what_runs(sweep, out, monkeypatch, capsys, number):
     real = toy.square
 
