@@ -94,7 +94,7 @@ class RayBackend:
         return max(64, 2 * self.slots, 2 * self._grown)
 
     def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
-        return check_nodes(mark, artifacts)
+        return check_nodes(mark, artifacts) if self._joined or not self._ours else None
 
     def gpus(self, wants: Resources) -> float:
         return self._resolve(wants)[1]

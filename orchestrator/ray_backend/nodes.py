@@ -4,6 +4,7 @@ A node that does not share the results directory, may not write there, or runs o
 every job on it fail, or worse, leave its artifacts where nobody looks.
 """
 
+import os
 import re
 import socket
 from typing import Any
@@ -13,10 +14,12 @@ from ray import exceptions
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.backend import CannotRun
+from orchestrator.capacity import autoscaled_nodes
 from orchestrator.code import code_digest
-from orchestrator.shared import Mark, check_mark, check_writable
+from orchestrator.shared import REMEDY, Mark, check_mark, check_writable
+from orchestrator.storage import Storage
 
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 120.0  # a busy machine takes its time to start a process; one that has died is known sooner
 
 
 def check_nodes(mark: Mark, artifacts: str, seconds: float = ANSWER_SECONDS) -> str | None:
@@ -28,14 +31,15 @@ def check_nodes(mark: Mark, artifacts: str, seconds: float = ANSWER_SECONDS) -> 
         seconds: how long to wait for the answers.
 
     Returns:
-        What to tell the user about nodes that have not answered; None when all have. Their jobs look for themselves.
+        What to tell the user: about nodes that have not answered (their jobs look for themselves), or where this one is
+        alone as yet, about results that the others will not see. None when all is well.
 
     Raises:
         CannotRun: with the name of each node that cannot take part, what is wrong there and what to do.
     """
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if len(nodes) < 2:  # this machine alone, which has written the mark
-        return None
+        return _on_own_disk(mark) if autoscaled_nodes() else None
     asked = {_ask(node["NodeID"], mark, artifacts): node for node in nodes}
     answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
     problems = [problem for ref in answered if (problem := _answer(ref, asked[ref])) is not None]
@@ -47,6 +51,20 @@ def check_nodes(mark: Mark, artifacts: str, seconds: float = ANSWER_SECONDS) -> 
         names = ", ".join(sorted(_name(asked[ref]) for ref in silent))
         return f"no answer from {names} after {seconds:g} s; whether the results are shared is seen by the jobs there"
     return None
+
+
+def _on_own_disk(mark: Mark) -> str | None:
+    storage = Storage.at(mark[0])
+    if not storage.is_local or _device(storage.root) != _device("/"):
+        return None
+    return (
+        f"{storage.root} is on this machine's own disk: unless it serves that to others, jobs on workers that join "
+        f"later will fail. {REMEDY}"
+    )
+
+
+def _device(path: str) -> int:
+    return os.stat(path).st_dev
 
 
 def _ask(node_id: str, mark: Mark, artifacts: str) -> Any:

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,6 @@ def test_the_time_of_the_last_sync_is_the_time_of_the_last_change(tmp_path, monk
     while last_changed() == before:  # the clock of a file system ticks in milliseconds
         path.write_text("x = 1\n")
     changed = last_changed()
-    import os
-
     os.utime(path, (1_000_000_000, 1_000_000_000))  # what `rsync --times` does after it has written a file
     assert last_changed() >= changed
     (tmp_path / "notes.py").touch()
@@ -124,3 +123,28 @@ def test_what_a_driver_ships(monkeypatch, tmp_path):
     monkeypatch.chdir(Path(tmp_path))
     with pytest.raises(CannotRun, match="is not the project, which is in"):
         _shipped()
+
+
+@pytest.mark.parametrize(
+    ("place", "kinds", "device", "warned"),
+    [
+        ("{tmp}", [{"CPU": 4.0}], 1, True),
+        ("{tmp}", [{"CPU": 4.0}], 2, False),  # a mount, which others may have too
+        ("{tmp}", [], 1, False),  # nobody will join
+        ("s3://bucket/sweeps", [{"CPU": 4.0}], 1, False),
+    ],
+)
+def test_results_on_the_heads_own_disk_before_any_worker_has_joined(
+    tmp_path, monkeypatch, place, kinds, device, warned
+):
+    from orchestrator.ray_backend import nodes
+
+    place = place.format(tmp=tmp_path)
+    monkeypatch.setattr(nodes.ray, "nodes", lambda: [{"Alive": True}, {"Alive": False}])
+    monkeypatch.setattr(nodes, "autoscaled_nodes", lambda: kinds)
+    monkeypatch.setattr(nodes, "_device", {"/": 1, place: device}.__getitem__)
+    said = nodes.check_nodes((place, "mark"), f"{place}/artifacts")
+    assert (said is not None) == warned
+    if said is not None:
+        assert said.startswith(f"{tmp_path} is on this machine's own disk")
+        assert "Give --out (or SWEEP_OUT)" in said
