@@ -4,6 +4,7 @@
 """
 
 import os
+import sys
 from pathlib import Path
 
 # A node that is cut off silently is noticed after 47 s with these, after 7 minutes without. Set before ray is imported.
@@ -15,3 +16,9 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 # driver that joins does not send it by itself. A cluster that wants no token takes no offence at one.
 if (Path.home() / ".ray" / "auth_token").exists():
     os.environ.setdefault("RAY_AUTH_MODE", "token")
+if "ray" in sys.modules:  # a notebook, say, has imported it: it has read the environment as it was, and reads it again
+    import ray
+    from ray._raylet import Config  # pyright: ignore[reportAttributeAccessIssue]
+
+    if not ray.is_initialized():
+        Config.initialize("")
