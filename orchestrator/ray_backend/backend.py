@@ -62,7 +62,7 @@ class RayBackend:
         self._ours = not ray.is_initialized()
         with sigterm_kept():
             self.where = connect(address, num_cpus, dashboard) if self._ours else "in the Ray session of this process"
-        if (url := get_dashboard_url()) is not None:
+        if url := get_dashboard_url():
             self.where += f", dashboard at http://{url}"
         self._joined = self.where.startswith("joined")
         self._grown = autoscaled_slots() if self._joined else 0

@@ -20,7 +20,7 @@ from tests.cluster.conftest import until
 
 pytestmark = pytest.mark.cluster
 
-HEAD_ID = "f" * 51 + "00000"  # the name under which the provider knows the head
+HEAD_ID, HEAD_TYPE = "f" * 51 + "00000", "ray.head.default"  # the names under which the provider knows the head
 LISTS = "cluster_synced_files rsync_exclude rsync_filter initialization_commands setup_commands head_setup_commands "
 LISTS += "worker_setup_commands head_start_ray_commands worker_start_ray_commands"
 
@@ -46,9 +46,9 @@ def cluster_file(address: str) -> dict:
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
         },
-        "head_node_type": "head",
+        "head_node_type": HEAD_TYPE,
         "available_node_types": {
-            "head": {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
+            HEAD_TYPE: {"resources": {"CPU": 1}, "node_config": {}, "max_workers": 0},
             "with_gpu": {
                 "resources": {"CPU": 1, "GPU": 1, "object_store_memory": 10**8},
                 "node_config": {},
