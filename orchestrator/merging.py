@@ -24,7 +24,7 @@ from orchestrator.storage import Storage
 log = logging.getLogger(__name__)
 
 FANOUT = 8
-MERGE_BYTES = 32 << 20  # of rows in memory: what one merge handles at most
+MERGE_BYTES = 12 << 20  # of rows in memory: what one merge handles at most
 SETTLED = 99  # the level of stems that are too large to be merged again
 
 

@@ -152,7 +152,8 @@ def decode(storage: Storage, path: str, spec: TableSpec, columns: Sequence[str] 
         file = pq.ParquetFile(pa.BufferReader(data))
         version = _version(file.schema_arrow)
         some = columns is not None and version == spec.version and set(columns) <= set(file.schema_arrow.names)
-        table = file.read(columns=list(columns or ()) if some else None)
+        # Parts are small; buffers of many threads would take more memory than the rows.
+        table = file.read(columns=list(columns or ()) if some else None, use_threads=False)
     except (pa.ArrowException, OSError, EOFError, ValueError) as problem:
         raise BadPart(next(iter(str(problem).splitlines()), type(problem).__name__)) from problem
     if foreign := [field.name for field in table.schema if not is_plain(field.type)]:
