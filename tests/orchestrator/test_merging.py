@@ -280,8 +280,9 @@ def test_stems_that_are_too_large_together_become_as_few_as_can_be(store, monkey
     assert len(snapshot.done) == 40
 
 
-def test_a_run_is_packed_into_as_few_parts_as_one_merge_can_handle():
+def test_a_run_is_packed_into_as_few_parts_as_one_merge_can_handle(monkeypatch):
     megabyte = 1 << 20
+    monkeypatch.setattr(merging, "MERGE_BYTES", 32 * megabyte)
     sizes = [30, 1, 1, 1, 20, 10, 3, 40, 1]
     groups = packed([Written(str(i), 0, size * megabyte) for i, size in enumerate(sizes)])
     assert [[each.size // megabyte for each in group] for group in groups] == [[30, 1, 1], [1, 20, 10], [3], [40], [1]]
