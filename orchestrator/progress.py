@@ -69,6 +69,7 @@ class Progress:
         Args:
             waiting: what the jobs in flight wait for, where it is more than a free slot.
         """
+        news = waiting is not None and self._waiting is None
         self._running, self._waiting = by_stage, waiting
         now = time.monotonic()
         if self._bars is not None and now - self._said >= DRAW_SECONDS:
@@ -77,7 +78,7 @@ class Progress:
                 ended = self._done[stage] + self._failed[stage]
                 self._bars.update(task, completed=ended, counts=self._counts(stage))
             self._draw_waiting(self._bars)
-        elif self._bars is None and now - self._said >= PLAIN_SECONDS:
+        elif self._bars is None and (news or now - self._said >= PLAIN_SECONDS):
             self._plain()
 
     def _draw_waiting(self, bars: Bars) -> None:

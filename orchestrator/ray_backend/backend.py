@@ -11,6 +11,7 @@ import ray
 from ray import exceptions
 from ray._private.worker import get_dashboard_url
 from ray.cloudpickle.cloudpickle import dumps
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
@@ -30,6 +31,7 @@ from orchestrator.worker import Call, Outcome
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
+_WAIT_SECONDS = 3.0  # between looks at what its autoscaler does
 
 
 class RayBackend:
@@ -68,7 +70,9 @@ class RayBackend:
         self._grown = autoscaled_slots() if self._joined else 0
         self._waits: tuple[float, str | None] = (float("-inf"), None)
         self._head = Head(ray.get_runtime_context().gcs_address)
-        self._beacon: Any = Beacon.remote() if job_timeout is not None else None
+        # On the driver's own node: where that is lost, all is.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+        self._beacon: Any = Beacon.options(scheduling_strategy=here).remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
         self._refs: dict[Any, str] = {}
@@ -198,7 +202,7 @@ class RayBackend:
     def waiting(self) -> str | None:
         if not self._joined or not self._refs or not self._head.answers():
             return None
-        if time.monotonic() - self._waits[0] > _LOOK_SECONDS:
+        if time.monotonic() - self._waits[0] > _WAIT_SECONDS:
             try:
                 words = starting_nodes(ray.get_runtime_context().gcs_address)
             except Exception as problem:  # Ray's own state is for reading only; a sweep never ends for it
