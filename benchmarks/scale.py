@@ -84,7 +84,7 @@ def measure(n: int, address: str, out: Path) -> dict[str, float]:
     facts |= {"whole": whole, "parts": files[0], "all": facts["all"] - facts.get("connect", 0.0)}
     facts["again"], said = command(*asked)
     facts["status"], shown = command(*asked, "--status")
-    if f"0 jobs to run, {n} already there" not in said or f"{n}/{n} jobs" not in shown:
+    if f"0 jobs to run, {n} already there" not in said or f"{n} of {n} jobs done" not in shown:
         raise RuntimeError(f"the sweep of {n} jobs is not finished: {said} {shown}")
     began = time.perf_counter()
     frame = pd.read_parquet(out / "noop" / "noops.parquet")
