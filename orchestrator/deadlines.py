@@ -21,6 +21,11 @@ class Deadlines:
         for key in keys:
             self._began.setdefault(key, now)
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """These calls have ended, although their outcomes come later: those of a bundle come together."""
+        for key in keys:
+            self._began.pop(key, None)
+
     def overdue(self) -> list[str]:
         """Calls whose time is up; each is named once."""
         now = time.monotonic()

@@ -13,6 +13,7 @@ from ray._private.worker import get_dashboard_url
 from ray.cloudpickle.cloudpickle import dumps
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from orchestrator.bundles import Bundle, Bundles
 from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
@@ -20,7 +21,7 @@ from orchestrator.ray_backend.connect import connect
 from orchestrator.ray_backend.head import Head
 from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.nodes import check_nodes
-from orchestrator.ray_backend.remote import Beacon, WarmActor, result, run_fresh, run_task
+from orchestrator.ray_backend.remote import Beacon, WarmActor, outcomes_of, run_fresh, run_task
 from orchestrator.ray_backend.waiting import starting_nodes
 from orchestrator.shared import Mark
 from orchestrator.surroundings import sigterm_kept
@@ -75,7 +76,8 @@ class RayBackend:
         self._beacon: Any = Beacon.options(scheduling_strategy=here).remote() if job_timeout is not None else None
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
-        self._refs: dict[Any, str] = {}
+        self._refs: dict[Any, Sequence[tuple[str, Call]]] = {}
+        self._bundles = Bundles()
         self._by_key: dict[str, Any] = {}
         self._taken_back: list[str] = []
         self._warm = WarmWorkers(self._start_actor, ray.kill, self._room)
@@ -95,7 +97,7 @@ class RayBackend:
 
     @property
     def window(self) -> int:
-        return max(64, 2 * self.slots, 2 * self._grown)
+        return max(64, 2 * self.slots * self._bundles.size, 2 * self._grown * self._bundles.size)
 
     def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
         return check_nodes(mark, artifacts) if self._joined or not self._ours else None
@@ -115,13 +117,16 @@ class RayBackend:
         if warm_key is not None:
             self._warm.add(key, call, wants, warm_key)
             self._serve_actors()
-        else:
-            self._track(self._handle(wants, actor=False).remote(*self._arguments(key, call)), key)
+        elif (bundle := self._bundles.add(key, call, wants)) is not None:
+            self._send(self._handle(wants, actor=False), bundle)
 
-    def _arguments(self, key: str, call: Call) -> tuple[Any, ...]:
+    def _send(self, handle: Any, bundle: Bundle) -> None:
         # cloudpickle, since parameters may be of a class in a notebook or a script
-        text = dumps(call)
-        return (text,) if self._beacon is None else (text, key, self._beacon)
+        text = dumps([call for _, call in bundle])
+        keys = [key for key, _ in bundle]
+        ref = handle.remote(text) if self._beacon is None else handle.remote(text, keys, self._beacon)
+        self._refs[ref] = bundle
+        self._by_key |= dict.fromkeys(keys, ref)
 
     def _handle(self, wants: Resources, actor: bool) -> Any:
         if (wants, actor) not in self._handles:
@@ -131,13 +136,9 @@ class RayBackend:
             self._handles[wants, actor] = kind.options(num_cpus=cpus, num_gpus=gpus, **memory)
         return self._handles[wants, actor]
 
-    def _track(self, ref: Any, key: str) -> None:
-        self._refs[ref] = key
-        self._by_key[key] = ref
-
     def _serve_actors(self) -> None:
         for handle, key, call in self._warm.assign():
-            self._track(handle.run.remote(*self._arguments(key, call)), key)
+            self._send(handle.run, [(key, call)])
 
     def _start_actor(self, wants: Resources) -> Any:
         return self._handle(wants, actor=True).remote()
@@ -155,29 +156,36 @@ class RayBackend:
         self._end_overdue()
         self._warm.dismiss_idle()
         self._serve_actors()
+        for wants, bundle in self._bundles.rest():
+            self._send(self._handle(wants, actor=False), bundle)
         if not self._refs:
             return outcomes
         refs = list(self._refs)
         ready, _ = ray.wait(refs, num_returns=1, timeout=0 if outcomes else seconds)
         if ready and len(refs) > 1:
             ready, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
-        for ref, outcome in zip(ready, self._results(ready), strict=True):
-            key = self._refs.pop(ref)
-            del self._by_key[key]
-            if outcome.error == "LocalRayletDiedError":  # it takes no more calls of this driver
-                self._head.gone(outcome.message or "")
-            if self._deadlines is not None:
-                outcome = self._deadlines.ended(key, outcome)
-            outcomes.append((key, outcome))
-            self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
+        for ref, results in zip(ready, self._results(ready), strict=True):
+            for (key, call), outcome in zip(self._refs.pop(ref), results, strict=True):
+                del self._by_key[key]
+                outcomes.append((key, self._ended(key, call, outcome)))
         self._serve_actors()
         return outcomes
 
-    def _results(self, refs: list[Any]) -> list[Outcome]:
+    def _ended(self, key: str, call: Call, outcome: Outcome) -> Outcome:
+        if outcome.error == "LocalRayletDiedError":  # it takes no more calls of this driver
+            self._head.gone(outcome.message or "")
+        if self._deadlines is not None:
+            outcome = self._deadlines.ended(key, outcome)
+        if outcome.status in ("done", "failed"):
+            self._bundles.ended(call.stage, outcome.seconds)
+        self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
+        return outcome
+
+    def _results(self, refs: list[Any]) -> list[list[Outcome]]:
         try:
-            return [pickle.loads(outcome) for outcome in ray.get(refs)]
-        except Exception:  # one of them is no outcome: look at each
-            return [result(ref) for ref in refs]
+            return [pickle.loads(outcomes) for outcomes in ray.get(refs)]
+        except Exception:  # one of them has none: look at each
+            return [outcomes_of(ref, len(self._refs[ref])) for ref in refs]
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -185,8 +193,10 @@ class RayBackend:
             return
         self._asked_at = now
         with contextlib.suppress(exceptions.RayError, exceptions.GetTimeoutError):  # its node is lost: ask again later
-            started = ray.get(self._beacon.drain.remote(), timeout=10)
-            self._deadlines.started(key for key in started if key in self._by_key)
+            for key in ray.get(self._beacon.drain.remote(), timeout=10):
+                if key in self._by_key:  # and those before it in its bundle have ended
+                    self._deadlines.forget(other for other, _ in self._refs[self._by_key[key]])
+                    self._deadlines.started([key])
         for key in self._deadlines.overdue():
             actor = self._warm.serving(key)
             if actor is not None:
@@ -196,6 +206,7 @@ class RayBackend:
 
     def withdraw(self) -> None:
         self._taken_back += self._warm.withdraw()
+        self._taken_back += [key for _, bundle in self._bundles.rest() for key, _ in bundle]
         for ref in self._refs:
             ray.cancel(ref, force=False, recursive=False)
 
@@ -222,15 +233,15 @@ class RayBackend:
             return None
         asked = ", ".join(f"{cpus:g} CPUs + {gpus:g} GPUs" for cpus, gpus in dict.fromkeys(self._resolved.values()))
         return (
-            f"{len(self._refs)} jobs wait and none runs: they ask for {asked} each, the cluster has "
+            f"{len(self._by_key)} jobs wait and none runs: they ask for {asked} each, the cluster has "
             f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs free"
         )
 
     def close(self) -> None:
         for worker in self._warm.workers:
             ray.kill(worker.handle)
-        for ref, key in self._refs.items():
-            if self._warm.serving(key) is None:
+        for ref, bundle in self._refs.items():
+            if self._warm.serving(bundle[0][0]) is None:
                 ray.cancel(ref, force=True)
         if self._beacon is not None:
             ray.kill(self._beacon)
