@@ -4,6 +4,7 @@ A stage's calls are bundled once enough of them have been seen to be short. Only
 process dies, nobody knows which of its calls did it, so each runs again alone.
 """
 
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -24,16 +25,20 @@ class Bundles:
     """Collects calls until their bundle is full."""
 
     _seconds: dict[bytes, float] = field(default_factory=dict)
-    _seen: dict[bytes, int] = field(default_factory=dict)
+    _first: dict[bytes, list[float]] = field(default_factory=dict)
     _open: dict[tuple[bytes, Resources], Bundle] = field(default_factory=dict)
     size: int = 1
     """Of the bundle that the last call went into."""
 
     def ended(self, stage: bytes, seconds: float) -> None:
         """A call of this stage took so long."""
-        before = self._seconds.setdefault(stage, seconds)
-        self._seconds[stage] = before + _WEIGHT * (seconds - before)
-        self._seen[stage] = self._seen.get(stage, 0) + 1
+        if stage in self._seconds:
+            self._seconds[stage] += _WEIGHT * (seconds - self._seconds[stage])
+            return
+        first = self._first.setdefault(stage, [])
+        first.append(seconds)
+        if len(first) == SEEN:  # the median, since the first call of each process imports what it needs
+            self._seconds[stage] = statistics.median(self._first.pop(stage))
 
     def add(self, key: str, call: Call, wants: Resources) -> Bundle | None:
         """Take a call; returns a bundle that can go, with it in it, or None when more are waited for."""
@@ -53,6 +58,6 @@ class Bundles:
             yield wants, bundle
 
     def _size(self, call: Call) -> int:
-        if call.attempt > 1 or call.gpus or self._seen.get(call.stage, 0) < SEEN:
+        if call.attempt > 1 or call.gpus or call.stage not in self._seconds:
             return 1
         return max(1, min(LARGEST, int(BUNDLE_SECONDS / max(self._seconds[call.stage], 1e-6))))
