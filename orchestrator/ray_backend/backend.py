@@ -5,6 +5,7 @@ import logging
 import pickle
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -32,6 +33,7 @@ from orchestrator.worker import Call, Outcome
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
+_WITH_ANOTHER = "its process was ended since another job in it was overdue"
 _WAIT_SECONDS = 3.0  # between looks at what its autoscaler does
 
 
@@ -79,6 +81,7 @@ class RayBackend:
         self._refs: dict[Any, Sequence[tuple[str, Call]]] = {}
         self._bundles = Bundles()
         self._by_key: dict[str, Any] = {}
+        self._cut_short: set[Any] = set()
         self._taken_back: list[str] = []
         self._warm = WarmWorkers(self._start_actor, ray.kill, self._room)
         self._looked_at = self._asked_at = float("-inf")
@@ -167,7 +170,10 @@ class RayBackend:
         for ref, results in zip(ready, self._results(ready), strict=True):
             for (key, call), outcome in zip(self._refs.pop(ref), results, strict=True):
                 del self._by_key[key]
+                if outcome.status == "withdrawn" and ref in self._cut_short:
+                    outcome = replace(outcome, status="lost", error="BundleEnded", message=_WITH_ANOTHER)
                 outcomes.append((key, self._ended(key, call, outcome)))
+            self._cut_short.discard(ref)
         self._serve_actors()
         return outcomes
 
@@ -202,6 +208,7 @@ class RayBackend:
             if actor is not None:
                 ray.kill(actor.handle)
             else:
+                self._cut_short.add(self._by_key[key])
                 ray.cancel(self._by_key[key], force=True)
 
     def withdraw(self) -> None:
