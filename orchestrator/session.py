@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import logging
 import traceback
@@ -14,6 +15,7 @@ from orchestrator.conclusion import say_results
 from orchestrator.experiment import PlanError
 from orchestrator.identity import canonical_json
 from orchestrator.interrupts import Interrupts
+from orchestrator.persistence import StorageError
 from orchestrator.plan import count_stages, drifted, left_to_do
 from orchestrator.progress import Progress
 from orchestrator.reduce import reduce_sweep
@@ -27,6 +29,8 @@ from orchestrator.sweep import Sweep
 from orchestrator.watcher import Watcher
 
 log = logging.getLogger(__name__)
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def run(sweep: Sweep) -> int:
@@ -129,7 +133,10 @@ def _reduce(sweep: Sweep, snapshot: Snapshot, run_id: str) -> bool:
     """Reduce; an error in it is shown, and does not hide what became of the jobs."""
     try:
         reduce_sweep(sweep, snapshot, run_id)
-    except Exception:
+    except Exception as problem:
+        if isinstance(problem, StorageError) or getattr(problem, "errno", None) in _NO_ROOM:
+            sweep.console.print(f"the report could not be written, --reduce-only tries it again: {problem}")
+            return False
         sweep.console.print(f"reduce of {sweep.experiment.name} failed; --reduce-only tries it again:")
         sweep.console.print(traceback.format_exc().rstrip())
         return False

@@ -118,6 +118,7 @@ def where(params, context):
     return {"pids": [{"pid": os.getpid()}]}
 
 
+WHERE = Stage(name="toy_where", function="tests.toy:where", params=SquareParams, tables={"pids": PIDS})
 WARM = Stage(name="toy_warm", function="tests.toy:where", params=SquareParams, tables={"pids": PIDS}, warm=True)
 
 

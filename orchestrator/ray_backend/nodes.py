@@ -4,6 +4,7 @@ A node that does not share the results directory, may not write there, or runs o
 every job on it fail, or worse, leave its artifacts where nobody looks.
 """
 
+import logging
 import os
 import re
 import socket
@@ -18,6 +19,8 @@ from orchestrator.capacity import autoscaled_nodes
 from orchestrator.code import code_digest
 from orchestrator.shared import REMEDY, Mark, check_mark, check_writable
 from orchestrator.storage import Storage
+
+log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 120.0  # a busy machine takes its time to start a process; one that has died is known sooner
 
@@ -42,14 +45,20 @@ def check_nodes(mark: Mark, artifacts: str, seconds: float = ANSWER_SECONDS) -> 
         return _on_own_disk(mark) if autoscaled_nodes() else None
     asked = {_ask(node["NodeID"], mark, artifacts): node for node in nodes}
     answered, silent = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
-    problems = [problem for ref in answered if (problem := _answer(ref, asked[ref])) is not None]
     for ref in silent:
         ray.cancel(ref, force=True)
+    problems = []
+    for ref in answered:
+        try:
+            problems += _answer(ref, asked[ref])
+        except exceptions.RayError as error:  # its process was killed there, for want of memory perhaps
+            log.info("%s has not answered: %s", _name(asked[ref]), error)
+            silent.append(ref)
     if problems:
         raise CannotRun("; ".join(sorted(problems)))
     if silent:
         names = ", ".join(sorted(_name(asked[ref]) for ref in silent))
-        return f"no answer from {names} after {seconds:g} s; whether the results are shared is seen by the jobs there"
+        return f"no answer from {names} within {seconds:g} s; whether the results are shared is seen by the jobs there"
     return None
 
 
@@ -86,14 +95,20 @@ def _look(mark: Mark, artifacts: str, name: str, code: str) -> str | None:
     return None
 
 
-def _answer(ref: Any, node: dict[str, Any]) -> str | None:
+def _answer(ref: Any, node: dict[str, Any]) -> list[str]:
+    """What is wrong on a node, in words.
+
+    Raises:
+        RayError: when it could not be asked, for a reason that may pass.
+    """
     try:
-        return ray.get(ref)
+        problem = ray.get(ref)
     except exceptions.NodeDiedError:
-        return None  # it left the cluster meanwhile, and no job will go there
-    except exceptions.RayError as error:
+        return []  # it left the cluster meanwhile, and no job will go there
+    except exceptions.RuntimeEnvSetupError as error:
         text = re.sub(r"\x1b\[\d+m", "", str(error)).strip()
-        return f"nothing runs on {_name(node)}: {text.splitlines()[-1]}"
+        return [f"nothing runs on {_name(node)}: {text.splitlines()[-1]}"]
+    return [] if problem is None else [str(problem)]
 
 
 def _name(node: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def test_a_disk_that_stays_full_ends_the_sweep_and_says_what_is_lost(start, driv
     assert driver.wait() == 1, driver.text()
     text = driver.text()
     assert "the rows of 50 attempts could not be written within 30 s of the last job: their jobs run again" in text
-    assert "the tables could not be written, --reduce-only tries it again: [Errno 28] No space left on device" in text
+    assert "the report could not be written, --reduce-only tries it again: [Errno 28] No space left on device" in text
     assert f"the rows of 50 attempts could not be written to {disk}/toy: see that there is room" in text
     assert "Traceback" not in text
     assert not list(disk.rglob("_tmp-*"))
