@@ -21,8 +21,8 @@ from orchestrator.experiment import Job
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
 from orchestrator.ray_backend.backend import RayBackend
-from orchestrator.runner import Runner, run_options
-from orchestrator.runs import new_run_id
+from orchestrator.runner import Runner
+from orchestrator.runs import new_run_id, run_options
 from orchestrator.store import Store
 
 GOAL_MS = 0.5

@@ -2,7 +2,7 @@
 
 from orchestrator.failures import group
 from orchestrator.plan import left_to_do
-from orchestrator.runner import RunReport
+from orchestrator.runs import RunReport
 from orchestrator.snapshot import Snapshot
 from orchestrator.sweep import Sweep
 

@@ -9,10 +9,9 @@ import pickle
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from orchestrator.backend import Backend
-from orchestrator.code import code_digest
 from orchestrator.experiment import Job
 from orchestrator.failures import signature
 from orchestrator.heartbeat import Heartbeat
@@ -21,7 +20,7 @@ from orchestrator.journal import logs_of
 from orchestrator.plan import Plan
 from orchestrator.progress import Progress
 from orchestrator.ready import Ready
-from orchestrator.shared import Mark
+from orchestrator.runs import RunOptions, RunReport
 from orchestrator.store import Store
 from orchestrator.watcher import Watcher
 from orchestrator.worker import Call, Outcome
@@ -34,47 +33,6 @@ PUBLISH_PAUSE = 20.0  # times as long as the last publication took: a large stor
 STALL_SECONDS = 120.0
 RETRY_SECONDS = 5.0  # between attempts to write where the disk is full
 LAST_TRIES = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions:
-    attempts: int = 2
-    """How often a job that raises is tried."""
-    losses: int = 10
-    """How often a job is tried again after its worker died or its node was lost."""
-    code: str | None = None
-    """The digest that workers must have; None: not checked."""
-    mark: Mark | None = None
-    """A file of this run in the results that workers must see; None: not checked."""
-
-
-@dataclass
-class RunReport:
-    """What a run did. `failed`, `blocked` and `stopped` are job ids; `blocked` names the job each waits for in vain."""
-
-    done: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-    """Job id to its last status: failed, timeout or lost."""
-    blocked: dict[str, str] = field(default_factory=dict)
-    stopped: list[str] = field(default_factory=list)
-    """Jobs not tried, since their stage was stopped."""
-    left: int = 0
-    """Jobs not run because of an interrupt."""
-    cluster: str | None = None
-    """Why the run ended early, where the cluster has gone."""
-    unwritten: int = 0
-    """Attempts whose rows could not be written; their jobs run again."""
-
-    @property
-    def good(self) -> bool:
-        return not (self.failed or self.blocked or self.stopped or self.left or self.unwritten or self.cluster)
-
-    @property
-    def exit_code(self) -> int:
-        """0 good, 1 failures, 130 interrupted."""
-        if self.left and self.cluster is None:
-            return 130
-        return 0 if self.good else 1
 
 
 class Runner:
@@ -302,8 +260,3 @@ class Runner:
         self.report.unwritten = self.journal.buffered
         waited = f"could not be written within {LAST_TRIES * RETRY_SECONDS:g} s of the last job"
         self.progress.note(f"the rows of {self.journal.buffered} attempts {waited}: their jobs run again")
-
-
-def run_options(attempts: int, losses: int, mark: Mark | None = None) -> RunOptions:
-    """Options of a run whose workers must have this driver's code, and see its mark."""
-    return RunOptions(attempts=attempts, losses=losses, code=code_digest(), mark=mark)

@@ -1,9 +1,13 @@
-"""Names of runs: they sort as the runs began, whatever the clocks of the machines that began them say."""
+"""Runs: their names, which sort as they began, what each is asked and what comes of it."""
 
 import datetime
 import re
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from orchestrator.code import code_digest
+from orchestrator.shared import Mark
 
 RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{4,8}")
 _SECONDS = "%Y%m%dT%H%M%S"
@@ -36,3 +40,49 @@ def _began(run: str) -> datetime.datetime | None:
         return datetime.datetime.strptime(run.partition("-")[0], _SECONDS).replace(tzinfo=datetime.UTC)
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    attempts: int = 2
+    """How often a job that raises is tried."""
+    losses: int = 10
+    """How often a job is tried again after its worker died or its node was lost."""
+    code: str | None = None
+    """The digest that workers must have; None: not checked."""
+    mark: Mark | None = None
+    """A file of this run in the results that workers must see; None: not checked."""
+
+
+@dataclass
+class RunReport:
+    """What a run did. `failed`, `blocked` and `stopped` are job ids; `blocked` names the job each waits for in vain."""
+
+    done: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    """Job id to its last status: failed, timeout or lost."""
+    blocked: dict[str, str] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+    """Jobs not tried, since their stage was stopped."""
+    left: int = 0
+    """Jobs not run because of an interrupt."""
+    cluster: str | None = None
+    """Why the run ended early, where the cluster has gone."""
+    unwritten: int = 0
+    """Attempts whose rows could not be written; their jobs run again."""
+
+    @property
+    def good(self) -> bool:
+        return not (self.failed or self.blocked or self.stopped or self.left or self.unwritten or self.cluster)
+
+    @property
+    def exit_code(self) -> int:
+        """0 good, 1 failures, 130 interrupted."""
+        if self.left and self.cluster is None:
+            return 130
+        return 0 if self.good else 1
+
+
+def run_options(attempts: int, losses: int, mark: Mark | None = None) -> RunOptions:
+    """Options of a run whose workers must have this driver's code, and see its mark."""
+    return RunOptions(attempts=attempts, losses=losses, code=code_digest(), mark=mark)

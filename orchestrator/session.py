@@ -20,8 +20,8 @@ from orchestrator.plan import count_stages, drifted, left_to_do
 from orchestrator.progress import Progress
 from orchestrator.reduce import reduce_sweep
 from orchestrator.runlog import log_file
-from orchestrator.runner import Runner, RunReport, run_options
-from orchestrator.runs import new_run_id
+from orchestrator.runner import Runner
+from orchestrator.runs import RunReport, new_run_id, run_options
 from orchestrator.secrets import redactor
 from orchestrator.shared import Mark
 from orchestrator.snapshot import Snapshot

@@ -44,11 +44,6 @@ class Snapshot:
     stems: Sequence[str] = ()
     """The stems of the parts, by their number in `part`."""
 
-    def row(self, job_id: str) -> dict[str, Any] | None:
-        """The attempt that counts, as a dict; None where the job has never been tried."""
-        at = self.by_id.get(job_id)
-        return None if at is None else self.attempts.slice(at, 1).to_pylist()[0]
-
     def failures(self, job_ids: Iterable[str]) -> list[dict[str, Any]]:
         """The attempts that count of those of the jobs whose last attempt failed."""
         at = [self.by_id[i] for i in job_ids if i in self.by_id]

@@ -12,8 +12,8 @@ from orchestrator.experiment import Job, Resources
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
 from orchestrator.ray_backend.backend import RayBackend
-from orchestrator.runner import Runner, RunOptions
-from orchestrator.runs import new_run_id
+from orchestrator.runner import Runner
+from orchestrator.runs import RunOptions, new_run_id
 from orchestrator.store import Store
 from tests import toy
 

@@ -16,8 +16,8 @@ from orchestrator.backend import CannotRun, InlineBackend
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
 from orchestrator.plan import count_stages, drifted, left_to_do, make_plan
 from orchestrator.progress import Progress
-from orchestrator.runner import Runner, RunOptions
-from orchestrator.runs import new_run_id
+from orchestrator.runner import Runner
+from orchestrator.runs import RunOptions, new_run_id
 from orchestrator.store import Store
 from orchestrator.worker import Outcome, rows_to_table
 
@@ -152,7 +152,7 @@ def test_the_two_budgets_are_not_mixed(store):
     snapshot = store.snapshot()
     tries = collections.Counter(snapshot.attempts["job_id"].to_pylist())
     assert tries == {raises.id: 2, dies.id: 4, both.id: 5}
-    assert snapshot.row(both.id)["attempt"] == 5
+    assert snapshot.values("attempt")[both.id] == 5
 
 
 def test_a_timeout_is_final(store):

@@ -172,7 +172,7 @@ def test_a_damaged_table_part_costs_its_jobs_and_nothing_else(store, damage):
     assert not path.exists()
     assert path.with_suffix(".parquet.corrupt").exists() == (damage is not Path.unlink)
     assert set(published(store)["job_id"]) == set(published(store, "notes")["job_id"]) == {b.id}
-    assert snapshot.row(c.id)["status"] == "failed"
+    assert snapshot.values("status")[c.id] == "failed"
     write(store, RUNS[1], (a, done(a, 2.0, notes=["z"])))  # it runs again
     snapshot = store.publish()
     assert snapshot.problems == ()
@@ -397,8 +397,8 @@ def test_the_last_good_attempt_counts(store):
     write(store, RUNS[0], (a, done(a, 1.0)), (b, failed()))
     write(store, RUNS[1], (a, failed()), (b, failed()), (b, done(b, 2.0)))
     snapshot = store.publish()
-    assert snapshot.row(a.id)["status"] == snapshot.row(b.id)["status"] == "done"
-    assert snapshot.row("never") is None
+    assert snapshot.values("status")[a.id] == snapshot.values("status")[b.id] == "done"
+    assert "never" not in snapshot.by_id
     assert snapshot.values("run") == {a.id: RUNS[0], b.id: RUNS[1]}
     assert len(published(store, "jobs")) == 5
 
