@@ -50,7 +50,7 @@ def test_the_driver_that_ran_last_wins_whatever_its_clock_says(sweep, out, monke
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "new_run_id", lambda there: named(days))
         assert sweep("--numbers", "1-3") == 0
-    for module in ("session", "commands", "worker", "runner"):
+    for module in ("session", "commands", "worker", "runs"):
         monkeypatch.setattr(f"orchestrator.{module}.code_digest", lambda: "new-digest")
     monkeypatch.setattr(toy, "square", lambda params, context: {"squares": [{"part": 0, "value": -1.0}]})
     assert sweep("--numbers", "1-3", "--rerun-drifted") == 0

@@ -129,7 +129,7 @@ def test_rows_of_other_code_run_again_when_asked(sweep, out, tmp_path, monkeypat
     (tmp_path / "marks").mkdir()
     arguments = ["--numbers", "1-2", "--marks", tmp_path / "marks"]
     assert sweep(*arguments) == 0
-    for module in ("session", "commands", "worker", "runner"):
+    for module in ("session", "commands", "worker", "runs"):
         monkeypatch.setattr(f"orchestrator.{module}.code_digest", lambda: "new-digest")
     capsys.readouterr()
     assert sweep(*arguments, "--plan") == 0
