@@ -90,7 +90,7 @@ class RayBackend:
     @property
     def totals(self) -> dict[str, float]:
         """CPUs, GPUs and memory of the cluster."""
-        if time.monotonic() - self._looked_at > _LOOK_SECONDS and self._head.answers():
+        if time.monotonic() - self._looked_at > _LOOK_SECONDS and self._head.answers(now=True):
             self._totals, self._looked_at = {k: float(v) for k, v in ray.cluster_resources().items()}, time.monotonic()
         return self._totals
 
@@ -218,9 +218,9 @@ class RayBackend:
             ray.cancel(ref, force=False, recursive=False)
 
     def waiting(self) -> str | None:
-        if not self._joined or not self._refs or not self._head.answers():
+        if not self._joined or not self._refs:
             return None
-        if time.monotonic() - self._waits[0] > _WAIT_SECONDS:
+        if time.monotonic() - self._waits[0] > _WAIT_SECONDS and self._head.answers(now=True):
             try:
                 words = starting_nodes(ray.get_runtime_context().gcs_address)
             except Exception as problem:  # Ray's own state is for reading only; a sweep never ends for it
@@ -233,7 +233,7 @@ class RayBackend:
         return [SweepMetrics(experiment, left)]
 
     def stalled(self) -> str | None:
-        if not self._head.answers():
+        if not self._head.answers(now=True):
             return f"the head of the Ray cluster at {self._head.address} does not answer"
         free = ray.available_resources()
         if not self._refs or free.get("CPU", 0) < self.totals.get("CPU", 0):

@@ -24,24 +24,27 @@ class Head:
     _silent_since: float | None = None
     _gone: str | None = None
 
-    def answers(self) -> bool:
-        """Whether the head answers now; it is asked every two seconds at most, unless it was silent.
+    def answers(self, now: bool = False) -> bool:
+        """Whether the head answers; it is asked every two seconds at most.
+
+        Args:
+            now: ask it in any case, before a question of Ray's own, which would not return from a dead head.
 
         Raises:
             ClusterLost: when it has not answered for 25 s.
         """
         if self._gone is not None:
             raise ClusterLost(self._gone)
-        now = time.monotonic()
-        if now - self._asked > ASK_SECONDS:
-            self._asked = now
+        time_now = time.monotonic()
+        if now or time_now - self._asked > ASK_SECONDS:
+            self._asked = time_now
             if answers(self.address, ASK_SECONDS):
                 self._silent_since = None
             elif self._silent_since is None:
-                self._silent_since = now
+                self._silent_since = time_now
         if self._silent_since is None:
             return True
-        if now - self._silent_since > PATIENCE_SECONDS:
+        if time_now - self._silent_since > PATIENCE_SECONDS:
             raise ClusterLost(
                 f"the head of the Ray cluster at {self.address} has not answered for {PATIENCE_SECONDS:g} s"
             )
