@@ -194,26 +194,28 @@ class Storage:
         """Copy these files of a local directory to the folder `name`."""
         system, root = self._open()
         for file in map(relative, files):
-            self._copy(_LOCAL, f"{directory}/{file}", system, f"{root}/{relative(name)}/{file}")
+            target = f"{root}/{relative(name)}/{file}"
+            self._try(
+                functools.partial(fs.copy_files, f"{directory}/{file}", target, _LOCAL, system), f"writing {file} in"
+            )
 
     def download(self, name: str, directory: Path, files: Iterable[str]) -> None:
         """Copy these files of the folder `name` to a local directory.
 
         One by one, by checked names: in an object store `a/../../b` is a key like any other.
         """
-        system, root = self._open()
         for file in map(relative, files):
-            (directory / file).parent.mkdir(parents=True, exist_ok=True)
-            self._copy(system, f"{root}/{relative(name)}/{file}", _LOCAL, f"{directory}/{file}")
-
-    def _copy(self, source: fs.FileSystem, old: str, destination: fs.FileSystem, new: str) -> None:
-        def copy() -> None:
-            fs.copy_files(old, new, source_filesystem=source, destination_filesystem=destination)
-
-        self._try(copy, f"copying {old} to {new}, for")
+            target = directory / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self.open(f"{name}/{file}") as source, target.open("wb") as out:
+                size = source.size()
+                for start in range(0, size, _PIECE):
+                    # Each piece by itself: a large file would hardly ever come whole from a busy server.
+                    out.write(self._try(functools.partial(source.read_at, _PIECE, start), f"reading {file} in"))
 
 
 _LOCAL = fs.LocalFileSystem()
+_PIECE = 16 << 20  # bytes of a download that are held in memory
 
 
 @functools.lru_cache(maxsize=16)  # making an S3 client costs tens of milliseconds
