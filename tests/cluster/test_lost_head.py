@@ -7,16 +7,14 @@ from tests.cluster.conftest import attempts, begun, check_whole, until
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 
-@pytest.mark.parametrize("dies", ["gcs", "all", "raylet"])
+@pytest.mark.parametrize("dies", ["all", "raylet"])
 def test_a_head_that_dies(drive, nodes, tmp_path, marks, undisturbed, dies):
     cluster, out = nodes(2), tmp_path / "out"
     arguments = ("--numbers", "1-300", "--marks", marks, "--out", out)
     driver = drive(*arguments, "--seconds", "0.3", address=cluster.address)
     until(lambda: begun(marks).total() >= 20, "jobs to run")
     head, address = cluster.head_node, cluster.address
-    if dies == "gcs":  # the workers go on
-        head.kill_gcs_server(check_alive=False)
-    elif dies == "raylet":
+    if dies == "raylet":
         head.kill_raylet(check_alive=False)
     else:
         cluster.remove_node(head, allow_graceful=False)
