@@ -12,8 +12,8 @@ PACKAGES = ("orchestrator", "tasks", "models", "metrics")
 
 ALLOWED = {
     ("orchestrator/worker.py", "_attempt", "pickle.loads"),  # a Call's stage: the driver's bytes, from Ray
-    ("orchestrator/ray_backend/remote.py", "_run", "pickle.loads"),  # the Call itself
-    ("orchestrator/ray_backend/remote.py", "result", "pickle.loads"),  # a worker's Outcome, from Ray
+    ("orchestrator/ray_backend/remote.py", "_run", "pickle.loads"),  # the Calls themselves
+    ("orchestrator/ray_backend/remote.py", "outcomes_of", "pickle.loads"),  # a worker's Outcomes, from Ray
     ("orchestrator/ray_backend/backend.py", "_results", "pickle.loads"),  # the same
 }
 UNPICKLERS = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "_pickle", "jsonpickle"}

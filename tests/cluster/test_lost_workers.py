@@ -45,6 +45,6 @@ def test_a_node_goes_and_another_comes(drive, nodes, tmp_path, marks, undisturbe
     assert driver.wait() == 0, driver.text()
     check_whole(out, undisturbed("1-30"))
     lost = attempts(out).query("status != 'done'")
-    assert set(lost["status"]) == {"lost"}
+    assert set(lost["status"]) <= {"lost"}  # none, where the node went between two jobs
     assert lost["number"].is_unique
     assert begun(marks).total() <= 30 + len(lost)
