@@ -1,6 +1,8 @@
 """The one room that imports Ray: calls become Ray tasks, or calls of warm actors.
 
-`connect` joins or starts a cluster, `remote` is what runs on the workers, `backend` keeps the calls that are in flight.
+`connect` joins or starts a cluster, `nodes` sees that its nodes can take part, `remote` is what runs on the workers,
+`backend` keeps the calls that are in flight, `head` and `waiting` know how the cluster
+does, `metrics` exports the sweep's own.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Model directories that bring code: nothing of it runs, and the message says what was refused."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 
 from models.albert import load_albert, load_config, random_albert, scratch_config
 from models.checkpoints import ModelError, resolve_model
+from tests.payload import Payload
 
 CODE = """
 import os
@@ -20,14 +20,6 @@ class Config(AlbertConfig):
 class Model(AlbertModel):
     config_class = Config
 """
-
-
-class Payload:
-    def __init__(self, mark: Path):
-        self.mark = mark
-
-    def __reduce__(self):
-        return os.makedirs, (str(self.mark), 0o777, True)
 
 
 @pytest.fixture

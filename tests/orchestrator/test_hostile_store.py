@@ -1,7 +1,6 @@
 """Stores in which somebody else has written: pickles, types that bring code, names that steer a terminal."""
 
 import json
-import os
 import pickle
 from pathlib import Path
 
@@ -14,16 +13,7 @@ from orchestrator.names import UnsafePath
 from orchestrator.printable import Terminal
 from orchestrator.store import Store
 from tests import toy
-
-
-class Payload:
-    """Leaves a file when it is unpickled."""
-
-    def __init__(self, mark: Path):
-        self.mark = mark
-
-    def __reduce__(self):
-        return os.makedirs, (str(self.mark), 0o777, True)
+from tests.payload import Payload
 
 
 @pytest.fixture

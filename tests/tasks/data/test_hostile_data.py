@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import pickle
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from tasks.data.errors import DataError
 from tasks.data.plan import tokens_job
 from tasks.data.tokenised import open_split, tokens
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
+from tests.payload import Payload
 
 CODE = """
 import os
@@ -25,14 +25,6 @@ class Config(AlbertConfig):
     model_type = "mine"
 class Mine(PreTrainedTokenizerFast): ...
 """
-
-
-class Payload:
-    def __init__(self, mark: Path):
-        self.mark = mark
-
-    def __reduce__(self):
-        return os.makedirs, (str(self.mark), 0o777, True)
 
 
 @pytest.fixture
