@@ -118,12 +118,13 @@ def load_albert(
     dtype: torch.dtype = torch.float32,
     attention: Attention = "sdpa",
     pickled: bool = False,
+    pooler: bool = True,
 ) -> AlbertModel:
     """Load pretrained weights from a local directory or from the hub at `revision`, in evaluation mode.
 
     Only safetensors are read, since a pickle can run code; with `pickled`, where there are none, pytorch_model.bin too,
-    of which torch then takes tensors alone. Every weight, the pooler's too, must be in the checkpoint: a missing one
-    would be drawn at random in silence.
+    of which torch then takes tensors alone. Every weight must be in the checkpoint: a missing one would be drawn at
+    random in silence. Without `pooler` the model has none and its weights may be missing.
 
     Raises:
         ValueError: unreadable, no iterated map (`check_iterated`), or weights missing.
@@ -134,6 +135,7 @@ def load_albert(
     def read(safetensors: bool) -> Any:
         given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
         given |= {"use_safetensors": safetensors, "weights_only": True, "output_loading_info": True}
+        given |= {"add_pooling_layer": pooler}
         return AlbertModel.from_pretrained(str(path_or_name), **given)
 
     try:

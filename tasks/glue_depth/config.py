@@ -5,14 +5,14 @@ from typing import Literal
 
 from orchestrator.options import Ints
 from tasks.data.examples import BUILTIN_TASKS, TaskName
-from tasks.glue_depth.params import SCRATCH
+from tasks.encoders.options import ModelOptions, at_least, distinct
+from tasks.encoders.params import SCRATCH, Encoder
 
-Encoder = Literal["pretrained", "random"]
 Training = Literal["frozen", "finetuned"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(ModelOptions):
     """GLUE score against the number of layers. Frozen depths share one pass; each finetuned depth is a training run."""
 
     tasks: tuple[TaskName, ...] = ("CoLA", "SST-2", "MRPC", "STS-B", "QQP", "MNLI", "QNLI", "RTE", "WNLI")
@@ -27,27 +27,10 @@ class Config:
     """Numbers of layers to finetune; empty: those of --depths. 1-4,6,8,12,16,24,32,48,64,80,100 costs 12 times less."""
     seeds: Ints = (42, 43, 44, 45, 46)
     """Seeds of heads, data order and dropout, and of random encoders. The published runs all had 42."""
-    model: str = "albert/albert-large-v2"
-    """ALBERT checkpoint: a hub name or a directory; scratch: random weights of the --width given."""
-    pickled_weights: bool = False
-    """Also read pytorch_model.bin where a checkpoint has no safetensors; only tensors are taken out of it."""
-    tokenizer: str | None = None
-    """A hub name, a directory, or builtin; None: the model's own."""
     data_dir: str | None = None
     """Directory with the GLUE tasks in the official TSV layout; None: the hub's nyu-mll/glue."""
-    width: int | None = None
-    """Hidden size of the model scratch: 768, 1024, 4096 are ALBERT base, large, xxlarge; 2048 with 16 heads xlarge."""
-    heads: int | None = None
-    """Attention heads of the model scratch; None: one per 64 of width."""
-    intermediate: int | None = None
-    """Feed-forward size of the model scratch; None: four times the width."""
-    embedding: int | None = None
-    """Embedding size of the model scratch; None: 128."""
     init_style: Literal["hf_default", "glue_legacy"] = "hf_default"
     """Random weights. glue_legacy re-draws LayerNorm gains near zero as the published code did, which cripples them."""
-    init_range: float | None = None
-    """Standard deviation of hf_default weights; None: the model's own, 0.02. With 0.02 * sqrt(1024/width) a layer
-    of another width has the gain of albert-large's."""
     max_length: int = 64
     """Tokens an example at most; of a pair the longer text is cut first."""
     batch_size: int = 8
@@ -72,26 +55,14 @@ class Config:
 
     def __post_init__(self):
         for name in ("tasks", "encoders", "trainings", "depths", "seeds"):
-            values = getattr(self, name)
-            if not values:
-                raise ValueError(f"{name} is empty: give at least one")
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name} names something twice: {values}")
+            distinct(self, name)
         if min(self.depths) < 1 or (self.finetuned_depths and min(self.finetuned_depths) < 1):
             raise ValueError("depths start at 1 layer")
-        for name in ("max_length", "batch_size", "epochs", "width", "train_limit", "dev_limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name.replace('_', '-')} is {value}: give at least 1")
-        if self.model == SCRATCH:
-            if self.width is None:
-                raise ValueError("the model scratch needs a --width")
-            if self.tokenizer is None:
-                raise ValueError("the model scratch needs a --tokenizer (a directory, a hub name, or builtin)")
-            if "pretrained" in self.encoders:
-                raise ValueError("the model scratch has random weights only: give --encoders random")
-        elif self.width or self.heads or self.intermediate or self.embedding:
-            raise ValueError(f"the sizes of {self.model} are its own: --width and the like go with --model scratch")
+        for name in ("max_length", "batch_size", "epochs", "train_limit", "dev_limit"):
+            at_least(self, name, 1)
+        self.check_model()
+        if self.model == SCRATCH and "pretrained" in self.encoders:
+            raise ValueError("the model scratch has random weights only: give --encoders random")
 
 
 PRESETS = {

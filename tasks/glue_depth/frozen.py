@@ -16,8 +16,9 @@ from models.albert import shared_layer
 from orchestrator.experiment import Context
 from tasks.glue_depth.features import CountedLayer, feature_blocks
 from tasks.glue_depth.heads import Heads, HeadSettings, train_heads
-from tasks.glue_depth.inputs import Inputs, exact_numerics, open_inputs, score_rows, synchronise, usable_bytes
+from tasks.glue_depth.inputs import Inputs, open_inputs, score_rows
 from tasks.glue_depth.params import FrozenParams
+from tasks.numerics import exact_numerics, synchronise, usable_bytes
 
 
 def frozen(params: FrozenParams, context: Context) -> dict[str, list[dict[str, Any]]]:

@@ -12,39 +12,15 @@ from typing import Literal
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-
-SCRATCH = "scratch"
-"""The model name of an ALBERT that is described by its sizes; it has random weights only."""
+from tasks.encoders.params import EncoderParams, require
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common:
+class _Common(EncoderParams):
     """What both stages share."""
 
     task: str
     """GLUE task, a key of `tasks.data.examples.TASKS`."""
-    model: str
-    """Hub name or directory name of the checkpoint (its place is in `context.paths["model"]`), or `scratch`."""
-    revision: str = ""
-    """Commit or content hash of the checkpoint; empty for `scratch`."""
-    encoder: Literal["pretrained", "random"]
-    """Whether the weights are the checkpoint's, or drawn anew for its architecture."""
-    init_style: Literal["hf_default", "glue_legacy"] | None = None
-    """How random weights are drawn (`models.albert.random_albert`); set to None when pretrained."""
-    init_range: float | None = None
-    """Standard deviation of random weights; None: the architecture's initializer_range, 0.02 in every ALBERT."""
-    encoder_seed: int | None = None
-    """Seed of random weights; None when pretrained."""
-    width: int | None = None
-    """Hidden size H of a `scratch` model; None otherwise (the checkpoint says it)."""
-    heads: int | None = None
-    """Attention heads of a `scratch` model; None: H/64, at least 1."""
-    intermediate: int | None = None
-    """Feed-forward width of a `scratch` model; None: 4 H."""
-    embedding: int | None = None
-    """Embedding width of a `scratch` model; None: 128."""
-    tokenizer: str
-    """Identity of the tokenizer that made the tokens."""
     max_length: int = 64
     """Tokens an example at most."""
     batch_size: int = 8
@@ -65,8 +41,6 @@ class _Common:
     """Largest total gradient norm, of each head where heads are trained together; None or 0: off."""
     dropout: float = 0.1
     """Dropout before the head."""
-    dtype: Literal["float32", "float64"] = "float32"
-    """Precision of weights, features and optimiser."""
     train_limit: int | None = None
     """Training examples that the tokens job drew; None: all."""
     dev_limit: int | None = None
@@ -75,32 +49,17 @@ class _Common:
     """Training-curve points a run at most."""
 
     def __post_init__(self):
+        super().__post_init__()
         for name in ("batch_size", "epochs", "max_length"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        for name in ("width", "heads", "intermediate", "embedding", "train_limit", "dev_limit"):
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("train_limit", "dev_limit"):
             value = getattr(self, name)
-            _require(value is None or value >= 1, name, value, "1 or more, or None")
+            require(value is None or value >= 1, name, value, "1 or more, or None")
         for name in ("warmup", "curve_points", "weight_decay", "learning_rate"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(self.clip is None or self.clip >= 0, "clip", self.clip, "0 or more, or None")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
-        _require(not (self.warmup and self.schedule == "legacy"), "warmup", self.warmup, "0 with schedule legacy")
-        random = self.encoder == "random"
-        if not random:  # else the same work would have two identities
-            object.__setattr__(self, "init_style", None)
-            object.__setattr__(self, "init_range", None)
-        _require((self.encoder_seed is not None) == random, "encoder_seed", self.encoder_seed, "a seed iff random")
-        legacy = self.init_style == "glue_legacy"  # its 0.02 is part of what was published
-        fine = self.init_range is None or (self.init_range > 0 and not legacy)
-        _require(fine, "init_range", self.init_range, "more than 0, or None; None with glue_legacy")
-        _require(not random or self.init_style is not None, "init_style", self.init_style, "hf_default or glue_legacy")
-        scratch = self.model == SCRATCH
-        _require(random or not scratch, "encoder", self.encoder, "random with model scratch")
-        _require((self.width is not None) == scratch, "width", self.width, "a number iff the model is scratch")
-        for name in ("heads", "intermediate", "embedding"):
-            _require(
-                scratch or getattr(self, name) is None, name, getattr(self, name), "None unless the model is scratch"
-            )
+            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        require(self.clip is None or self.clip >= 0, "clip", self.clip, "0 or more, or None")
+        require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+        require(not (self.warmup and self.schedule == "legacy"), "warmup", self.warmup, "0 with schedule legacy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +77,10 @@ class FrozenParams(_Common):
     def __post_init__(self):
         super().__post_init__()
         ascending = all(a < b for a, b in pairwise(self.depths))
-        _require(
+        require(
             bool(self.depths) and ascending and self.depths[0] >= 0, "depths", self.depths, "ascending numbers from 0"
         )
-        _require(bool(self.seeds) and len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "distinct seeds")
+        require(bool(self.seeds) and len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "distinct seeds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,15 +99,8 @@ class FinetunedParams(_Common):
 
     def __post_init__(self):
         super().__post_init__()
-        _require(self.depth >= 0, "depth", self.depth, "0 or more")
-        _require(
-            not (self.precision == "bf16" and self.dtype == "float64"), "precision", "bf16", "float32 with float64"
-        )
-
-
-def _require(fine: bool, name: str, value: object, remedy: str) -> None:
-    if not fine:
-        raise ValueError(f"{name} is {value!r}; give {remedy}")
+        require(self.depth >= 0, "depth", self.depth, "0 or more")
+        require(not (self.precision == "bf16" and self.dtype == "float64"), "precision", "bf16", "float32 with float64")
 
 
 _LEAD = (

@@ -12,8 +12,10 @@ from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
 from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
-from tasks.glue_depth.config import Config, Encoder
-from tasks.glue_depth.params import FINETUNED, FROZEN, SCRATCH, FinetunedParams, FrozenParams
+from tasks.encoders.params import SCRATCH, Encoder
+from tasks.encoders.plan import model_fields, model_paths
+from tasks.glue_depth.config import Config
+from tasks.glue_depth.params import FINETUNED, FROZEN, FinetunedParams, FrozenParams
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -80,15 +82,12 @@ def _finetuned_jobs(
 
 
 def _job(stage: Any, params: Any, model: ModelRef | None, tokens: Job, passes: float) -> Job:
-    paths = {} if model is None or model.path is None else {"model": model.path}
-    if model is not None and model.pickled:
-        paths["pickled_weights"] = "allowed"
     return Job(
         stage=stage,
         params=params,
         needs={"tokens": tokens},
         fingerprints=tokens.fingerprints,
-        paths=paths,
+        paths={} if model is None else model_paths(model),
         passes=passes,
     )
 
@@ -97,15 +96,11 @@ def _shared(config: Config, task: str, encoder: Encoder, model: ModelRef | None,
     """The parameters that both stages have."""
     return {
         "task": task,
-        "model": SCRATCH if model is None else model.name,
-        "revision": "" if model is None else model.revision,
+        **model_fields(config),
+        **({} if model is None else {"model": model.name, "revision": model.revision}),
         "encoder": encoder,
         "init_style": config.init_style if encoder == "random" else None,
         "init_range": config.init_range if encoder == "random" else None,
-        "width": config.width,
-        "heads": config.heads,
-        "intermediate": config.intermediate,
-        "embedding": config.embedding,
         "tokenizer": tokens.params.tokenizer,
         "max_length": config.max_length,
         "batch_size": config.batch_size,
