@@ -7,6 +7,8 @@ SCRATCH = "scratch"
 """The model name of an ALBERT that is described by its sizes; it has random weights only."""
 SMALL = "small"
 """The model name of the ALBERT that the project pretrains itself; the job that made it is needed as `model`."""
+JOB = "job-"
+"""What the revision of `small` begins with; the rest is the id of the job that pretrained it."""
 
 Encoder = Literal["pretrained", "random"]
 InitStyle = Literal["hf_default", "keras", "glue_legacy", "mlm_legacy", "dump_legacy"]
@@ -22,7 +24,8 @@ class EncoderParams:
     """Hub name or directory name of the checkpoint (its place is in `context.paths["model"]`), `scratch`, or `small`
     (its directory is `context.needs["model"]`)."""
     revision: str = ""
-    """Commit or content hash of the checkpoint; empty for `scratch` and `small`."""
+    """Commit or content hash of the checkpoint; `job-` and the id of the job that pretrained `small`; empty for
+    `scratch`."""
     encoder: Encoder
     """Whether the weights are the checkpoint's, or drawn anew for its architecture."""
     init_style: InitStyle | None = None
@@ -72,7 +75,7 @@ class EncoderParams:
     @property
     def is_small(self) -> bool:
         """Whether the project pretrains the model itself."""
-        return self.model == SMALL and not self.revision
+        return self.model == SMALL and self.revision.startswith(JOB)
 
 
 def require(fine: bool, name: str, value: object, remedy: str) -> None:

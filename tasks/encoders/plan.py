@@ -7,7 +7,7 @@ from typing import Any
 from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
 from tasks.encoders.options import EncoderOptions, ModelOptions
-from tasks.encoders.params import RANGED_STYLES, SCRATCH, SMALL
+from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ def planned_encoders(options: EncoderOptions, corpus: str | None = None) -> list
     paths: dict[str, str] = {}
     if options.model == SMALL:
         needs["model"] = small_job(options, corpus)
+        shared["revision"] = JOB + needs["model"].id
     elif options.model != SCRATCH:
         ref = resolve_model(options.model, options.pickled_weights)
         shared |= {"model": ref.name, "revision": ref.revision}
