@@ -7,7 +7,9 @@ the science needs; that it is the same on every run matters more.
 
 import functools
 import hashlib
+import itertools
 import re
+from collections.abc import Iterator
 
 from tasks.data.errors import DataError
 
@@ -35,6 +37,16 @@ def sentences() -> list[tuple[str, int, str]]:
         DataError: when this Python comes without `pydoc_data` or it has no prose.
     """
     return list(_sentences())
+
+
+def passages() -> Iterator[str]:
+    """The sentences of each paragraph joined by blanks, in the order of the text: a thousand short passages.
+
+    Raises:
+        DataError: as `sentences`.
+    """
+    for _, located in itertools.groupby(_sentences(), key=lambda located: located[:2]):
+        yield " ".join(sentence for _, _, sentence in located)
 
 
 @functools.cache
