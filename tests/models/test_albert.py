@@ -58,8 +58,8 @@ def test_styles_differ_where_they_should():
     assert legacy.embeddings.LayerNorm.weight.abs().max() <= 0.04
     assert (plain.embeddings.word_embeddings.weight[0] == 0).all()
     assert (legacy.embeddings.word_embeddings.weight[0] != 0).any()
-    with pytest.raises(ValueError, match="choose hf_default or glue_legacy"):
-        random_albert(CONFIG, "keras", seed=0)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="choose hf_default, keras, glue_legacy, mlm_legacy or dump_legacy"):
+        random_albert(CONFIG, "xavier", seed=0)  # pyright: ignore[reportArgumentType]
 
 
 def test_default_style_is_what_transformers_draws():
