@@ -2,8 +2,8 @@
 
 For ALBERT F is one shared layer, for BERT-like encoders the layers in their order. One pass to depth N yields the
 states of every depth n <= N. That is the same computation as N separate passes iff the weights are frozen, the encoder
-is deterministic and, where depth is free, there is one hidden group with one inner layer (transient_chaos 3.7, conditions
-i, ii, vii); `check_iterated` refuses configurations that break the last two.
+is deterministic and, where depth is free, there is one hidden group with one inner layer (transient_chaos 3.7,
+conditions i, ii, vii); `check_iterated` refuses configurations that break the last two.
 
 Dimensions: B batch, T tokens, E embedding, H hidden.
 """
