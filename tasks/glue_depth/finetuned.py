@@ -22,9 +22,9 @@ from orchestrator.experiment import Context
 from tasks.glue_depth.features import CountedLayer, length_batches
 from tasks.glue_depth.heads import data_orders, dropout_factors, head_weight, is_curve_point, n_steps
 from tasks.glue_depth.inputs import Inputs, Split, open_inputs, score_rows
-from tasks.glue_depth.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.glue_depth.params import FinetunedParams
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.seeds import torch_stream
 
 SAVED_WIDTHS = 40  # tensors [B, T, H] that autograd keeps for one layer; 36 are measured with sdpa and FFN 4H

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.glue_depth.optimisers import Optimiser, Schedule, learning_rate, make_optimiser, take_step
+from tasks.optimisers import Optimiser, Schedule, learning_rate, make_optimiser, take_step
 from tasks.seeds import torch_stream
 
 LANES = 16  # heads begin at multiples of this, see `_stacked`

@@ -15,7 +15,7 @@ from tasks.glue_depth.heads import (
     loss_and_gradient,
     train_heads,
 )
-from tasks.glue_depth.optimisers import learning_rate, make_optimiser, take_step
+from tasks.optimisers import learning_rate, make_optimiser, take_step
 from tasks.seeds import torch_stream
 from tests.parity.tiny_albert import tiny_albert
 from tests.tasks.glue_depth.glue_fakes import fake_split
