@@ -6,7 +6,8 @@ With m, v the moving averages, c1 = 1 - beta1^k, c2 = 1 - beta2^k at step k = 1,
     hf_adamw  p <- p - lr sqrt(c2)/c1 * m / (sqrt(v) + eps);  p <- p (1 - lr wd)
 
 `hf_adamw` is the optimiser of transformers before 5.0. Both are elementwise, so heads that are stacked in one tensor
-are optimised just as each alone would be; the total gradient norm is not, so heads that are trained together are clipped one by one.
+are optimised just as each alone would be; the total gradient norm is not, so heads that are trained together are
+clipped one by one.
 """
 
 import math
