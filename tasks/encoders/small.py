@@ -64,7 +64,7 @@ class PretrainParams:
         for name in ("warmup", "weight_decay", "clip"):
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
-        _require(0 < self.mask_ratio <= 1, "mask_ratio", self.mask_ratio, "more than 0, at most 1")
+        _require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "more than 0 and less than 1")
         _require(self.init_range is None or self.init_range > 0, "init_range", self.init_range, "more than 0, or None")
 
 
