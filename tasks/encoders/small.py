@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
+from tasks.encoders.params import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class PretrainParams:
     width: int = 128
     """Hidden size H."""
     heads: int | None = None
-    """Attention heads; None: H/32, at least 1."""
+    """Attention heads; None: H/64, at least 1."""
     intermediate: int | None = None
     """Feed-forward width; None: 4 H."""
     embedding: int | None = None
@@ -55,22 +56,17 @@ class PretrainParams:
 
     def __post_init__(self):
         for name in ("length", "depth", "width", "steps", "batch_size", "test_blocks"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         for name in ("heads", "intermediate", "embedding"):
             value = getattr(self, name)
-            _require(value is None or value >= 1, name, value, "1 or more, or None")
-        heads = self.heads or max(1, self.width // 32)
-        _require(self.width % heads == 0, "heads", heads, f"a number that divides the width {self.width}")
+            require(value is None or value >= 1, name, value, "1 or more, or None")
+        heads = self.heads or max(1, self.width // 64)
+        require(self.width % heads == 0, "heads", heads, f"a number that divides the width {self.width}")
         for name in ("warmup", "weight_decay", "clip"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
-        _require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "more than 0 and less than 1")
-        _require(self.init_range is None or self.init_range > 0, "init_range", self.init_range, "more than 0, or None")
-
-
-def _require(fine: bool, name: str, value: object, remedy: str) -> None:
-    if not fine:
-        raise ValueError(f"{name} is {value!r}; give {remedy}")
+            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
+        require(0 < self.mask_ratio < 1, "mask_ratio", self.mask_ratio, "more than 0 and less than 1")
+        require(self.init_range is None or self.init_range > 0, "init_range", self.init_range, "more than 0, or None")
 
 
 PRETRAINING = TableSpec(
