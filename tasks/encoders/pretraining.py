@@ -1,0 +1,170 @@
+"""The stage `pretrain_small`: masked-language-model pretraining of a small ALBERT, minutes on two cores.
+
+The loss is taken at the hidden positions of the last of `depth` applications of the shared layer, through ALBERT's own
+readout with the tied word table; float32, fused AdamW, no dropout.
+
+Dimensions: B blocks of a batch, T tokens, P hidden positions, H hidden, V vocabulary.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AlbertForMaskedLM
+
+from metrics.masked_lm import accuracy_of_counts
+from models.albert import embed, iterate, random_albert, scratch_config, shared_layer
+from orchestrator.experiment import Context
+from tasks.data.blocks import open_blocks
+from tasks.data.masking import Masking, mask_batch
+from tasks.encoders.small import PretrainParams
+from tasks.numerics import exact_numerics
+from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
+from tasks.seeds import numpy_stream, stream_seed
+
+CURVE_POINTS = 100
+
+
+def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `pretraining`; the checkpoint is written into `context.artifact`, the blocks are in `context.needs`.
+
+    Raises:
+        ValueError: no blocks, or blocks of another length than planned, or a loss that is not finite (with its step).
+    """
+    if context.artifact is None:
+        raise ValueError("pretrain_small writes a checkpoint: give context.artifact, an empty directory")
+    if "blocks" not in context.needs:
+        raise ValueError('context.needs has no "blocks"; plan a blocks job that this one needs')
+    train, test = (open_blocks(context.needs["blocks"], part) for part in ("train", "test"))
+    if train.input_ids.shape[1] != params.length:
+        raise ValueError(f"the blocks have {train.input_ids.shape[1]} tokens, planned were {params.length}")
+    masking = block_masking(train.meta, params.mask_ratio)
+    with exact_numerics():
+        model = small_model(params, masking).to(context.device)  # pyright: ignore[reportArgumentType]
+        rows = _train(model, params, train.input_ids, masking)
+        rows += _judge(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
+    model.to("cpu").save_pretrained(context.artifact)  # pyright: ignore[reportArgumentType]
+    return {"pretraining": rows}
+
+
+def block_masking(meta: dict[str, Any], ratio: float) -> Masking:
+    """How blocks with this meta.json are masked."""
+    return Masking(
+        vocab_size=meta["vocab_size"],
+        mask_id=meta["mask_token_id"],
+        special_ids=tuple(meta["special_ids"]),
+        pad_id=meta["pad_token_id"],
+        ratio=ratio,
+    )
+
+
+def small_model(params: PretrainParams, masking: Masking) -> AlbertForMaskedLM:
+    """The model before its first step, drawn from the seed alone: hf_default weights, a new readout."""
+    config = scratch_config(
+        params.width,
+        heads=params.heads,
+        intermediate_size=params.intermediate,
+        embedding_size=params.embedding or 128,
+        vocab_size=masking.vocab_size,
+        max_position=params.length,
+        pad_token_id=masking.pad_id,
+    )
+    config.num_hidden_layers = params.depth
+    config.initializer_range = params.init_range or 0.02 * math.sqrt(1024 / params.width)
+    encoder = random_albert(config, "hf_default", stream_seed(params.seed, "pretrain", "encoder"))
+    generator = torch.Generator().manual_seed(stream_seed(params.seed, "pretrain", "readout"))
+    with torch.random.fork_rng(devices=[]):  # the constructor draws weights of its own, which are overwritten below
+        model = AlbertForMaskedLM(config)
+    missing, _ = model.albert.load_state_dict(encoder.state_dict(), strict=False)  # all but the pooler
+    assert not missing
+    with torch.no_grad():
+        model.predictions.dense.weight.normal_(std=config.initializer_range, generator=generator)
+        model.predictions.dense.bias.zero_()
+        model.predictions.bias.zero_()
+    return model
+
+
+def _batches(ids_NT: np.ndarray, params: PretrainParams, masking: Masking) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(input, labels) [B, T] of each step: epochs of all blocks in seeded order, masked anew each time."""
+    order = np.empty(0, dtype=np.int64)
+    stream = numpy_stream(params.seed, "pretrain", "order")
+    for step in range(params.steps):
+        while len(order) < params.batch_size:
+            order = np.concatenate([order, stream.permutation(len(ids_NT))])
+        chosen, order = np.sort(order[: params.batch_size]), order[params.batch_size :]
+        yield mask_batch(ids_NT[chosen], masking, params.seed, "pretrain", "train", step)
+
+
+def hidden_logits(model: AlbertForMaskedLM, inputs_BT: np.ndarray, labels_BT: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Logits [P, V] and labels [P] of the hidden tokens alone, after `num_hidden_layers` applications of the layer."""
+    device = model.device
+    labels = torch.from_numpy(labels_BT).to(device)
+    h = embed(model.albert, torch.from_numpy(inputs_BT).to(device))
+    h = iterate(shared_layer(model.albert), h, model.config.num_hidden_layers)
+    hidden = labels >= 0
+    return model.predictions(h[hidden]), labels[hidden]
+
+
+def _train(
+    model: AlbertForMaskedLM, params: PretrainParams, ids_NT: np.ndarray, masking: Masking
+) -> list[dict[str, Any]]:
+    decayed, undecayed = split_decay(model)
+    optimiser = make_optimiser(decayed, undecayed, "adamw", params.weight_decay)
+    rows, since = [], []
+    for step, (inputs, labels) in enumerate(_batches(ids_NT, params, masking)):
+        logits, wanted = hidden_logits(model, inputs, labels)
+        loss = functional.cross_entropy(logits, wanted)
+        since.append(float(loss.detach()))
+        if not math.isfinite(since[-1]):
+            raise ValueError(
+                f"the loss is {since[-1]} at step {step} of {params.steps}; give a lower learning rate than "
+                f"{params.learning_rate:g}, or a smaller init_range"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if params.clip:
+            nn.utils.clip_grad_norm_([*decayed, *undecayed], params.clip)
+        rate = learning_rate("linear", params.learning_rate, step, params.steps, params.warmup)
+        take_step(optimiser, "adamw", rate, step, decayed, params.weight_decay)
+        if (step + 1) * CURVE_POINTS // params.steps > step * CURVE_POINTS // params.steps:
+            rows += _rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
+            since = []
+    return rows
+
+
+@torch.no_grad()
+def _judge(
+    model: AlbertForMaskedLM,
+    params: PretrainParams,
+    train_NT: np.ndarray,
+    test_NT: np.ndarray,
+    masking: Masking,
+) -> list[dict[str, Any]]:
+    """The last rows: how well hidden tokens of the test part are named, and what guessing gives."""
+    counts = np.bincount(train_NT.ravel(), minlength=masking.vocab_size)
+    counts[list(masking.special_ids)] = 0
+    guess, loss, right, guessed, hidden = int(counts.argmax()), 0.0, [], [], []
+    for start in range(0, len(test_NT), params.batch_size):
+        batch = test_NT[start : start + params.batch_size]
+        inputs, labels = mask_batch(batch, masking, params.seed, "pretrain", "test", start)
+        logits, wanted = hidden_logits(model, inputs, labels)
+        loss += float(functional.cross_entropy(logits, wanted, reduction="sum"))
+        right.append(int((logits.argmax(dim=-1) == wanted).sum()))
+        guessed.append(int((wanted == guess).sum()))
+        hidden.append(len(wanted))
+    return _rows(
+        params.steps,
+        {
+            "test_loss": loss / max(1, sum(hidden)),
+            "test_accuracy": accuracy_of_counts(np.array(right), np.array(hidden)).micro,
+            "guess_accuracy": accuracy_of_counts(np.array(guessed), np.array(hidden)).micro,
+        },
+    )
+
+
+def _rows(step: int, values: dict[str, float]) -> list[dict[str, Any]]:
+    return [{"step": step, "metric": metric, "value": value} for metric, value in values.items()]
