@@ -56,7 +56,7 @@ def load_encoder(
             config._attn_implementation = attention
         if params.init_range is not None:
             config.initializer_range = params.init_range
-        model = random_albert(config, params.init_style, stream_seed(params.encoder_seed, "encoder"), dtype)  # pyright: ignore[reportArgumentType]
+        model = random_albert(config, params.init_style, stream_seed(params.encoder_seed, "encoder"), dtype)
     if vocab_size > model.config.vocab_size:
         raise ValueError(
             f"the tokens need {vocab_size} ids, {params.model} has {model.config.vocab_size}; give its tokenizer"

@@ -6,8 +6,10 @@ from typing import Any
 
 from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
+from tasks.data.blocks import blocks_job
 from tasks.encoders.options import EncoderOptions, ModelOptions
 from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL
+from tasks.encoders.small import pretrain_job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +75,6 @@ def small_job(options: EncoderOptions, corpus: str | None = None) -> Job:
     Raises:
         ValueError: there is no corpus to pretrain on.
     """
-    from tasks.data.blocks import blocks_job  # pyright: ignore[reportMissingImports]
-    from tasks.encoders.small import pretrain_job  # pyright: ignore[reportMissingImports]
-
     text = options.pretrain_corpus or corpus
     if text is None:
         raise ValueError("the model small needs text: give --pretrain-corpus builtin, or a directory of text")
@@ -85,9 +84,6 @@ def small_job(options: EncoderOptions, corpus: str | None = None) -> Job:
         text,
         options.tokenizer,
         length=options.pretrain_length,
-        train_limit=None,
-        test_limit=None,
-        test_ratio=0.05,
         seed=options.pretrain_seed,
     )
     return pretrain_job(
