@@ -51,6 +51,12 @@ def cached_commit(repo: str, kind: Literal["dataset", "model"]) -> str | None:
     return found[0] if len(found) == 1 else None  # of several none is the right one: guessing would mix revisions
 
 
+def cached_snapshot(repo: str, kind: Literal["dataset", "model"], commit: str) -> Path | None:
+    """Where the local hub cache has the files of one commit, maybe only some of them; None where it has none."""
+    folder = _snapshots(repo, kind) / commit
+    return folder if folder.is_dir() else None
+
+
 def _snapshots(repo: str, kind: Literal["dataset", "model"]) -> Path:
     return _cache() / f"{kind}s--{repo.replace('/', '--')}" / "snapshots"
 

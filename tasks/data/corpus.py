@@ -169,7 +169,7 @@ def _all(corpus: Corpus, seed: int) -> Iterator[str]:
     if corpus.kind == "builtin":
         yield from builtin_text.passages()
     elif corpus.kind == "hub":
-        for article in corpus_hub.articles(corpus.fingerprint, stream_seed(seed, "corpus", "order") % 2**32):
+        for article in corpus_hub.articles(corpus.fingerprint, seed):
             yield from (line for line in map(str.strip, article.split("\n")) if is_passage(line))
     else:
         yield from _of_files(corpus_files.text_files(_path(corpus)).train)

@@ -2,7 +2,7 @@
 
 A border is a run of `.`, `!` or `?`, then marks that close a quotation or a bracket, then blanks, before anything but a
 small letter. A full stop that touches its word is none after an initial (`J. Smith`), a word with stops inside (`U.S.`)
-or one of a few abbreviations (`Dr.`): two sentences are then taken for one, never a part of one for a whole.
+or one of a few abbreviations (`Dr.`): in doubt two sentences are taken for one.
 """
 
 import re
@@ -17,8 +17,8 @@ NUMBERED = frozenset(_NUMBERED.split())
 """Abbreviations where a number follows, and often words or ends of sentences where none does."""
 
 _END = re.compile(r"(?<![.!?])([.!?]++)([”’)\]]|\s+[”)\]](?=\s|$)|\s*[\"'](?=\s|$))*(?=\s)")
-_WORD = re.compile(r"\S*$")
 _OPENING = "([{“‘\"'"
+_NEAR = 64  # characters that are looked at on each side of a mark, so that a passage costs time as its length
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -27,24 +27,28 @@ def sentences(text: str) -> Iterator[str]:
     A straight quotation mark behind the full stop belongs to the sentence in which it closes, that is where it is the
     second, fourth, … of that sentence.
     """
-    start = 0
+    start = counted = n_quotes = 0
     for match in _END.finditer(text):
         end = match.end()
-        if text.count('"', start, end) % 2 and text[match.end(1) : end].rstrip().endswith('"'):
+        n_quotes += text.count('"', counted, end)
+        counted = end
+        opens = n_quotes % 2 == 1 and '"' in text[match.end(1) : end]
+        if opens:
             end = text.rindex('"', 0, end)  # it opens the next sentence
         if _is_border(text, start, match.start(), match[1], end):
             yield text[start:end].strip()
-            start = end
+            start, n_quotes = end, int(opens)
     if text[start:].strip():
         yield text[start:].strip()
 
 
 def _is_border(text: str, start: int, mark: int, run: str, end: int) -> bool:
-    following = text[end:].lstrip().lstrip(_OPENING).lstrip()[:1]
-    if not following or following.islower() or not text[start:mark].strip():
+    following = text[end : end + _NEAR].lstrip().lstrip(_OPENING).lstrip()[:1]
+    if not following or following.islower() or not text[start : min(mark, start + _NEAR)].strip():
         return False
-    word = _WORD.search(text, start, mark)
-    return run != "." or word is None or not _shortens(word[0].lstrip(_OPENING), following)
+    before = text[max(start, mark - _NEAR) : mark]
+    word = "" if before[-1:].isspace() else before.split()[-1]
+    return run != "." or not _shortens(word.lstrip(_OPENING), following)
 
 
 def _shortens(word: str, following: str) -> bool:
