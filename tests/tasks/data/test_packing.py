@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.data.packing import first_come
@@ -30,6 +30,7 @@ def test_equals_the_published_packing():
 tokens = st.lists(st.integers(5, 99), max_size=40)
 
 
+@settings(deadline=None)
 @given(first=tokens, second=st.none() | tokens, length=st.integers(3, 32))
 def test_what_packing_keeps(first, second, length):
     ids, types, mask = first_come(first, second, length, cls=CLS, sep=SEP, pad=PAD)

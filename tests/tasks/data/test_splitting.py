@@ -1,7 +1,7 @@
 """Sentence borders."""
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.data.splitting import sentences
@@ -35,6 +35,7 @@ def test_borders(text, expected):
 marked = st.text(st.sampled_from("aAbB1 .!?\"'()”“\n"), max_size=60) | st.text(max_size=60)
 
 
+@settings(deadline=None)
 @given(marked)
 @example('. . " A . " . " B')
 def test_the_sentences_are_the_whole_text_in_order(text):
@@ -43,6 +44,7 @@ def test_the_sentences_are_the_whole_text_in_order(text):
     assert "".join("".join(found).split()) == "".join(text.split())
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["The cat sat .", "A dog ran !", "Who knows ?", "Mr. Fox left ."]), max_size=8))
 def test_plain_sentences_come_back(parts):
     assert list(sentences(" ".join(parts))) == parts
