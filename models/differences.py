@@ -57,21 +57,20 @@ def finite_differences(
     """Windowed growth of one perturbed copy from h_0, the published `calc_lle` where `mask` is None.
 
     The direction is normalised first. Observers see the base alone, h_0 first (the published record mixes the copies
-    in). The two copies run as one batch of 2 B.
+    in); it is bit by bit what `iterate` gives. A copy that merges with the base grows by -inf and is NaN from there on:
+    its direction is lost.
 
     Raises:
         ValueError: eps or tau not positive, or fewer steps than one window.
     """
     if not 1 <= tau <= steps:
         raise ValueError(f"tau is {tau} for {steps} layers; give 1 to {steps}")
-    B = len(h_BTH)
     base, copy = h_BTH, perturbed(h_BTH, direction_BTH, eps)
-    both_mask = None if mask is None else torch.cat([mask, mask])
     distances, growth = [], []
     for observe in observers:
         observe(0, base)
     for t in range(1, steps // tau * tau + 1):
-        base, copy = layer(torch.cat([base, copy]), both_mask).split(B)
+        base, copy = layer(base, mask), layer(copy, mask)
         apart = distance(copy - base)
         distances.append(apart)
         for observe in observers:
