@@ -46,8 +46,7 @@ def tangent(layer: Layer, h_BTH: Tensor, u_BTH: Tensor, mask: Tensor | None = No
 def frame_step(layer: Layer, h_BTH: Tensor, V_BKTH: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """(F(h) [B, T, H], J_F(h) V [B, K, T, H]): K tangents at once, the base computed once.
 
-    For an ALBERT layer F(h) is bit by bit that of eager attention. At the peak about K T (5 H + 2 I) + 2 K A T^2
-    numbers a sentence are held (I the feed-forward width, A heads); see `frame_numbers`.
+    For an ALBERT layer F(h) is bit by bit that of eager attention. How much memory it takes: `frame_numbers`.
 
     Raises:
         ValueError: a frame that does not fit the states.
@@ -78,8 +77,9 @@ def frame_step(layer: Layer, h_BTH: Tensor, V_BKTH: Tensor, mask: Tensor | None 
 def frame_numbers(config: Any, tokens: int, exponents: int) -> int:
     """Numbers that `frame_step` and `orthonormalise` hold at the peak for one sentence of an ALBERT; times the bytes
     of one, what a batch's memory is planned from."""
-    a_token = 6 * config.hidden_size + 2 * config.intermediate_size + 3 * config.num_attention_heads * tokens
-    return (exponents + 1) * tokens * a_token
+    hidden, inner, scores = config.hidden_size, config.intermediate_size, config.num_attention_heads * tokens
+    base = 14 * hidden + 3 * inner + 2 * scores
+    return tokens * (base + exponents * (5 * hidden + inner + 2 * scores))
 
 
 def orthonormalise(V_BKTH: Tensor) -> tuple[Tensor, Tensor]:
