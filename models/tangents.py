@@ -145,7 +145,8 @@ def random_frame(
 
 
 def _jvp(layer: Layer, h: Tensor, u: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    both: Any = torch.func.jvp(lambda at: layer(at, mask), (h,), (u,))
+    # Expanded tensors, equal tokens say, cannot carry a tangent: several entries would share one place in memory.
+    both: Any = torch.func.jvp(lambda at: layer(at, mask), (h.contiguous(),), (u.contiguous(),))
     return both
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from transformers import AlbertConfig, AlbertModel, BertConfig
+from transformers import AlbertConfig, AlbertModel, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
 from models.albert import (
     check_iterated,
     embed,
     iterate,
+    layers_of,
     load_albert,
     padding_mask,
     random_albert,
@@ -133,3 +134,37 @@ def test_identical_tokens_stay_identical():
     with torch.no_grad():
         h = iterate(shared_layer(model), h, 10)
     assert (h - h[:, :1]).abs().max() < 1e-13
+
+
+def test_layers_of_a_bert_are_taken_in_their_order():
+    torch.manual_seed(0)
+    config = BertConfig(
+        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, vocab_size=50
+    )  # fmt: skip
+    model = BertModel(config).double().eval()
+    ids, types = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]]), torch.tensor([[0, 0, 1, 1], [0, 1, 1, 0]])
+    layers, seen = layers_of(model), {}
+    with torch.no_grad():
+        h_0 = embed(model, ids, types)
+        mask = padding_mask(model, (ids != 0).long(), h_0)
+        states = model(
+            input_ids=ids, token_type_ids=types, attention_mask=(ids != 0).long(), output_hidden_states=True
+        ).hidden_states
+        two = iterate(layers, h_0, 2, mask, (seen.__setitem__,))
+        iterate(layers, two, 1, mask, (seen.__setitem__,), start=2)
+        assert sorted(seen) == [0, 1, 2, 3]
+        assert all(torch.equal(seen[t], states[t]) for t in seen)
+        with pytest.raises(ValueError, match="layers 1 to 4 of an encoder that has 3"):
+            iterate(layers, h_0, 4, mask)
+        with pytest.raises(ValueError, match="layers 3 to 4 of an encoder that has 3"):
+            iterate(layers, two, 2, mask, start=2)
+
+
+def test_layers_of_an_albert_is_the_shared_one():
+    model = random_albert(CONFIG, "hf_default", seed=0)
+    assert layers_of(model) is shared_layer(model)
+    with pytest.raises(ValueError, match="num_hidden_groups = 2"):
+        layers_of(AlbertModel(AlbertConfig(**{**CONFIG.to_dict(), "num_hidden_groups": 2, "num_hidden_layers": 2})))
+    small = DistilBertConfig(dim=16, n_layers=1, n_heads=2, hidden_dim=32, vocab_size=50)
+    with pytest.raises(ValueError, match=r"DistilBertModel has no `encoder\.layer`"):
+        layers_of(DistilBertModel(small))
