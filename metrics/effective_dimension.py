@@ -1,8 +1,8 @@
 """The effective dimension of an ensemble of states, from Gram matrices: no SVD, no state written (transient_chaos 7).
 
 ED = (sum l)^2 / sum l^2 over the eigenvalues l of the covariance, the participation ratio, in 1 .. min(N - 1, D). With
-the centred Gram matrix G = Xc Xc^T it is (tr G)^2 / ||G||_F^2; G is a sum over blocks of columns, so only one token's
-block is ever copied.
+the centred Gram matrix G = Xc Xc^T it is (tr G)^2 / ||G||_F^2; G is a sum over blocks of columns, so only
+one block is ever copied.
 
 Dimensions: N sentences, T tokens, H hidden, D = T H.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 COLUMNS = 4096
 """Columns of a block at most: 33 MB in float64 for 1000 sentences."""
-ROWS = 256
+ROWS = 128
 """Rows of a product at a time; only the upper triangle of such tiles is computed."""
 
 
@@ -65,11 +65,13 @@ def _participation(
     eps = torch.finfo(batches[0].dtype).eps
     whole, whole_square = batches[0].new_zeros((N, N), dtype=torch.float64), 0.0
     tokens: list[float] = []
-    for token in range(batches[0].shape[1]):
+    T, H = batches[0].shape[1:]
+    stride = 1 if per_token else max(1, COLUMNS // max(1, H))
+    for token in range(0, T, stride):
         gram = torch.zeros_like(whole) if per_token else whole
         square = 0.0
-        for block in _blocks([batch[:, token] for batch in batches]):
-            square += float(block.square().sum())
+        for block in _blocks(batches, token, token + stride):
+            square += float(torch.linalg.vector_norm(block)) ** 2
             if not legacy_uncentred:
                 block -= block.mean(0)
             _add_gram(gram, block.to(products))
@@ -80,10 +82,12 @@ def _participation(
     return _ratio(whole, whole_square, eps), tokens
 
 
-def _blocks(columns: list[Tensor]) -> Iterator[Tensor]:
-    """float64 copies [N, <= COLUMNS] of one token's columns."""
+def _blocks(batches: list[Tensor], first: int, end: int) -> Iterator[Tensor]:
+    """float64 copies [N, <= COLUMNS] of the columns of tokens `first` to `end` (exclusive)."""
+    columns = [batch[:, first:end].flatten(1) for batch in batches]
     for start in range(0, columns[0].shape[1], COLUMNS):
-        yield torch.cat([batch[:, start : start + COLUMNS].to(torch.float64) for batch in columns])
+        parts = [part[:, start : start + COLUMNS].to(torch.float64, copy=True) for part in columns]
+        yield parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _add_gram(gram: Tensor, block: Tensor) -> None:
