@@ -86,8 +86,12 @@ def orthonormalise(V_BKTH: Tensor) -> tuple[Tensor, Tensor]:
     """(Q [B, K, T, H], ln|R_ii| [B, K]) of the reduced QR of every sentence's K vectors, flattened token by token.
 
     R_ii >= 0, so Q is unique: one vector becomes itself over its length. A vector of which nothing but rounding is left
-    after the earlier ones are projected out (|R_ii| <= 4 eps sqrt(K) times its length, or it is zero) has collapsed:
-    its growth is -inf, and some direction orthogonal to the others takes its place, so the frame stays whole.
+    after the earlier ones are projected out has collapsed: its growth is -inf, and some direction orthogonal to the
+    others takes its place, so the frame stays whole. Rounding means |R_ii| <= (8 + sqrt(N)) eps times the longest of
+    the sentence's K vectors, N = T H (measured on dependent vectors from N = 24 to 131,072: at most a sixth of that).
+    So the growth between two QRs may differ within a frame by 11 nats in float32 and 31 in float64 at N = 32,768, no
+    more.
+
     Sentences with NaN or infinite entries get NaN growth and a NaN frame, and leave the others alone. [B, K, H] works
     too: the states of the one-vector map.
 
@@ -103,8 +107,8 @@ def orthonormalise(V_BKTH: Tensor) -> tuple[Tensor, Tensor]:
     Q, R = torch.linalg.qr(safe, mode="reduced")
     diagonal = R.diagonal(dim1=1, dim2=2)  # [B, K]
     Q = (Q * torch.where(diagonal < 0, -1.0, 1.0).to(Q.dtype)[:, None]).transpose(1, 2).reshape(V_BKTH.shape)
-    lengths = torch.linalg.vector_norm(safe, dim=1)
-    collapsed = diagonal.abs() <= 4 * torch.finfo(Q.dtype).eps * K**0.5 * lengths
+    longest = torch.linalg.vector_norm(safe, dim=1).amax(1, keepdim=True)
+    collapsed = diagonal.abs() <= (8 + columns.shape[1] ** 0.5) * torch.finfo(Q.dtype).eps * longest
     growth = torch.where(collapsed, -torch.inf, diagonal.abs().log())
     unknown = ~fine.view(B, 1)
     return Q.masked_fill(unknown.view(B, *[1] * (Q.ndim - 1)), torch.nan), growth.masked_fill(unknown, torch.nan)
@@ -140,7 +144,7 @@ def random_frame(
             )
         drawn = torch.randn(1, exponents, count, hidden, dtype=torch.float64, generator=generator)
         places = slice(None) if real is None else real[row].cpu()
-        frames[row, :, places] = orthonormalise(drawn)[0][0]
+        frames[row][:, places] = orthonormalise(drawn)[0][0]
     return frames.to(device, dtype)
 
 

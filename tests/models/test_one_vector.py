@@ -1,7 +1,6 @@
 """The map after synchronisation, along the synchronised manifold and across it."""
 
-import tracemalloc
-
+import psutil
 import pytest
 import torch
 
@@ -84,23 +83,18 @@ def test_frames_along_the_manifold_need_no_sequence_axis():
 def test_a_hundred_thousand_layers_take_no_memory():
     config = scratch_config(16, heads=2, embedding_size=8, vocab_size=50)
     layer = one_vector_layer(shared_layer(random_albert(config, "hf_default", seed=0)))
-    seen = []
+    process, seen = psutil.Process(), []
 
     def observe(t, x):
         if t % 1000 == 0:
-            seen.append((t, tracemalloc.get_traced_memory()[0]))
+            seen.append((t, process.memory_info().rss))
 
-    tracemalloc.start()
-    try:
-        with torch.no_grad():
-            x = iterate(
-                layer, torch.randn(4, 16, generator=torch.Generator().manual_seed(0)), 100_000, None, (observe,)
-            )
-    finally:
-        tracemalloc.stop()
+    with torch.no_grad():
+        x = iterate(layer, torch.randn(64, 16, generator=torch.Generator().manual_seed(0)), 100_000, None, (observe,))
     assert torch.isfinite(x).all()
     assert seen[-1][0] == 100_000
-    assert seen[-1][1] - seen[1][1] < 100_000  # bytes, of which the record itself is a part
+    # All states together would be 400 MB, a graph of them some GB.
+    assert seen[-1][1] - seen[1][1] < 50e6
 
 
 def test_only_albert():

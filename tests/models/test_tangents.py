@@ -22,6 +22,7 @@ from models.albert import (
 )
 from models.differences import finite_differences
 from models.layer import albert_layer
+from models.recording import finite_rows
 from models.tangents import frame_numbers, frame_step, orthonormalise, random_frame, real_tokens, tangent
 
 CONFIG = scratch_config(32, heads=4, embedding_size=16, vocab_size=50, max_position=64)
@@ -197,6 +198,25 @@ def test_identical_tokens_and_permuted_sentences():
     assert (moved - moved[:, :, :1]).abs().max() < 1e-13
 
 
+def test_a_state_that_is_not_finite_leaves_the_other_sentences_alone():
+    model = chaotic()
+    layer = shared_layer(model)
+    h, _, _ = inputs(model)
+    V = random_frame(streams(3), 2, 7, 32, dtype=torch.float64)
+    broken = h.clone()
+    broken[1, 3, 5] = torch.inf
+    whole, moved = frame_step(layer, h, V)
+    after, changed = frame_step(layer, broken, V)
+    Q, growth = orthonormalise(changed)
+    for row in (0, 2):
+        assert torch.equal(after[row], whole[row])
+        assert torch.equal(changed[row], moved[row])
+        assert torch.isfinite(growth[row]).all()
+        assert torch.isfinite(Q[row]).all()
+    assert finite_rows(after).tolist() == [True, False, True]
+    assert torch.isnan(growth[1]).all()
+
+
 def test_finite_differences_approach_the_tangent_linearly():
     model = chaotic()
     layer = shared_layer(model)
@@ -248,16 +268,35 @@ def test_a_full_frame_gives_the_determinant():
     assert (growth - torch.stack([torch.linalg.slogdet(J).logabsdet for J in jacobians])).abs().max() < 1e-12
 
 
-def test_the_directions_that_layer_norm_takes_away_have_no_growth():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_directions_that_layer_norm_takes_away_have_no_growth(dtype):
     """Every token keeps a fixed mean and variance, so of T H dimensions at most T (H - 2) survive a layer."""
     config = scratch_config(8, heads=2, embedding_size=4, vocab_size=50)
     config.initializer_range = 0.3
-    layer = shared_layer(random_albert(config, "hf_default", seed=0, dtype=torch.float64))
-    h = torch.randn(1, 2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    h, V = frame_step(layer, h, random_frame(streams(1), 16, 2, 8, dtype=torch.float64))
-    _, growth = orthonormalise(V)
-    assert torch.isfinite(growth[0, :12]).all()
-    assert (growth[0, 12:] == -torch.inf).all()
+    layer = shared_layer(random_albert(config, "hf_default", seed=0, dtype=dtype))
+    h = torch.randn(1, 2, 8, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    V = random_frame(streams(1), 16, 2, 8, dtype=dtype)
+    for _ in range(4):  # with the directions that were filled in, too
+        h, V = frame_step(layer, h, V)
+        V, growth = orthonormalise(V)
+        assert torch.isfinite(growth[0, :12]).all()
+        assert (growth[0, 12:] == -torch.inf).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("n", "exponents"), [(24, 3), (4096, 8), (32768, 8)])
+def test_rounding_never_passes_for_growth(dtype, n, exponents):
+    """A vector that depends on the others leaves only rounding, more of it the longer the vectors are."""
+    generator = torch.Generator().manual_seed(n)
+    V = torch.randn(2, exponents, 1, n, generator=generator, dtype=torch.float64)
+    V *= torch.logspace(0, -2, exponents, dtype=torch.float64)[:, None, None]
+    V[:, -1] = (V[:, :-1] * torch.randn(2, exponents - 1, 1, 1, generator=generator, dtype=torch.float64)).sum(1)
+    V[1, -1] *= 1e-3
+    Q, growth = orthonormalise(V.to(dtype))
+    assert (growth[:, -1] == -torch.inf).all()
+    assert torch.isfinite(growth[:, :-1]).all()
+    q = Q.flatten(2)
+    assert (q @ q.transpose(1, 2) - torch.eye(exponents, dtype=dtype)).abs().max() < 1e3 * torch.finfo(dtype).eps
 
 
 class LiveNumbers(TorchDispatchMode):
