@@ -11,7 +11,7 @@ clipped one by one.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -92,3 +92,16 @@ def split_decay(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
             plain = name.endswith("bias") or id(parameter) in gains
             (undecayed if plain else decayed).append(parameter)
     return decayed, undecayed
+
+
+def clip_heads(gradients: Sequence[Tensor], clip: float) -> None:
+    """Scale the contiguous gradients [G, …] of each head to a total norm of at most `clip`, like `clip_grad_norm_`."""
+    rows = [g.flatten(1) for g in gradients]
+    square_G = torch.zeros_like(rows[0][:, 0])
+    for row in rows:
+        # The sum over a single row is done in another order, so one head is taken twice.
+        norm = (row if len(row) > 1 else torch.cat([row, row])).norm(dim=1)
+        square_G = square_G + norm[: len(row)].square()
+    factor_G1 = (clip / (square_G.sqrt() + 1e-6)).clamp_(max=1.0)[:, None]
+    for row in rows:
+        row.mul_(factor_G1)

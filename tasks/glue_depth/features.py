@@ -23,18 +23,6 @@ from tasks.glue_depth.inputs import Split
 BATCH_SEQUENCES = 64  # a constant, never from free memory: float32 kernels round differently for other batch shapes
 
 
-@dataclass(kw_only=True)
-class CountedLayer:
-    """A layer that counts its applications to one sequence in `passes`."""
-
-    layer: Layer
-    passes: int = 0
-
-    def __call__(self, h: Tensor, mask: Tensor | None) -> Tensor:
-        self.passes += h.shape[0]
-        return self.layer(h, mask)
-
-
 @dataclass(frozen=True, kw_only=True)
 class DepthPlan:
     """How the depths are spread over blocks, in ascending order."""

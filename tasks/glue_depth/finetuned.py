@@ -19,13 +19,15 @@ from transformers import AlbertModel
 
 from models.albert import Layer, embed, iterate, padding_mask, pool, shared_layer
 from orchestrator.experiment import Context
-from tasks.glue_depth.features import CountedLayer, length_batches
-from tasks.glue_depth.heads import data_orders, dropout_factors, head_weight, is_curve_point, n_steps
+from tasks.encoders.counting import CountedLayer
+from tasks.glue_depth.features import length_batches
+from tasks.glue_depth.heads import dropout_factors, head_weight
 from tasks.glue_depth.inputs import Inputs, Split, open_inputs, score_rows
 from tasks.glue_depth.params import FinetunedParams
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.seeds import torch_stream
+from tasks.training import data_orders, is_curve_point, n_steps
 
 SAVED_WIDTHS = 40  # tensors [B, T, H] that autograd keeps for one layer; 36 are measured with sdpa and FFN 4H
 

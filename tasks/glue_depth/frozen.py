@@ -14,7 +14,8 @@ import torch
 
 from models.albert import shared_layer
 from orchestrator.experiment import Context
-from tasks.glue_depth.features import CountedLayer, feature_blocks
+from tasks.encoders.counting import CountedLayer
+from tasks.glue_depth.features import feature_blocks
 from tasks.glue_depth.heads import Heads, HeadSettings, train_heads
 from tasks.glue_depth.inputs import Inputs, open_inputs, score_rows
 from tasks.glue_depth.params import FrozenParams

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.optimisers import Optimiser, Schedule, learning_rate, make_optimiser, take_step
+from tasks.optimisers import Optimiser, Schedule, clip_heads, learning_rate, make_optimiser, take_step
 from tasks.seeds import torch_stream
+from tasks.training import data_orders, is_curve_point, n_steps
 
 LANES = 16  # heads begin at multiples of this, see `_stacked`
 MASK_DRAWS = 1 << 20  # dropout draws at a time: few calls and few copies to a GPU, yet only 4 MB
@@ -73,13 +74,6 @@ def head_weight(seed: int, n_outputs: int, width: int) -> Tensor:
     )
 
 
-def data_orders(seed: int, n_examples: int, epochs: int) -> Iterator[Tensor]:
-    """For each epoch a fresh permutation [N] of the examples."""
-    generator = torch_stream(seed, "order")
-    for _ in range(epochs):
-        yield torch.randperm(n_examples, generator=generator)
-
-
 def dropout_factors(generator: torch.Generator, rows: int, width: int, dropout: float) -> Tensor:
     """[rows, H], float32 on the CPU: 0 with probability `dropout`, else 1 / (1 - dropout).
 
@@ -88,16 +82,6 @@ def dropout_factors(generator: torch.Generator, rows: int, width: int, dropout: 
     """
     uniform = torch.rand(rows, width, generator=generator)
     return uniform.ge_(dropout).div_(1 - dropout)
-
-
-def n_steps(n_examples: int, batch_size: int, epochs: int) -> int:
-    """Training steps: ceil(N / batch) an epoch, the last partial batch is kept."""
-    return epochs * -(-n_examples // batch_size)
-
-
-def is_curve_point(step: int, total: int, points: int) -> bool:
-    """Whether a point follows step `step` = 0, 1, …: min(points, total) of them, evenly spread, the last at the end."""
-    return (step + 1) * points // total > step * points // total
 
 
 def loss_and_gradient(logits_DSBC: Tensor, labels_SB: Tensor) -> tuple[Tensor, Tensor]:
@@ -115,19 +99,6 @@ def loss_and_gradient(logits_DSBC: Tensor, labels_SB: Tensor) -> tuple[Tensor, T
     loss = -logp.gather(3, hot).mean(dim=(2, 3))
     onehot = hot == torch.arange(logp.shape[3], device=logp.device)
     return loss, logp.exp_().sub_(onehot.to(logp.dtype)).div_(B)
-
-
-def clip_heads(gradients: Sequence[Tensor], clip: float) -> None:
-    """Scale the contiguous gradients [G, …] of each head to a total norm of at most `clip`, like `clip_grad_norm_`."""
-    rows = [g.flatten(1) for g in gradients]
-    square_G = torch.zeros_like(rows[0][:, 0])
-    for row in rows:
-        # The sum over a single row is done in another order, so one head is taken twice.
-        norm = (row if len(row) > 1 else torch.cat([row, row])).norm(dim=1)
-        square_G = square_G + norm[: len(row)].square()
-    factor_G1 = (clip / (square_G.sqrt() + 1e-6)).clamp_(max=1.0)[:, None]
-    for row in rows:
-        row.mul_(factor_G1)
 
 
 @torch.no_grad()

@@ -12,8 +12,9 @@ from models.albert import embed, iterate, random_albert, scratch_config, shared_
 from tasks.glue_depth import finetuned as stage
 from tasks.glue_depth.finetuned import Run, activation_bytes, finetuned
 from tasks.glue_depth.frozen import frozen
-from tasks.glue_depth.heads import data_orders, head_weight
+from tasks.glue_depth.heads import head_weight
 from tasks.glue_depth.params import COSTS, CURVES, FINETUNED, SCORES, FinetunedParams, FrozenParams
+from tasks.training import data_orders
 from tests.tasks.glue_depth.glue_fakes import fake_context, fake_split
 
 SCRATCH: dict[str, Any] = {

@@ -8,15 +8,14 @@ from torch.nn import functional
 from tasks.glue_depth.features import pooled_prefix
 from tasks.glue_depth.heads import (
     HeadSettings,
-    clip_heads,
-    data_orders,
     dropout_factors,
     head_weight,
     loss_and_gradient,
     train_heads,
 )
-from tasks.optimisers import learning_rate, make_optimiser, take_step
+from tasks.optimisers import clip_heads, learning_rate, make_optimiser, take_step
 from tasks.seeds import torch_stream
+from tasks.training import data_orders
 from tests.parity.tiny_albert import tiny_albert
 from tests.tasks.glue_depth.glue_fakes import fake_split
 
