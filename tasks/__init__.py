@@ -6,4 +6,5 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 
 EXPERIMENTS = {
     "glue_depth": "tasks.glue_depth",
+    "mlm_depth": "tasks.mlm_depth",
 }

@@ -9,7 +9,9 @@ the hidden tokens 80 % become the mask token, 10 % an id drawn from the whole vo
 Dimensions: B sequences, T tokens.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,6 +50,17 @@ class Masking:
         """Real tokens and budget of each sequence, [B] each."""
         length_B = (ids_BT != self.pad_id).sum(axis=1)
         return length_B, (self.ratio * length_B).astype(np.int64)
+
+
+def block_masking(meta: Mapping[str, Any], ratio: float) -> Masking:
+    """How the blocks of `tasks.data.blocks` with this meta.json are masked."""
+    return Masking(
+        vocab_size=meta["vocab_size"],
+        mask_id=meta["mask_token_id"],
+        special_ids=tuple(meta["special_ids"]),
+        pad_id=meta["pad_token_id"],
+        ratio=ratio,
+    )
 
 
 def mask_batch(ids_BT: np.ndarray, masking: Masking, seed: int, *names: str | int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from metrics.masked_lm import accuracy_of_counts
 from models.albert import embed, iterate, random_albert, scratch_config, shared_layer
 from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
-from tasks.data.masking import Masking, mask_batch
+from tasks.data.masking import Masking, block_masking, mask_batch
 from tasks.encoders.small import PretrainParams
 from tasks.numerics import exact_numerics
 from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
@@ -49,17 +49,6 @@ def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[d
         rows += _judge(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
     model.to("cpu").save_pretrained(context.artifact)  # pyright: ignore[reportArgumentType]
     return {"pretraining": rows}
-
-
-def block_masking(meta: dict[str, Any], ratio: float) -> Masking:
-    """How blocks with this meta.json are masked."""
-    return Masking(
-        vocab_size=meta["vocab_size"],
-        mask_id=meta["mask_token_id"],
-        special_ids=tuple(meta["special_ids"]),
-        pad_id=meta["pad_token_id"],
-        ratio=ratio,
-    )
 
 
 def small_model(params: PretrainParams, masking: Masking) -> AlbertForMaskedLM:
