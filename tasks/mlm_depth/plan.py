@@ -40,7 +40,8 @@ def _groups(config: Config, encoder: PlannedEncoder) -> Iterator[tuple[tuple[Rea
     if config.legacy_readout_init and "new" in readouts:
         for seed in config.seeds:
             yield ("new",), (seed,), True
-        readouts = tuple(kind for kind in readouts if kind != "new")
+        kept: list[Readout] = [kind for kind in readouts if kind != "new"]
+        readouts = tuple(kept)
     if readouts:
         yield readouts, config.seeds, False
 
