@@ -44,9 +44,15 @@ def learning_rate(schedule: Schedule, highest: float, step: int, total: int, war
 
 
 def make_optimiser(
-    decayed: Iterable[Tensor], undecayed: Iterable[Tensor], kind: Optimiser, weight_decay: float
+    decayed: Iterable[Tensor],
+    undecayed: Iterable[Tensor],
+    kind: Optimiser,
+    weight_decay: float,
+    betas: tuple[float, float] = BETAS,
 ) -> torch.optim.AdamW:
     """An AdamW over `decayed` and `undecayed` (biases, LayerNorm gains) tensors; use `take_step` to step it.
+
+    Other `betas` than the published ones go with `adamw` alone: `take_step` takes the old optimiser's from `BETAS`.
 
     Raises:
         ValueError: an unknown kind.
@@ -57,7 +63,7 @@ def make_optimiser(
     own = weight_decay if kind == "adamw" else 0.0
     groups = [{"params": list(decayed), "weight_decay": own}, {"params": list(undecayed), "weight_decay": 0.0}]
     # Fused: one pass over memory instead of ten, which is what bounds both the heads and the encoder on a CPU.
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=1.0, betas=BETAS, eps=EPS, fused=True)
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=1.0, betas=betas, eps=EPS, fused=True)
 
 
 def take_step(

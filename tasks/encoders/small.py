@@ -22,7 +22,7 @@ class PretrainParams:
     """Name of the tokenizer that made them."""
     length: int
     """Tokens a block; also the number of positions that the model gets, since no other is ever trained."""
-    depth: int = 8
+    depth: int = 6
     """Applications of the shared layer, at the last of which the loss is taken: the nominal depth."""
     width: int = 128
     """Hidden size H."""
@@ -34,9 +34,9 @@ class PretrainParams:
     """Embedding width; None: 128."""
     steps: int = 1000
     """Training steps."""
-    batch_size: int = 32
+    batch_size: int = 16
     """Blocks a step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     """Highest learning rate; it rises linearly over `warmup` steps and falls linearly to zero at the last."""
     warmup: int = 100
     """Steps of warm-up."""
@@ -100,14 +100,14 @@ PRETRAIN_SMALL = Stage(
 def pretrain_job(
     blocks: Job,
     *,
-    depth: int = 8,
+    depth: int = 6,
     width: int = 128,
     heads: int | None = None,
     intermediate: int | None = None,
     embedding: int | None = None,
     steps: int = 1000,
-    batch_size: int = 32,
-    learning_rate: float = 2e-3,
+    batch_size: int = 16,
+    learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> Job:
     """The job that pretrains a small ALBERT on `blocks`, a job of the stage `blocks` (`tasks.data.blocks.blocks_job`).

@@ -4,13 +4,12 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from metrics.glue import primary_metric
+from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
 from tasks.data.examples import TASKS
 from tasks.glue_depth.config import Config
@@ -23,22 +22,6 @@ LINE = ["task", "encoder", "training"]
 def task_metric(task: str) -> str:
     """The metric that a task is judged by: MNLI by its matched dev set."""
     return primary_metric(TASKS[task].metrics) + ("_matched" if task == "MNLI" else "")
-
-
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Mean of the values that are not NaN, and Student's interval for it; its ends are NaN with fewer than two values.
-
-    The interval is mean ± t_{(1+level)/2, n-1} s / sqrt(n), s the sample standard deviation.
-    """
-    good = np.asarray(values, dtype=float)
-    good = good[~np.isnan(good)]
-    if not len(good):
-        return np.nan, np.nan, np.nan
-    mean = float(good.mean())
-    if len(good) < 2:
-        return mean, np.nan, np.nan
-    half = stats.t.ppf((1 + level) / 2, len(good) - 1) * good.std(ddof=1) / np.sqrt(len(good))
-    return mean, mean - half, mean + half
 
 
 def depth_curves(scores: pd.DataFrame) -> pd.DataFrame:

@@ -7,8 +7,8 @@
 import numpy as np
 import pandas as pd
 
+from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
-from tasks.glue_depth.reduce import mean_interval
 from tasks.mlm_depth.config import Config
 from tasks.mlm_depth.figures import depth_figure
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from metrics.intervals import mean_interval
 from tasks.glue_depth.config import Config
 from tasks.glue_depth.reduce import (
     depth_curves,
-    mean_interval,
     nan_counts,
     peaks,
     summarise,
