@@ -92,7 +92,7 @@ PRETRAIN_SMALL = Stage(
     function="tasks.encoders.pretraining:pretrain_small",
     params=PretrainParams,
     tables={"pretraining": PRETRAINING},
-    resources=Resources(num_cpus=2, num_gpus=1),
+    resources=Resources(num_cpus=1, num_gpus=1),
     artifact=True,
 )
 

@@ -18,13 +18,13 @@ VOCAB = 90
 SPECIALS = {"pad_token_id": 0, "unk_token_id": 1, "cls_token_id": 2, "sep_token_id": 3, "mask_token_id": 4}
 
 
-def write_blocks(directory: Path, train: int, test: int, length: int = 16, vocab: int = VOCAB) -> Path:
-    """An artifact of the blocks stage with made text: each token follows from the one before, so there is something
-    to learn."""
+def write_blocks(directory: Path, train: int, test: int, length: int = 16, vocab: int = VOCAB, steps: int = 3) -> Path:
+    """An artifact of the blocks stage with made text: a token is the one before plus less than `steps`, so there is
+    something to learn; with 1 a block is one token again and again."""
     directory.mkdir(parents=True)
     rng = np.random.default_rng(0)
     for part, size in (("train", train), ("test", test)):
-        ids = (np.cumsum(rng.integers(0, 3, size=(size, length)), axis=1) + rng.integers(0, 80, (size, 1))) % 85 + 5
+        ids = (np.cumsum(rng.integers(0, steps, size=(size, length)), axis=1) + rng.integers(0, 80, (size, 1))) % 85 + 5
         ids[:, 0], ids[:, -1] = 2, 3
         np.save(directory / f"{part}.npy", ids.astype(np.int32))
     meta = {"stage": "blocks", "corpus": "made", "fingerprint": "0", "length": length, "vocab_size": vocab}
