@@ -12,6 +12,8 @@ from orchestrator.experiment import Resources, Stage
 from tasks.chaos.tables import LONG_TABLES, SWEEP_TABLES
 from tasks.encoders.params import EncoderParams, require
 
+MOST_SHOWN = 16
+"""Sentences whose trajectories can be kept: those of the first batch."""
 MaskMode = Literal["none", "padding"]
 
 
@@ -31,7 +33,9 @@ class _Common(EncoderParams):
     """Of the draw of sentences."""
     legacy_packing: bool = False
     """Whether pairs are cut as published."""
-    mask_mode: MaskMode = "none"
+    mask_mode: MOST_SHOWN = 16
+"""Sentences whose trajectories can be kept: those of the first batch."""
+MaskMode = "none"
     """`none`: padding attends and is attended, as published. `padding`: the system is that of the real tokens."""
     window: int = 50
     """Layers over which growth is averaged, tau."""
@@ -87,6 +91,7 @@ class SweepParams(_Common):
             require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         fine = self.align % self.qr_every == 0
         require(fine, "align", self.align, f"a multiple of qr_every, {self.qr_every}")
+        require(self.shown_sentences <= MOST_SHOWN, "shown_sentences", self.shown_sentences, f"at most {MOST_SHOWN}")
         size = self.difference_size
         require(size is None or size > 0, "difference_size", size, "a distance above 0, or None")
         rounded = self.dtype == "float32" and size is not None and size < 1e-2

@@ -49,7 +49,7 @@ CHAOS_LENGTHS = TableSpec(
             column(
                 "rule",
                 pa.string(),
-                "first_nonpositive: start of the first window without growth; last_positive: end of the last with growth",
+                "first_nonpositive: start of the first window without growth; last_positive: end of the last with it",
             ),
             column("layers", pa.int64(), "chaos length in layers; where censored, the layers that were looked at"),
             column("censored", pa.bool_(), "whether the chaos had not ended when the run did"),
