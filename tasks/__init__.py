@@ -5,6 +5,7 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 """
 
 EXPERIMENTS = {
+    "chaos": "tasks.chaos",
     "glue_depth": "tasks.glue_depth",
     "mlm_depth": "tasks.mlm_depth",
 }

@@ -35,7 +35,7 @@ class Config(EncoderOptions):
     legacy_packing: bool = False
     """Cut pairs first come, first served, as published; else the longer text first."""
     mask_modes: tuple[MaskMode, ...] = ("none", "padding")
-    """none: padding attends and is attended, as published; padding: it is masked. Where there is padding, two systems."""
+    """none: padding attends and is attended, as published; padding: it is masked. These are two systems."""
     steps: int = 1000
     """Layers."""
     exponents: int = 8

@@ -19,7 +19,9 @@ from tasks.data.sentences import open_sentences
 from tasks.encoders.loading import load_encoder
 from tasks.numerics import usable_bytes
 
-BATCH_SENTENCES = MOST_SHOWN  # a constant, never from free memory: float32 kernels round differently for other batch shapes
+BATCH_SENTENCES = (
+    MOST_SHOWN  # a constant, never from free memory: float32 kernels round differently for other batch shapes
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,9 @@ def tangent_groups(params: SweepParams, inputs: Inputs, context: Context) -> lis
     copies = 3 if params.difference_size is not None else 2  # with the first states, which later groups begin from
     work = frame_numbers(inputs.model.config, tokens, max(1, params.exponents)) * BATCH_SENTENCES
     # Ensemble statistics take float64 blocks of a token's columns and a Gram matrix.
-    held = size * (copies * n * tokens * width + work) + 8 * (2 * n * n + 2 * n * width) + 8 * (params.steps + 1) * n * 3
+    held = (
+        size * (copies * n * tokens * width + work) + 8 * (2 * n * n + 2 * n * width) + 8 * (params.steps + 1) * n * 3
+    )
     remedy = "give the job more memory, or fewer --sentences"
     if held > budget:
         raise ValueError(f"{n} sentences of {tokens} x {width} take {held:,} bytes of {budget:,}; {remedy}")

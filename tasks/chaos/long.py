@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.lyapunov import chaos_lengths, window_growth
+from metrics.lyapunov import chaos_lengths
 from models.albert import shared_layer
 from models.iteration import Layer
 from models.one_vector import one_vector_frames

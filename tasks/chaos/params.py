@@ -33,9 +33,7 @@ class _Common(EncoderParams):
     """Of the draw of sentences."""
     legacy_packing: bool = False
     """Whether pairs are cut as published."""
-    mask_mode: MOST_SHOWN = 16
-"""Sentences whose trajectories can be kept: those of the first batch."""
-MaskMode = "none"
+    mask_mode: MaskMode = "none"
     """`none`: padding attends and is attended, as published. `padding`: the system is that of the real tokens."""
     window: int = 50
     """Layers over which growth is averaged, tau."""
