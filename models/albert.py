@@ -22,6 +22,7 @@ from models.iteration import (
     pool,
     shared_layer,
 )
+from models.quiet import quiet_library
 
 Attention = Literal["sdpa", "eager"]
 
@@ -118,7 +119,8 @@ def load_albert(
         given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
         given |= {"use_safetensors": safetensors, "weights_only": True, "output_loading_info": True}
         given |= {"add_pooling_layer": pooler}
-        return AlbertModel.from_pretrained(str(path_or_name), **given)
+        with quiet_library():  # its report lists what of a checkpoint is not used, e.g. its readout
+            return AlbertModel.from_pretrained(str(path_or_name), **given)
 
     try:
         try:
