@@ -1,10 +1,11 @@
-"""The chaos sweep on CUDA against the CPU: the same sentences, weights and tangents, so the same numbers up to rounding."""
+"""The chaos sweep on CUDA against the CPU: same sentences, weights and tangents, so the same numbers up to rounding."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from orchestrator.experiment import Context
 from tasks.chaos.long import long_run
 from tasks.chaos.sweep import sweep
 from tests.parity.tiny_albert import HERE
@@ -27,8 +28,7 @@ def test_the_sweep_and_the_long_run_agree_with_the_cpu(tmp_path, mask_mode):
         context = tiny_context(model, data, last, device=device)
         tables = sweep(params, context)
         # One window: the one-vector map is chaotic and amplifies rounding.
-        follow = tiny_context(model, data, device=device, memory_bytes=1 << 30)
-        follow = type(follow)(needs={"sweep": last}, paths=follow.paths, device=device)
+        follow = Context(needs={"sweep": last}, paths=context.paths, device=device)
         found[device] = {**tables, **long_run(long_params(model, sync_threshold=1.0, steps=50), follow)}
     for name, value in (
         ("windows", "growth"), ("spectrum", "growth"), ("layers", "value"), ("trajectories", "value"),

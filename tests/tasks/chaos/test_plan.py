@@ -1,6 +1,7 @@
 """The jobs of chaos: one pass an encoder and mask policy, shared sentences, long runs that do not change it."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -10,20 +11,11 @@ from tasks.chaos.plan import plan
 
 
 def tiny(**change) -> Config:
-    return Config(
-        **{
-            "model": "scratch",
-            "tokenizer": "builtin",
-            "width": 32,
-            "corpus": "builtin",
-            "encoders": ("random",),
-            "encoder_seeds": (0, 1),
-            "text": "single",
-            "length": 16,
-            "sentences": 8,
-            **change,
-        }  # fmt: skip
-    )
+    given: dict[str, Any] = {
+        "model": "scratch", "tokenizer": "builtin", "width": 32, "corpus": "builtin", "encoders": ("random",),
+        "encoder_seeds": (0, 1), "text": "single", "length": 16, "sentences": 8,
+    }  # fmt: skip
+    return Config(**{**given, **change})
 
 
 def by_stage(config: Config) -> dict[str, list]:

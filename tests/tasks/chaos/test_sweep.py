@@ -1,5 +1,8 @@
 """The pass that measures everything, on the tiny ALBERT of the parity fixtures."""
 
+# pandas calls any comparison a Series that may be a number, so these rules say nothing here:
+# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
+
 import dataclasses
 
 import numpy as np
@@ -152,12 +155,12 @@ def test_a_lost_sentence_is_recorded_and_the_others_go_on(sentences, tmp_path):
         assert a.equals(b), name
     lost = frame(broken["windows"]).query("sentence == 1")
     assert lost["growth"].isna().all()
-    assert frame(broken["offsets"]).query("sentence == 1")[
-        ["layers", "censored"]
-    ].drop_duplicates().to_numpy().tolist() == [[0, True]]
-    counts = frame(broken["layers"]).query("metric == 'sentences'")["value"]
-    assert (counts == 3).all()
-    assert frame(broken["layers"]).query("metric == 'effective_dimension'")["value"].notna().all()
+    never = frame(broken["offsets"]).query("sentence == 1")
+    assert never["censored"].all()
+    assert set(never["layers"]) == {0}
+    by_metric = {metric: group["value"] for metric, group in frame(broken["layers"]).groupby("metric")}
+    assert set(by_metric["sentences"]) == {3.0}
+    assert by_metric["effective_dimension"].notna().all()
     last = read_last(tmp_path / "last")
     assert torch.isnan(last.spread_N).tolist() == [False, True, False, False]
 
