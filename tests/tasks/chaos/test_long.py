@@ -13,7 +13,7 @@ from orchestrator.experiment import Context
 from tasks.chaos.last import Last, write_last
 from tasks.chaos.long import long_run
 from tests.parity.tiny_albert import tiny_albert
-from tests.tasks.chaos.chaos_fakes import long_params, save_tiny
+from tests.tasks.chaos.tiny_chaos import long_params, save_tiny
 
 
 @pytest.fixture(scope="module")

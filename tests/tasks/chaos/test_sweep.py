@@ -15,7 +15,7 @@ from models.albert import embed, iterate, padding_mask, shared_layer
 from tasks.chaos.last import read_last
 from tasks.chaos.sweep import sweep
 from tests.parity.tiny_albert import HERE, tiny_albert
-from tests.tasks.chaos.chaos_fakes import save_tiny, sweep_params, tiny_context, write_sentences
+from tests.tasks.chaos.tiny_chaos import save_tiny, sweep_params, tiny_context, write_sentences
 
 SYNC = np.load(HERE / "sync_cut.npz")
 ED = np.load(HERE / "effective_dimension_cut.npz")
