@@ -1,0 +1,112 @@
+"""What the figures of `chaos` share: colours, panels, bands, legends. The figures are in `figures_*`."""
+
+# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false, reportReturnType=false
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+COLOURS = {
+    "pretrained": "#1f5fa8",
+    "random, hf_default": "#d1701c",
+    "random, keras": "#2e8b57",
+    "random, glue_legacy": "#8a4fa3",
+    "random, mlm_legacy": "#c2314a",
+    "random, dump_legacy": "#7d6608",
+}
+MASKS = {"none": "no mask", "padding": "padding masked"}
+GREY = "#666666"
+
+
+def masks_of(table: pd.DataFrame) -> list[str]:
+    """The mask modes in a table, `none` first."""
+    return sorted(table["mask_mode"].astype(str).unique())
+
+
+def lines_of(table: pd.DataFrame) -> list[str]:
+    """The lines in a table, pretrained first."""
+    return sorted(table["line"].astype(str).unique())
+
+
+def colour(line: str) -> str:
+    return COLOURS.get(line, GREY)
+
+
+def panels(
+    rows: int, columns: int, width: float = 4.2, height: float = 2.8, **shared: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure with a grid [rows, columns] of axes, sized by its panels in inches."""
+    figure = Figure(figsize=(1.0 + width * columns, 0.9 + height * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **shared)
+    for axis in axes.flat:
+        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def outer_labels(axes: np.ndarray, x: str | Sequence[str], y: str | Sequence[str]) -> None:
+    """Label the lowest axes with x and the leftmost with y; a text for each column or row, or one for all."""
+    rows, columns = axes.shape
+    for axis, text in zip(axes[-1], [x] * columns if isinstance(x, str) else x, strict=True):
+        axis.set_xlabel(text)
+    for axis, text in zip(axes[:, 0], [y] * rows if isinstance(y, str) else y, strict=True):
+        axis.set_ylabel(text)
+
+
+def line_handles(lines: Iterable[str]) -> list[Line2D]:
+    """A legend's entry for each line's colour."""
+    return [Line2D([], [], color=colour(line), linewidth=2, label=line) for line in lines]
+
+
+def dash_handles(dashes: Mapping[str, str]) -> list[Line2D]:
+    """A legend's entry for each kind of dash, by its label."""
+    return [Line2D([], [], color=GREY, linestyle=dash, linewidth=1.3, label=label) for label, dash in dashes.items()]
+
+
+def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """One legend below all panels, in rows of at most four."""
+    if handles:
+        figure.legend(handles=list(handles), loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
+
+
+def band(axis: Axes, x: Any, low: Any, high: Any, line: str, **more: Any) -> None:
+    """A translucent band in the line's colour; it is absent where an end is NaN."""
+    axis.fill_between(
+        np.asarray(x, dtype=float),
+        np.asarray(low, dtype=float),
+        np.asarray(high, dtype=float),
+        color=colour(line),
+        alpha=0.16,
+        linewidth=0,
+        **more,
+    )
+
+
+def spread_of(curve: pd.DataFrame) -> pd.Series:
+    """The standard deviation that a band shows: over networks where there are several, else over sentences."""
+    return curve["sd_networks"].where(curve["over"] == "networks", curve["sd_sentences"])
+
+
+def zero_line(axis: Axes) -> None:
+    """Between growth and decay."""
+    axis.axhline(0.0, color="k", linewidth=0.8, zorder=1)
+
+
+def say_empty(axis: Axes, text: str = "no finite values") -> None:
+    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=GREY)
+
+
+def of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
+    """The rows in which these columns have these values."""
+    keep = np.ones(len(table), dtype=bool)
+    for name, value in values.items():
+        keep &= (table[name] == value).to_numpy(dtype=bool)
+    return table[keep]
