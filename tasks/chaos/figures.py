@@ -72,9 +72,16 @@ def dash_handles(dashes: Mapping[str, str]) -> list[Line2D]:
 
 
 def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """One legend below all panels, in rows of at most four."""
+    """One legend below all panels, with as many columns as its longest text leaves room for."""
     if handles:
-        figure.legend(handles=list(handles), loc="outside lower center", ncols=min(4, len(handles)), frameon=False)
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        columns = int(figure.get_figwidth() / (0.6 + 0.075 * longest))  # inches: a handle, and a character of 10 pt
+        figure.legend(
+            handles=list(handles),
+            loc="outside lower center",
+            ncols=max(1, min(4, len(handles), columns)),
+            frameon=False,
+        )
 
 
 def band(axis: Axes, x: Any, low: Any, high: Any, line: str, **more: Any) -> None:

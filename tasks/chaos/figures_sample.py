@@ -85,7 +85,7 @@ def token_deviation_figure(table: pd.DataFrame, shown: pd.DataFrame, thresholds:
                 band(axis, wide.index, wide["spread_q10"], wide["spread_q90"], line)
         for (line, _, _), curve in of(shown, mask_mode=mask, statistic="rms0").groupby(["line", "network", "sentence"]):
             curve = curve[curve["value"] > 0].sort_values("layer")
-            axis.plot(curve["layer"], curve["value"], ":", color=colour(line), linewidth=0.6, alpha=0.7)
+            axis.plot(curve["layer"], curve["value"], ":", color=colour(line), linewidth=0.9, alpha=0.8)
         axis.set_yscale("log")
         axis.set_title(MASKS.get(mask, mask), fontsize=11)
         if not (own["median"] > 0).any():

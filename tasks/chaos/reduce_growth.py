@@ -59,6 +59,8 @@ def dimensions(spectrum: pd.DataFrame) -> pd.DataFrame:
     found["dimension"] = np.where(beyond, values.shape[1], dimension)
     found["beyond"] = beyond
     table = over_networks(found, ["layers", "exponents"], "dimension")
+    # Student's interval does not know that no dimension is negative, and none above K was counted.
+    table = table.assign(low=table["low"].clip(lower=0), high=table["high"].clip(upper=values.shape[1]))
     counts = found.astype({"line": str, "mask_mode": str}).groupby(LINE, as_index=False)["beyond"].sum()
     return table.merge(counts, on=LINE)[DIMENSIONS]
 

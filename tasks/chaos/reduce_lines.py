@@ -45,9 +45,15 @@ def with_lines(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         "network": seeds[codes],
     }
     for name in columns:
-        array = rows[name].array
-        found[name] = array if pd.api.types.is_numeric_dtype(array.dtype) else pd.Categorical(array.astype(object))
+        column = rows[name]
+        found[name] = column.array if pd.api.types.is_numeric_dtype(column.dtype) else categories(column)
     return pd.DataFrame(found)
+
+
+def categories(column: pd.Series) -> pd.Categorical:
+    """A column as categories, in order; missing values stay missing."""
+    codes, values = pd.factorize(column, sort=True)
+    return pd.Categorical.from_codes(codes, values)
 
 
 def over_networks(rows: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
