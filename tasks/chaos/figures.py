@@ -97,6 +97,13 @@ def band(axis: Axes, x: Any, low: Any, high: Any, line: str, **more: Any) -> Non
     )
 
 
+def log_y(axes: np.ndarray) -> None:
+    """A logarithmic y axis for a row of axes that share it, unless none has a value above 0 (matplotlib refuses)."""
+    values = [np.asarray(line.get_ydata(), dtype=float) for axis in axes.flat for line in axis.lines]
+    if any((own[np.isfinite(own)] > 0).any() for own in values):
+        axes.flat[0].set_yscale("log")
+
+
 def spread_of(curve: pd.DataFrame) -> pd.Series:
     """The standard deviation that a band shows: over networks where there are several, else over sentences."""
     return curve["sd_networks"].where(curve["over"] == "networks", curve["sd_sentences"])

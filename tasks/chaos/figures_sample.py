@@ -22,6 +22,7 @@ from tasks.chaos.figures import (
     legend,
     line_handles,
     lines_of,
+    log_y,
     masks_of,
     of,
     outer_labels,
@@ -47,15 +48,16 @@ def effective_dimension_figure(table: pd.DataFrame) -> Figure:
             axis.plot(curve["layer"], curve["mean"], "--" if first else "-", color=colour(line), linewidth=1.2)
             if not first:
                 band(axis, curve["layer"], curve["low"], curve["high"], line)
-        bound = own.groupby("layer")["bound"].max()
-        axis.plot(bound.index, bound, "-.", color=GREY, linewidth=1.0)
-        axis.set_yscale("log")
+        # A single sentence has the bound 0, which has no place on a logarithmic axis.
+        bound = own[own["bound"] > 0].groupby("layer", as_index=False)["bound"].max()
+        axis.plot(bound["layer"], bound["bound"], "-.", color=GREY, linewidth=1.0)
         if logarithmic:
             axis.set_xscale("log")
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_title(MASKS.get(mask, mask), fontsize=11)
         if not np.isfinite(own["mean"]).any():
             say_empty(axis)
+    log_y(axes)
+    axes[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     outer_labels(axes, "layer", "effective dimension\n(participation ratio)")
     dashes = {"all tokens": "-", "first token": "--", "bound, N − 1": "-."}
     legend(figure, [*line_handles(lines_of(table)), *dash_handles(dashes)])
@@ -86,10 +88,10 @@ def token_deviation_figure(table: pd.DataFrame, shown: pd.DataFrame, thresholds:
         for (line, _, _), curve in of(shown, mask_mode=mask, statistic="rms0").groupby(["line", "network", "sentence"]):
             curve = curve[curve["value"] > 0].sort_values("layer")
             axis.plot(curve["layer"], curve["value"], ":", color=colour(line), linewidth=0.9, alpha=0.8)
-        axis.set_yscale("log")
         axis.set_title(MASKS.get(mask, mask), fontsize=11)
         if not (own["median"] > 0).any():
             say_empty(axis)
+    log_y(axes)
     outer_labels(axes, "layer", "spread over tokens\n(sd, state units)")
     dashes = {"median over sentences": "-", "dimension 0, shown sentences": ":"} if len(shown) else {}
     legend(figure, [*line_handles(lines_of(table)), *dash_handles(dashes)])

@@ -103,8 +103,8 @@ def _comparison_notes(comparison: pd.DataFrame) -> list[str]:
         found.append(
             f"{MASKS.get(mask, mask)}: {quantity}{where} {row['pretrained']:.4g}{unit} pretrained, "
             f"{row['random_median']:.4g}{unit} in the median of {row['networks']} networks ({random}; "
-            f"{row['random_lowest']:.4g} to {row['random_highest']:.4g}); {round(row['share_below'] * row['networks'])} "
-            "of them below the pretrained one."
+            f"{row['random_lowest']:.4g} to {row['random_highest']:.4g}); "
+            f"{round(row['share_below'] * row['networks'])} of them below the pretrained one."
         )
     return found
 
@@ -113,7 +113,8 @@ def _dimension_note(row) -> str:
     least = "at least " if row.beyond else ""
     return (
         f"{MASKS.get(row.mask_mode, row.mask_mode)}, {row.line}: Kaplan-Yorke dimension {least}{row.mean:.3g} on "
-        f"average ({row.n} sentences, {row.beyond} of them beyond the {row.exponents} exponents; {row.not_finite} not finite)."
+        f"average ({row.n} sentences, {row.beyond} of them beyond the {row.exponents} exponents; {row.not_finite} not "
+        "finite)."
     )
 
 

@@ -142,7 +142,7 @@ def sweep_tables(
         "trajectories": trajectory_rows(random, layers, ends),
         "spreads": [
             {"sentence": n, "layer": t, "statistic": name, "value": float(spread[t, n] * factor)}
-            for n in range(2)
+            for n in range(min(2, N))
             for name, factor in (("spread", 1.0), ("relative", 0.5), ("rms0", 0.8 + 0.4 * random.random()))
             for t in range(layers + 1)
         ],
