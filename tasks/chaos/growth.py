@@ -139,8 +139,8 @@ class GrowthRows:
         ):
             for b, (length, still) in enumerate(zip(layers.tolist(), censored.tolist(), strict=True)):
                 place = {"sentence": first + b, "method": method, "phase": phase, "rule": rule}
-                # Aligned windows begin later; layers are counted from the embeddings in both phases.
-                at = start + length if length or rule == "first_nonpositive" else 0
+                # Layers are counted from the embeddings in both phases; without growth in any window there are none.
+                at = start + length if length else 0
                 self.chaos_lengths.append({**place, "layers": at, "censored": still})
 
 

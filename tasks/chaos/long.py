@@ -155,9 +155,10 @@ class _Run:
         lost = self._lost.tolist()
         rows = {}
         for b, sentence in enumerate(self._sentences):
+            chaotic = 0 if found is None else int(found.last[b])
             rows[sentence] = {
                 "lost_at": None if lost[b] < 0 else first_layer + lost[b],
-                "chaos_layers": None if found is None else first_layer + int(found.last[b]),
+                "chaos_layers": None if found is None else chaotic and first_layer + chaotic,
                 "censored": None if found is None else bool(found.last_censored[b]),
             }
         return rows

@@ -51,7 +51,11 @@ CHAOS_LENGTHS = TableSpec(
                 pa.string(),
                 "first_nonpositive: start of the first window without growth; last_positive: end of the last with it",
             ),
-            column("layers", pa.int64(), "chaos length in layers; where censored, the layers that were looked at"),
+            column(
+                "layers",
+                pa.int64(),
+                "chaos length in layers, from the embeddings; 0: no growth at all; where censored, the layers looked at",
+            ),
             column("censored", pa.bool_(), "whether the chaos had not ended when the run did"),
         ]
     ),
@@ -211,7 +215,11 @@ LONG_STARTS = TableSpec(
             column("spread", pa.float64(), "spread over tokens at the end of the sweep"),
             column("followed", pa.bool_(), "whether the sentence was followed: synchronised, and among the first"),
             column("lost_at", pa.int64(), "layer whose state is not finite; null: none"),
-            column("chaos_layers", pa.int64(), "end of the last window with growth along the manifold, layers"),
+            column(
+                "chaos_layers",
+                pa.int64(),
+                "layers to the end of the last window with growth along the manifold; 0: none",
+            ),
             column("censored", pa.bool_(), "whether the last window still had growth; null: not followed"),
         ]
     ),
