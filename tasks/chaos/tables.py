@@ -54,7 +54,7 @@ CHAOS_LENGTHS = TableSpec(
             column(
                 "layers",
                 pa.int64(),
-                "chaos length in layers, from the embeddings; 0: no growth at all; where censored, the layers looked at",
+                "chaos length in layers from the embeddings, 0 without growth; where censored, the layers looked at",
             ),
             column("censored", pa.bool_(), "whether the chaos had not ended when the run did"),
         ]
