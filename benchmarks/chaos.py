@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 PARTS = {
-    "growth": "benchmarks.chaos_growth",
+    "dynamics": "benchmarks.chaos_dynamics",
     "mlm": "benchmarks.chaos_mlm",
     "readout": "benchmarks.chaos_readout",
 }
@@ -31,11 +31,11 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     table = Table(title=f"{arguments.threads} thread(s), torch {torch.__version__}")
-    for name in ("what", "plain, s", "as built, s", "times faster", "largest difference", ""):
-        table.add_column(name, justify="left" if name in ("what", "") else "right")
+    for name in ("what", "plain, s", "as built, s", "times faster", "largest difference"):
+        table.add_column(name, justify="left" if name == "what" else "right")
     for part in arguments.only:
-        for what, plain, ours, apart, note in importlib.import_module(PARTS[part]).measure():
-            table.add_row(what, f"{plain:.2f}", f"{ours:.3f}", f"{plain / ours:.1f}", f"{apart:.1e}", note)
+        for what, plain, ours, apart in importlib.import_module(PARTS[part]).measure():
+            table.add_row(what, f"{plain:.4g}", f"{ours:.4g}", f"{plain / ours:.1f}", f"{apart:.1e}")
     Console(width=200).print(table)
 
 
