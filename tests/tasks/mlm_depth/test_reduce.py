@@ -69,7 +69,7 @@ def test_peaks_are_the_highest_accuracy_and_the_lowest_loss():
     assert found.loc[("pretrained", "zero_shot", "loss"), "best_depth"] == 2
     assert found.loc[("random", "new", "loss"), "best_depth"] == 1
     assert set(found["nominal_depth"]) == {2}
-    assert peaks(depth_curves(SCORES), None)["nominal_depth"].isna().all()
+    assert peaks(depth_curves(SCORES), None)["nominal_depth"].isna().to_numpy().all()
 
 
 @pytest.mark.parametrize(
