@@ -18,6 +18,7 @@ K = 2 outputs, S starts, W lengths.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class WindowSolutions:
     weights_SWKF: Tensor
     """Coefficients of the features, then the constant."""
     condition_SW: Tensor
-    """Condition number of the scaled scatter, an estimate from above of |R|_1 |R^-1|; infinite where Cholesky stops."""
+    """Condition number of the scaled scatter, an estimate of |R|_F |R^-1|_2; infinite where Cholesky stops."""
     rank_SW: Tensor
     """Independent features, the constant included; int64."""
     fallback_SW: Tensor
@@ -139,16 +140,13 @@ def solve_windows(
     out = WindowSolutions(
         starts=tuple(starts),
         lengths=lengths,
-        weights_SWKF=torch.empty(
-            len(starts), len(lengths), outputs, width + 1, dtype=torch.float64, device=device
-        ),
+        weights_SWKF=torch.empty(len(starts), len(lengths), outputs, width + 1, dtype=torch.float64, device=device),
         condition_SW=torch.empty(len(starts), len(lengths), dtype=torch.float64, device=device),
         rank_SW=torch.empty(len(starts), len(lengths), dtype=torch.int64, device=device),
         fallback_SW=torch.empty(len(starts), len(lengths), dtype=torch.bool, device=device),
     )
     longest = lengths[-1]
     step = max(1, WORK_BYTES // (8 * width * width))
-    wanted = torch.tensor(lengths, device=device) - 1
     count = torch.arange(1, longest + 1, dtype=torch.float64, device=device)[:, None]
     for s, start in enumerate(starts):
         at = start - sums.first
@@ -160,24 +158,25 @@ def solve_windows(
         moves[1:] = (from_first[1:] - running[:-1]) * (n * (1 - 1 / count[1:])).sqrt()
         rows = torch.cat([classes_LCH[at : at + longest], n * from_first[:, None]], dim=1)
         right_WKH = torch.einsum("wjck,jch->wkh", coefficients, rows)
-        centre_WH = mean[0] + running[wanted]
+        centre_WH = mean[0] + running[[length - 1 for length in lengths]]
         scatter = torch.zeros(width, width, dtype=torch.float64, device=device)
         for a in range(0, longest, step):
             b = min(a + step, longest)
             layer = slice(at + a, at + b)
-            grown = sums.products_LHH[layer].clone()
-            total = sums.total_LH[layer] / n**0.5
-            grown.baddbmm_(total[:, :, None], total[:, None], alpha=-1)
-            grown.baddbmm_(moves[a:b, :, None], moves[a:b, None])
+            total = (
+                sums.total_LH[layer] / n**0.5
+            )  # the products are about the first example, the scatter about the mean
+            left, right = torch.stack([moves[a:b], -total], dim=2), torch.stack([moves[a:b], total], dim=1)
+            grown = torch.baddbmm(sums.products_LHH[layer], left, right)
             grown[0] += scatter
-            grown = grown.cumsum_(0)
+            for before, after in pairwise(grown.unbind()):  # several times as fast as cumsum over the first dimension
+                after += before
             scatter = grown[-1].clone()
-            here = torch.nonzero((wanted >= a) & (wanted < b))[:, 0]
-            if not len(here):
+            here = [w for w, length in enumerate(lengths) if a < length <= b]
+            if not here:
                 continue
-            solved = _solve(
-                grown[wanted[here] - a], right_WKH[here], centre_WH[here], aim_WK[here], max_condition
-            )
+            ready = grown if len(here) == b - a else grown[[lengths[w] - 1 - a for w in here]]
+            solved = _solve(ready, right_WKH[here], centre_WH[here], aim_WK[here], max_condition)
             for target, value in zip(
                 (out.weights_SWKF, out.condition_SW, out.rank_SW, out.fallback_SW), solved, strict=True
             ):
@@ -200,24 +199,25 @@ def window_errors(
         weights_NC: shares of the curves.
     """
     weights_SWKF = solutions.weights_SWKF
+    weights_SKWF = weights_SWKF.transpose(1, 2).contiguous()
     starts, lengths = solutions.starts, solutions.lengths
     _, n, _ = x_LNH.shape
     w_NC = weights_NC.to(weights_SWKF)
     targets = [curve.to(weights_SWKF) for curve in curves]
-    aims_JCWK = _padded(targets).permute(1, 2, 0, 3).contiguous()
+    target_JKWN = torch.einsum("wjck,nc->jkwn", _padded(targets), w_NC).contiguous()
     errors_SWN = weights_SWKF.new_zeros(len(starts), len(lengths), n)
     ones = weights_SWKF.new_ones(n, 1)
     shortest = [sum(length <= j for length in lengths) for j in range(lengths[-1])]  # the first length that has layer j
     for t in range(min(starts), max(starts) + lengths[-1]):
-        x_NF = torch.cat([x_LNH[t - first].to(weights_SWKF), ones], dim=1)
+        x_FN = torch.cat([x_LNH[t - first].to(weights_SWKF), ones], dim=1).T
         for s, start in enumerate(starts):
             j = t - start
             if not 0 <= j < lengths[-1]:
                 continue
-            read = weights_SWKF[s, shortest[j] :].flatten(0, 1)
-            target = w_NC @ aims_JCWK[j, :, shortest[j] :].flatten(1)
-            missed = torch.addmm(target, x_NF, read.T, beta=-1).square_()
-            errors_SWN[s, shortest[j] :] += missed.view(n, -1, weights_SWKF.shape[2]).sum(-1).T
+            error_WN = errors_SWN[s, shortest[j] :]
+            for k, target_WN in enumerate(target_JKWN[j]):
+                missed_WN = torch.addmm(target_WN[shortest[j] :], weights_SKWF[s, k, shortest[j] :], x_FN, beta=-1)
+                error_WN.addcmul_(missed_WN, missed_WN)
     energy_WN = torch.stack([(w_NC @ target.flatten(1)).square().sum(1) for target in targets])
     errors_SWN /= energy_WN
     return errors_SWN.masked_fill_(energy_WN == 0, float("nan"))
@@ -232,7 +232,7 @@ def window_outputs(weights_KF: Tensor, x_LNH: Tensor) -> Tensor:
 def _check_windows(sums: LayerSums, starts: tuple[int, ...], lengths: tuple[int, ...]) -> None:
     if sums.count == 0:
         raise ValueError("the sums hold no examples; add states first")
-    if not starts or not lengths or lengths[0] < 1 or any(a >= b for a, b in zip(lengths, lengths[1:], strict=False)):
+    if not starts or not lengths or lengths[0] < 1 or any(a >= b for a, b in pairwise(lengths)):
         raise ValueError(f"starts are {starts}, lengths {lengths}; give some of each, lengths from 1 and ascending")
     last = sums.first + len(sums.shift_LH) - 1
     if min(starts) < sums.first or max(starts) + lengths[-1] - 1 > last:
@@ -245,17 +245,15 @@ def _check_windows(sums: LayerSums, starts: tuple[int, ...], lengths: tuple[int,
 def _padded(curves: Sequence[Tensor]) -> Tensor:
     """The curves of all lengths, [W, J, C, K], zero beyond each length; J is the longest."""
     longest = curves[-1].shape[1]
-    return torch.stack(
-        [torch.nn.functional.pad(c, (0, 0, 0, longest - c.shape[1])).transpose(0, 1) for c in curves]
-    )
+    return torch.stack([torch.nn.functional.pad(c, (0, 0, 0, longest - c.shape[1])).transpose(0, 1) for c in curves])
 
 
 def _coefficients(curves: Sequence[Tensor], share_C: Tensor) -> tuple[Tensor, Tensor]:
     """What multiplies each layer's class sums and N times its mean in the right sides, [W, J, C+1, K]; mean targets."""
     mean_WJK = torch.einsum("wjck,c->wjk", _padded(curves), share_C)
-    inside_WJ = torch.stack(
-        [torch.arange(curves[-1].shape[1], device=share_C.device) < c.shape[1] for c in curves]
-    ).to(share_C)
+    inside_WJ = torch.stack([torch.arange(curves[-1].shape[1], device=share_C.device) < c.shape[1] for c in curves]).to(
+        share_C
+    )
     aim_WK = mean_WJK.sum(1) / inside_WJ.sum(1)[:, None]
     centred = (mean_WJK - aim_WK[:, None]) * inside_WJ[:, :, None]
     return torch.cat([_padded(curves), centred[:, :, None]], dim=2), aim_WK
@@ -267,11 +265,16 @@ def _solve(
     """Coefficients [W, K, F], condition, rank and fallback [W] for scatters with their right sides and means."""
     scale = scatter_WHH.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
     scale = torch.where(scale > 0, scale, 1.0)
-    scaled = scatter_WHH / (scale[:, :, None] * scale[:, None])
+    scaled = (scatter_WHH / scale[:, :, None]).div_(scale[:, None])
     factor, info = torch.linalg.cholesky_ex(scaled)
-    condition = _condition(scaled, factor)
-    condition[info != 0] = float("inf")
-    z_WHK = torch.cholesky_solve((right_WKH / scale[:, None]).mT, factor)
+    at = torch.arange(1, scaled.shape[1] + 1, dtype=scaled.dtype, device=scaled.device)
+    probe = torch.stack([torch.cos(2.399963 * at), torch.cos(1.324718 * at * at)], dim=1)  # scattered, never random
+    both = torch.cat([(right_WKH / scale[:, None]).mT, probe.expand(len(scaled), -1, -1)], dim=2)
+    z_WHK, nearly_null = torch.cholesky_solve(both, factor).split([right_WKH.shape[1], 2], dim=2)
+    # Two steps of inverse iteration on two vectors; each solve reads the factor, so the right sides share the first.
+    nearly_null = nearly_null / nearly_null.norm(dim=1, keepdim=True)
+    inverse = torch.cholesky_solve(nearly_null, factor).norm(dim=1).amax(1)
+    condition = torch.where(info == 0, scaled.flatten(1).norm(dim=1) * inverse, float("inf"))
     slope = z_WHK.mT / scale[:, None]
     intercept = aim_WK - (slope @ centre_WH[:, :, None])[:, :, 0]
     weights = torch.cat([slope, intercept[:, :, None]], dim=2)
@@ -280,19 +283,6 @@ def _solve(
     for w in torch.nonzero(fallback)[:, 0].tolist():
         weights[w], rank[w] = _min_norm(scatter_WHH[w], right_WKH[w], centre_WH[w], aim_WK[w])
     return weights, condition, rank, fallback
-
-
-def _condition(matrix_WHH: Tensor, factor_WHH: Tensor) -> Tensor:
-    """An estimate of |A|_1 |A^-1|_2 >= |A|_2 |A^-1|_2 from Cholesky factors: inverse iteration on two vectors."""
-    at = torch.arange(1, matrix_WHH.shape[1] + 1, dtype=matrix_WHH.dtype, device=matrix_WHH.device)
-    v = torch.stack([torch.cos(2.399963 * at), torch.cos(1.324718 * at * at)], dim=1)  # scattered, the same every time
-    v = (v / v.norm(dim=0)).expand(len(matrix_WHH), -1, -1)
-    norm = v.norm(dim=1)
-    for _ in range(3):
-        v = torch.cholesky_solve(v, factor_WHH)
-        norm = v.norm(dim=1)
-        v = v / norm[:, None]
-    return matrix_WHH.abs().sum(1).amax(1) * norm.amax(1)
 
 
 def _min_norm(scatter_HH: Tensor, right_KH: Tensor, centre_H: Tensor, aim_K: Tensor) -> tuple[Tensor, int]:
