@@ -8,4 +8,5 @@ EXPERIMENTS = {
     "chaos": "tasks.chaos",
     "glue_depth": "tasks.glue_depth",
     "mlm_depth": "tasks.mlm_depth",
+    "handwriting_readout": "tasks.handwriting_readout",
 }
