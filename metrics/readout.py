@@ -7,47 +7,25 @@ of the layers' and of the scatter between their means; for a given start it grow
 one addition and one Cholesky decomposition instead of a decomposition of all states.
 
 Conditioning is that of the squared states. So sums are float64 and centred, features are scaled to unit variance, and
-where the condition number of the scaled scatter exceeds `MAX_CONDITION` the window gets the min-norm solution by
-eigendecomposition, as least squares of the states themselves would give it, except that directions with less than
-H * 2.2e-16 of the largest eigenvalue count as constant (of the singular values: 5e-7 at H = 1024), since squares hold
-nothing below.
+where the condition number of the scaled scatter exceeds `MAX_CONDITION` the window gets the min-norm solution of
+`metrics.least_squares`, which says what counts as constant.
 
 Dimensions: N examples, L layers (of a window: its length), H features, F = H + 1 (the constant comes last), C curves,
 K = 2 outputs, S starts, W lengths.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from metrics.layer_sums import LayerSums, growing_scatters, layer_means
+from metrics.least_squares import SOLVERS, Problems, constant_directions, solve_cholesky, solve_eigen
+
 MAX_CONDITION = 1e12
 """Largest condition number of the scaled scatter that is left to Cholesky."""
-WORK_BYTES = 64 << 20  # of the stacks of matrices made at a time
-
-
-@dataclass(kw_only=True)
-class LayerSums:
-    """Sums over examples for layers first, first + 1, ...; all float64. Made by `empty_sums`, filled by `add_states`.
-
-    States are taken relative to the first example's, which keeps what is constant exactly constant.
-    """
-
-    first: int
-    """Number of the first layer."""
-    count: int
-    """Examples added."""
-    shift_LH: Tensor
-    total_LH: Tensor
-    """sum_i (x_i - shift)."""
-    products_LHH: Tensor
-    """sum_i (x_i - shift)(x_i - shift)^T."""
-    classes_LCH: Tensor
-    """sum_i w_ic (x_i - shift)."""
-    weights_C: Tensor
-    """sum_i w_ic."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,62 +37,20 @@ class WindowSolutions:
     weights_SWKF: Tensor
     """Coefficients of the features, then the constant."""
     condition_SW: Tensor
-    """Condition number of the scaled scatter, an estimate of |R|_F |R^-1|_2; infinite where Cholesky stops."""
+    """Condition number of the scaled scatter as `solve_cholesky` estimates it; infinite where that is of no use."""
     rank_SW: Tensor
     """Independent features, the constant included; int64."""
-    fallback_SW: Tensor
-    """Whether the window was solved by eigendecomposition; bool."""
-
-
-def empty_sums(first: int, layers: int, width: int, curves: int, device: torch.device | str = "cpu") -> LayerSums:
-    """Sums of no examples: 8 * layers * width^2 bytes and a little."""
-
-    def zeros(*shape: int) -> Tensor:
-        return torch.zeros(*shape, dtype=torch.float64, device=device)
-
-    return LayerSums(
-        first=first,
-        count=0,
-        shift_LH=zeros(layers, width),
-        total_LH=zeros(layers, width),
-        products_LHH=zeros(layers, width, width),
-        classes_LCH=zeros(layers, curves, width),
-        weights_C=zeros(curves),
-    )
-
-
-def add_states(sums: LayerSums, x_LNH: Tensor, weights_NC: Tensor) -> None:
-    """Add the states [L, N, H] of some examples and their shares [N, C] of the curves.
-
-    Raises:
-        ValueError: shapes that do not fit, or states that are not finite.
-    """
-    layers, n, width = x_LNH.shape
-    if (layers, width) != tuple(sums.shift_LH.shape) or tuple(weights_NC.shape) != (n, len(sums.weights_C)):
-        raise ValueError(
-            f"states {tuple(x_LNH.shape)} with shares {tuple(weights_NC.shape)} do not fit sums of "
-            f"{tuple(sums.shift_LH.shape)} with {len(sums.weights_C)} curves"
-        )
-    if n == 0:
-        return
-    if not torch.isfinite(x_LNH).all():
-        raise ValueError("some states are not finite; leave these examples out")
-    if sums.count == 0:
-        sums.shift_LH.copy_(x_LNH[:, 0])
-    weights = weights_NC.to(sums.weights_C)
-    step = max(1, WORK_BYTES // (8 * n * width))
-    for a in range(0, layers, step):
-        part = slice(a, a + step)
-        x = x_LNH[part].to(sums.shift_LH) - sums.shift_LH[part, None]
-        sums.total_LH[part] += x.sum(1)
-        sums.products_LHH[part].baddbmm_(x.transpose(1, 2), x)
-        sums.classes_LCH[part] += weights.T @ x
-    sums.weights_C += weights.sum(0)
-    sums.count += n
+    solver_SW: Tensor
+    """Index into `metrics.least_squares.SOLVERS`; int64."""
 
 
 def solve_windows(
-    sums: LayerSums, starts: Sequence[int], curves: Sequence[Tensor], max_condition: float = MAX_CONDITION
+    sums: LayerSums,
+    starts: Sequence[int],
+    curves: Sequence[Tensor],
+    *,
+    resolution: float = 0.0,
+    max_condition: float = MAX_CONDITION,
 ) -> WindowSolutions:
     """The least-squares readouts of all windows.
 
@@ -122,65 +58,55 @@ def solve_windows(
         sums: of the training states.
         starts: first layers of the windows.
         curves: for each length n, ascending, the targets [C, n, K] of that many layers.
+        resolution: directions in which the states vary less than this share of their root mean square count as
+            constant; float32 states are rounded to 1.2e-7 of themselves.
         max_condition: beyond it the min-norm solution; 0: always.
 
     Raises:
         ValueError: no examples, lengths not ascending, or windows that leave the layers of `sums`.
     """
     lengths = tuple(curve.shape[1] for curve in curves)
-    layers, width = sums.shift_LH.shape
+    width, longest = sums.shift_LH.shape[1], lengths[-1]
     _check_windows(sums, tuple(starts), lengths)
-    n = sums.count
-    device = sums.shift_LH.device
-    share_C = sums.weights_C / n
-    mean_LH = sums.shift_LH + sums.total_LH / n
+    like = sums.shift_LH
+    share_C = sums.weights_C / sums.count
+    mean_LH = layer_means(sums)
     classes_LCH = sums.classes_LCH - share_C[:, None] * sums.total_LH[:, None]
-    coefficients, aim_WK = _coefficients([c.to(sums.shift_LH) for c in curves], share_C)
-    outputs = coefficients.shape[-1]
+    coefficients, aim_WK = _coefficients([curve.to(like) for curve in curves], share_C)
+    shape = (len(starts), len(lengths))
     out = WindowSolutions(
         starts=tuple(starts),
         lengths=lengths,
-        weights_SWKF=torch.empty(len(starts), len(lengths), outputs, width + 1, dtype=torch.float64, device=device),
-        condition_SW=torch.empty(len(starts), len(lengths), dtype=torch.float64, device=device),
-        rank_SW=torch.empty(len(starts), len(lengths), dtype=torch.int64, device=device),
-        fallback_SW=torch.empty(len(starts), len(lengths), dtype=torch.bool, device=device),
+        weights_SWKF=like.new_empty(*shape, coefficients.shape[-1], width + 1),
+        condition_SW=like.new_empty(*shape),
+        rank_SW=torch.empty(*shape, dtype=torch.int64, device=like.device),
+        solver_SW=torch.empty(*shape, dtype=torch.int64, device=like.device),
     )
-    longest = lengths[-1]
-    step = max(1, WORK_BYTES // (8 * width * width))
-    count = torch.arange(1, longest + 1, dtype=torch.float64, device=device)[:, None]
+    length_W = torch.tensor(lengths, dtype=like.dtype, device=like.device)
     for s, start in enumerate(starts):
-        at = start - sums.first
-        mean = mean_LH[at : at + longest]
-        from_first = mean - mean[0]
-        running = from_first.cumsum(0) / count  # mean over the window's layers, relative to its first layer
-        # Layer j moves the window's mean from running[j-1]; the scatter gains N (j-1)/j of that move, squared (Chan).
-        moves = torch.zeros_like(from_first)
-        moves[1:] = (from_first[1:] - running[:-1]) * (n * (1 - 1 / count[1:])).sqrt()
-        rows = torch.cat([classes_LCH[at : at + longest], n * from_first[:, None]], dim=1)
+        window = slice(start - sums.first, start - sums.first + longest)
+        from_first = mean_LH[window] - mean_LH[window][0]
+        rows = torch.cat([classes_LCH[window], sums.count * from_first[:, None]], dim=1)
         right_WKH = torch.einsum("wjck,jch->wkh", coefficients, rows)
-        centre_WH = mean[0] + running[[length - 1 for length in lengths]]
-        scatter = torch.zeros(width, width, dtype=torch.float64, device=device)
-        for a in range(0, longest, step):
-            b = min(a + step, longest)
-            layer = slice(at + a, at + b)
-            total = (
-                sums.total_LH[layer] / n**0.5
-            )  # the products are about the first example, the scatter about the mean
-            left, right = torch.stack([moves[a:b], -total], dim=2), torch.stack([moves[a:b], total], dim=1)
-            grown = torch.baddbmm(sums.products_LHH[layer], left, right)
-            grown[0] += scatter
-            for before, after in pairwise(grown.unbind()):  # several times as fast as cumsum over the first dimension
-                after += before
-            scatter = grown[-1].clone()
-            here = [w for w, length in enumerate(lengths) if a < length <= b]
+        centre_WH = mean_LH[window][0] + from_first.cumsum(0)[length_W.long() - 1] / length_W[:, None]
+        constant = _Constant(sums=sums, start=start, longest=longest, resolution=resolution)
+        for a, grown in growing_scatters(sums, start, longest):
+            here = [w for w, length in enumerate(lengths) if a < length <= a + len(grown)]
             if not here:
                 continue
-            ready = grown if len(here) == b - a else grown[[lengths[w] - 1 - a for w in here]]
-            solved = _solve(ready, right_WKH[here], centre_WH[here], aim_WK[here], max_condition)
-            for target, value in zip(
-                (out.weights_SWKF, out.condition_SW, out.rank_SW, out.fallback_SW), solved, strict=True
+            scatter = grown if len(here) == len(grown) else grown[[lengths[w] - 1 - a for w in here]]
+            problems = Problems(
+                scatter_WHH=scatter,
+                right_WKH=right_WKH[here],
+                centre_WH=centre_WH[here],
+                aim_WK=aim_WK[here],
+                floor_W=_floor(scatter, centre_WH[here], sums.count * length_W[here], resolution),
+            )
+            solved = _solve(problems, constant, max_condition)
+            for all_windows, value in zip(
+                (out.weights_SWKF, out.condition_SW, out.rank_SW, out.solver_SW), solved, strict=True
             ):
-                target[s, here] = value
+                all_windows[s, here] = value
     return out
 
 
@@ -259,44 +185,55 @@ def _coefficients(curves: Sequence[Tensor], share_C: Tensor) -> tuple[Tensor, Te
     return torch.cat([_padded(curves), centred[:, :, None]], dim=2), aim_WK
 
 
-def _solve(
-    scatter_WHH: Tensor, right_WKH: Tensor, centre_WH: Tensor, aim_WK: Tensor, max_condition: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Coefficients [W, K, F], condition, rank and fallback [W] for scatters with their right sides and means."""
-    scale = scatter_WHH.diagonal(dim1=1, dim2=2).clamp(min=0).sqrt()
-    scale = torch.where(scale > 0, scale, 1.0)
-    scaled = (scatter_WHH / scale[:, :, None]).div_(scale[:, None])
-    factor, info = torch.linalg.cholesky_ex(scaled)
-    at = torch.arange(1, scaled.shape[1] + 1, dtype=scaled.dtype, device=scaled.device)
-    probe = torch.stack([torch.cos(2.399963 * at), torch.cos(1.324718 * at * at)], dim=1)  # scattered, never random
-    both = torch.cat([(right_WKH / scale[:, None]).mT, probe.expand(len(scaled), -1, -1)], dim=2)
-    z_WHK, nearly_null = torch.cholesky_solve(both, factor).split([right_WKH.shape[1], 2], dim=2)
-    # Two steps of inverse iteration on two vectors; each solve reads the factor, so the right sides share the first.
-    nearly_null = nearly_null / nearly_null.norm(dim=1, keepdim=True)
-    inverse = torch.cholesky_solve(nearly_null, factor).norm(dim=1).amax(1)
-    condition = torch.where(info == 0, scaled.flatten(1).norm(dim=1) * inverse, float("inf"))
-    slope = z_WHK.mT / scale[:, None]
-    intercept = aim_WK - (slope @ centre_WH[:, :, None])[:, :, 0]
-    weights = torch.cat([slope, intercept[:, :, None]], dim=2)
-    rank = torch.full(condition.shape, weights.shape[2], device=weights.device)
-    fallback = ~(condition <= max_condition)  # so written, NaN falls back too
-    for w in torch.nonzero(fallback)[:, 0].tolist():
-        weights[w], rank[w] = _min_norm(scatter_WHH[w], right_WKH[w], centre_WH[w], aim_WK[w])
-    return weights, condition, rank, fallback
+@dataclass(kw_only=True)
+class _Constant:
+    """What is constant in the longest window from a start, and so in all of them; found when first asked for."""
+
+    sums: LayerSums
+    start: int
+    longest: int
+    resolution: float
+    found: list[Tensor] = field(default_factory=list)
+
+    def directions(self) -> Tensor:
+        """An orthonormal basis [H, Q]."""
+        if not self.found:
+            window = slice(self.start - self.sums.first, self.start - self.sums.first + self.longest)
+            centre = layer_means(self.sums)[window].mean(0)
+            *_, (_, grown) = growing_scatters(self.sums, self.start, self.longest)
+            rows = torch.tensor(float(self.sums.count * self.longest))
+            floor = _floor(grown[-1], centre, rows, self.resolution)
+            self.found.append(constant_directions(grown[-1], float(floor)))
+        return self.found[0]
 
 
-def _min_norm(scatter_HH: Tensor, right_KH: Tensor, centre_H: Tensor, aim_K: Tensor) -> tuple[Tensor, int]:
-    """The least-squares solution of least norm over features and constant, [K, F], and the rank of [x, 1].
+def _floor(scatter: Tensor, centre: Tensor, rows: Tensor, resolution: float) -> Tensor:
+    """The scatter of a direction in which `rows` states vary by `resolution` of their root mean square."""
+    squares = rows * centre.square().sum(-1) + scatter.diagonal(dim1=-2, dim2=-1).sum(-1)
+    return resolution**2 * squares / centre.shape[-1]
 
-    The rows [x, 1] span the kept directions V of the centred states and [centre, 1]; so the least norm is that of
-    slope = V g + a rest, intercept = a, with rest the part of the centre outside V, and a fixed by the mean target.
+
+def _solve(problems: Problems, constant: _Constant, max_condition: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Coefficients [W, K, F], condition, rank and solver [W]: by Cholesky, with what is constant filled up, or eigen.
+
+    The constant directions are sought when plain Cholesky first fails for a start, and then tried first: nearly always
+    they are those that a LayerNorm leaves, in all windows.
     """
-    values, vectors = torch.linalg.eigh(scatter_HH)
-    keep = values > len(values) * torch.finfo(values.dtype).eps * values[-1].clamp(min=0)
-    v_HR = vectors[:, keep]
-    g_RK = (v_HR.T @ right_KH.T) / values[keep, None]
-    inside_R = v_HR.T @ centre_H
-    rest_H = centre_H - v_HR @ inside_R
-    a_K = (aim_K - inside_R @ g_RK) / (1 + rest_H @ rest_H)
-    slope_KH = (v_HR @ g_RK).T + a_K[:, None] * rest_H
-    return torch.cat([slope_KH, a_K[:, None]], dim=1), int(keep.sum()) + 1
+    width, outputs = problems.centre_WH.shape[1], problems.aim_WK.shape[1]
+    weights = problems.right_WKH.new_empty(len(problems.right_WKH), outputs, width + 1)
+    condition = torch.full_like(weights[:, 0, 0], float("inf"))
+    solver = torch.full_like(condition, SOLVERS.index("eigen"), dtype=torch.int64)
+    rank = torch.empty_like(solver)
+    left = torch.arange(len(weights), device=weights.device)
+    for name in ("deflated", "cholesky") if constant.found else ("cholesky", "deflated"):
+        null_HQ = constant.directions() if name == "deflated" and len(left) and max_condition > 0 else None
+        if not len(left) or (name == "deflated" and (null_HQ is None or not 0 < null_HQ.shape[1] < width)):
+            continue
+        weights[left], condition[left] = solve_cholesky(problems[left], null_HQ)
+        rank[left] = width + 1 - (0 if null_HQ is None else null_HQ.shape[1])
+        sound = condition[left] <= max_condition  # False for NaN
+        solver[left[sound]] = SOLVERS.index(name)
+        left = left[~sound]
+    for w in left.tolist():
+        weights[w], rank[w] = solve_eigen(problems, w)
+    return weights, condition, rank, solver

@@ -76,9 +76,7 @@ class Config(EncoderOptions):
             raise ValueError("drawn-starts and drawn-lengths go together: give both or none")
         for name, of in (("drawn_starts", "starts"), ("drawn_lengths", "lengths")):
             if other := sorted(set(getattr(self, name)) - set(getattr(self, of))):
-                raise ValueError(
-                    f"{name.replace('_', '-')} {other[0]} is none of the --{of}: only solved windows are drawn"
-                )
+                raise ValueError(f"{name.replace('_', '-')} {other[0]} is none of the --{of}: give solved windows")
 
 
 PRESETS = {

@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
 from tasks.handwriting_readout.params import WriteMode
 from tasks.handwriting_readout.strokes import drawn
 
 LINE = ["task", "network"]
-ERROR = "mean squared error / mean squared target (no unit)"
 
 
 def heat_figure(errors: pd.DataFrame) -> Figure:
@@ -43,7 +42,9 @@ def heat_figure(errors: pd.DataFrame) -> Figure:
         axis.set_ylabel("layers of the window")
     assert image is not None
     extend = "max" if errors["error"].max() > norm.vmax else "neither"
-    figure.colorbar(image, ax=[axis for axis, _ in panels], extend=extend, shrink=0.9, label=f"mean error:\n{ERROR}")
+    label = "mean of squared error / squared target (no unit)"
+    bar = figure.colorbar(image, ax=[axis for axis, _ in panels], extend=extend, shrink=0.9, label=label)
+    _log_ticks(bar.ax.yaxis)
     return figure
 
 
@@ -88,6 +89,7 @@ def error_figure(samples: pd.DataFrame) -> Figure:
         low, high = errors.min(), errors.max() * 1.0001
         axis.hist(errors, bins=np.geomspace(min(low, 0.999 * high), high, 31), color="#1f5fa8", alpha=0.8)
         axis.set_xscale("log")
+        _log_ticks(axis.xaxis)
         mean = own["error"].mean()
         window = f"{int(own['length'].iloc[0])} layers from layer {int(own['start'].iloc[0])}"
         axis.axvline(mean, color="k", linestyle="--", linewidth=1.2, label=f"mean {mean:.3g}\n{window}")
@@ -114,6 +116,13 @@ def _panels(rows: pd.DataFrame, width: float, height: float) -> tuple[Figure, li
             else:
                 axes[i, j].set_visible(False)
     return figure, panels
+
+
+def _log_ticks(side: Any) -> None:
+    """Ticks at 1, 2 and 5 of each decade, written as plain numbers."""
+    side.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    side.set_major_formatter(StrMethodFormatter("{x:g}"))
+    side.set_minor_formatter(NullFormatter())
 
 
 def _edges(centres: np.ndarray) -> np.ndarray:

@@ -49,9 +49,7 @@ def open_inputs(params: HandwritingParams, context: Context) -> tuple[Labelled, 
     train, dev = (_labelled(params, name, open_split(directory, name)) for name in task_info(params.task).splits)
     longest = max(int(np.max(part.split.lengths)) for part in (train, dev))
     if longest > params.max_length:
-        raise ValueError(
-            f"an example has {longest} tokens, max_length is {params.max_length}; plan tokens of this length"
-        )
+        raise ValueError(f"an example has {longest} tokens, max_length is {params.max_length}; plan shorter tokens")
     model = load_encoder(
         params,
         context,
@@ -102,8 +100,8 @@ def start_groups(
             current = ()
         if not current and (needed := cost(start, start, 1)) > budget_bytes:
             raise ValueError(
-                f"the sums of {lengths[-1]} layers of width {width} take {needed:,} bytes of {budget_bytes:,} that may be "
-                "used; give the job more memory, or smaller lengths"
+                f"the sums of {lengths[-1]} layers of width {width} take {needed:,} bytes of {budget_bytes:,} that may "
+                "be used; give the job more memory, or smaller lengths"
             )
         current = (*current, start)
     return [*groups, current]

@@ -123,13 +123,17 @@ WINDOWS = TableSpec(
             column(
                 "features", pa.int64(), "unknowns of the fit for each coordinate: the state's dimensions and a constant"
             ),
-            column("rank", pa.int64(), "independent features; less than `features` where the fit is the min-norm one"),
+            column("rank", pa.int64(), "features that vary by more than rounding, and the constant"),
             column(
                 "condition",
                 pa.float64(),
-                "estimated condition number of the scaled scatter; inf: not positive definite",
+                "condition number of the scaled scatter, estimated; inf where Cholesky is of no use",
             ),
-            column("solver", pa.string(), "cholesky, or min_norm by eigendecomposition (condition over 1e12)"),
+            column(
+                "solver",
+                pa.string(),
+                "cholesky; or, for the min-norm solution, deflated or eigen (metrics.least_squares)",
+            ),
         ]
     ),
     key=("task", "encoder", "start", "length"),
@@ -188,7 +192,8 @@ COSTS = TableSpec(
             column("n_dev", pa.int64(), "dev examples used"),
             column("left_out", pa.int64(), "examples left out since their states are not finite"),
             column("windows", pa.int64(), "windows solved"),
-            column("min_norm", pa.int64(), "windows that needed the min-norm solution"),
+            column("deflated", pa.int64(), "windows solved by Cholesky after constant directions were filled up"),
+            column("eigen", pa.int64(), "windows that needed an eigendecomposition"),
             column(
                 "groups", pa.int64(), "groups of starts whose sums were in memory together; each passes the data again"
             ),

@@ -22,7 +22,7 @@ def with_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 def window_errors(windows: pd.DataFrame) -> pd.DataFrame:
     """One row a task, network and window: the mean error over encoder seeds, its extremes, the fallbacks."""
-    table = windows.assign(min_norm=windows["solver"] == "min_norm").groupby([*LINE, "start", "length"], as_index=False)
+    table = windows.assign(min_norm=windows["solver"] != "cholesky").groupby([*LINE, "start", "length"], as_index=False)
     return table.agg(
         error=("error_mean", "mean"),
         lowest=("error_mean", "min"),
@@ -61,19 +61,28 @@ def summarise(results: Results, config: Config) -> Summary:
         "left_out": left_out,
         "costs": costs.drop(columns=["network"])
         .groupby(["task", "encoder"], as_index=False)[
-            ["windows", "min_norm", "layer_passes", "encoder_seconds", "sum_seconds", "solve_seconds", "error_seconds"]
+            [
+                "windows",
+                "deflated",
+                "eigen",
+                "layer_passes",
+                "encoder_seconds",
+                "sum_seconds",
+                "solve_seconds",
+                "error_seconds",
+            ]
         ]
         .sum(),
         "window_errors": errors,
     }
     captions = {
-        "error_by_window": "Mean reconstruction error on the dev samples (squared error over squared target, no unit) of "
-        f"all windows of at least {config.best_from} layers, mean over encoder seeds; star: the smallest.",
+        "error_by_window": "Mean reconstruction error on the dev samples (squared error over squared target, no unit) "
+        f"of all windows of at least {config.best_from} layers, mean over encoder seeds; star: the smallest.",
         "letters": "What the readout of the best window writes for the dev samples of the two extreme labels with the "
-        "smallest errors (first encoder seed), over the target (dotted).",
+        "smallest errors (first encoder seed); dotted: the target.",
         "sample_errors": "Errors of the dev samples in the best window (first encoder seed); dashed: their mean.",
-        "best_windows": "The best window of every encoder. error_blind is what a readout reaches that knows only the mean "
-        "label; errors have no unit.",
+        "best_windows": "The best window of every encoder. error_blind is what a readout reaches that knows only the "
+        "mean label; errors have no unit.",
         "left_out": "Samples that were left out since their states are NaN or infinite.",
         "window_errors": "Mean, smallest and largest over encoder seeds of the mean error; windows that needed the "
         "min-norm solution.",
@@ -117,22 +126,23 @@ def _notes(
     for row in best.itertuples():
         seed = "" if pd.isna(row.encoder_seed) else f" (seed {int(row.encoder_seed)})"
         notes.append(
-            f"{row.task}, {row.network}{seed}: the error is smallest, {row.error_mean:.4f}, in the window of {row.length} "
-            f"layers from layer {row.start}; without any information it would be {row.error_blind:.4f}."
+            f"{row.task}, {row.network}{seed}: the error is smallest, {row.error_mean:.4f}, in the window of "
+            f"{row.length} layers from layer {row.start}; without any information it would be {row.error_blind:.4f}."
         )
-    fallbacks = int((windows["solver"] == "min_norm").sum())
-    notes.append(f"{fallbacks} of {len(windows)} windows needed the min-norm solution.")
+    solved = windows["solver"].value_counts()
+    notes.append(
+        f"Of {len(windows)} windows {solved.get('deflated', 0)} have constant directions, which play no part "
+        f"in the solution, and {solved.get('eigen', 0)} needed an eigendecomposition."
+    )
     few = int((windows["rows"] < windows["features"]).sum())
     if few:
-        notes.append(
-            f"{few} windows have fewer equations than unknowns: they fit any target, and their errors are large."
-        )
+        notes.append(f"{few} windows have fewer equations than unknowns: they fit any target of the training set.")
     undefined = int(windows["undefined"].sum())
     if undefined:
         notes.append(f"{undefined} errors are undefined, since the target is zero throughout; means leave them out.")
     for row in left_out.itertuples():
         notes.append(
-            f"{row.task}, {row.network}: {row.samples} samples of {row.split} were left out, since their states are NaN "
+            f"{row.task}, {row.network}: {row.samples} samples of {row.split} were left out, their states are NaN "
             f"or infinite, from layer {row.first_layer} on."
         )
     for key in samples[LINE].drop_duplicates().itertuples(index=False, name=None):

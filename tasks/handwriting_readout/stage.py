@@ -17,7 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metrics.readout import LayerSums, WindowSolutions, add_states, empty_sums, solve_windows, window_errors
+from metrics.layer_sums import LayerSums, add_states, empty_sums
+from metrics.least_squares import SOLVERS
+from metrics.readout import WindowSolutions, solve_windows, window_errors
 from orchestrator.experiment import Context
 from tasks.handwriting_readout.drawing import KeptWindow, drawing_rows, sample_rows
 from tasks.handwriting_readout.inputs import Labelled, open_inputs, start_groups
@@ -25,6 +27,8 @@ from tasks.handwriting_readout.params import HandwritingParams
 from tasks.handwriting_readout.states import FirstTokens
 from tasks.handwriting_readout.strokes import STROKES, stroke_curves
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
+
+ROUNDING = 2.0  # directions in which states vary by less than two units of their rounding are rounding alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +64,14 @@ def handwriting(params: HandwritingParams, context: Context) -> dict[str, list[d
         ]
         width = tokens.model.config.hidden_size
         itemsize = next(tokens.model.parameters()).element_size()
+        resolution = ROUNDING * torch.finfo(getattr(torch, params.dtype)).eps
         groups = start_groups(params.starts, params.lengths, width, len(dev.samples), itemsize, usable_bytes(context))
         windows: list[dict[str, Any]] = []
         kept: list[KeptWindow] = []
         for starts in reversed(groups):  # the deepest first: its pass finds every state that is not finite
             sums = _train_sums(params, tokens, train, starts, clock)
             with clock.timing("solve"):
-                solutions = solve_windows(sums, starts, curves)
+                solutions = solve_windows(sums, starts, curves, resolution=resolution)
             used, errors_SWN = _dev_errors(params, tokens, dev, solutions, curves, clock)
             blind_W = _blind_errors(curves, sums, dev.weights(used, clock.device))
             rows = _window_rows(solutions, errors_SWN, blind_W, sums.count)
@@ -82,7 +87,8 @@ def handwriting(params: HandwritingParams, context: Context) -> dict[str, list[d
         "n_dev": len(dev.samples) - sum(fault["split"] == dev.name for fault in faults),
         "left_out": len(faults),
         "windows": len(windows),
-        "min_norm": sum(row["solver"] == "min_norm" for row in windows),
+        "deflated": sum(row["solver"] == "deflated" for row in windows),
+        "eigen": sum(row["solver"] == "eigen" for row in windows),
         "groups": len(groups),
         "layer_passes": tokens.passes,
         "encoder_seconds": tokens.seconds,
@@ -154,8 +160,8 @@ def _window_rows(
     solutions: WindowSolutions, errors_SWN: np.ndarray, blind_W: list[float], n_train: int
 ) -> list[dict[str, Any]]:
     features = solutions.weights_SWKF.shape[-1]
-    condition, rank, fallback = (
-        tensor.cpu().tolist() for tensor in (solutions.condition_SW, solutions.rank_SW, solutions.fallback_SW)
+    condition, rank, solver = (
+        tensor.cpu().tolist() for tensor in (solutions.condition_SW, solutions.rank_SW, solutions.solver_SW)
     )
     rows = []
     for s, start in enumerate(solutions.starts):
@@ -175,7 +181,7 @@ def _window_rows(
                     "features": features,
                     "rank": rank[s][w],
                     "condition": condition[s][w],
-                    "solver": "min_norm" if fallback[s][w] else "cholesky",
+                    "solver": SOLVERS[solver[s][w]],
                 }
             )
     return rows
