@@ -57,13 +57,13 @@ class Config(EncoderOptions):
         last = max(self.starts) + max(self.lengths) - 1
         if last > self.steps:
             raise ValueError(
-                f"the window of {max(self.lengths)} layers from layer {max(self.starts)} ends at layer {last}, steps is "
-                f"{self.steps}: give smaller starts or lengths, or more --steps"
+                f"the window of {max(self.lengths)} layers from layer {max(self.starts)} ends at layer {last}, steps "
+                f"is {self.steps}: give smaller starts or lengths, or more --steps"
             )
         for task in self.tasks:
             info = task_info(task)
             if not info.is_regression and info.n_outputs != 2:
-                raise ValueError(f"{task} has {info.n_outputs} classes, there are two letters: give a task with two")
+                raise ValueError(f"{task} has {info.n_outputs} classes, there are two letters; give a task with two")
             if self.threshold_low is not None and task not in TOP_SCORES:
                 raise ValueError(f"{task} has classes and no scores: the thresholds go with {', '.join(TOP_SCORES)}")
             if self.legacy_labels and task != "STS-B":
