@@ -7,6 +7,6 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 EXPERIMENTS = {
     "chaos": "tasks.chaos",
     "glue_depth": "tasks.glue_depth",
-    "mlm_depth": "tasks.mlm_depth",
     "handwriting_readout": "tasks.handwriting_readout",
+    "mlm_depth": "tasks.mlm_depth",
 }
