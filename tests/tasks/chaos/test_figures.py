@@ -1,5 +1,8 @@
 """The whole summary: captions, notes, labelled figures; and that no part of a sweep makes it raise."""
 
+# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
+# pyright: reportGeneralTypeIssues=false
+
 import io
 import warnings
 

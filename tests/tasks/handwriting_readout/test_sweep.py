@@ -1,5 +1,8 @@
 """`handwriting_readout` through the command line in one process: the stage, the store and reduce together."""
 
+# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
+# pyright: reportGeneralTypeIssues=false
+
 import os
 from pathlib import Path
 
