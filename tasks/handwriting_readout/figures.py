@@ -33,7 +33,7 @@ def heat_figure(errors: pd.DataFrame) -> Figure:
         x, y = table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float)
         image = axis.pcolormesh(_edges(x), _edges(y), table.to_numpy(), norm=norm, cmap="viridis", rasterized=True)
         best = own.loc[own["error"].idxmin()]
-        label = f"smallest: {best['error']:.3g}\nat {int(best['start'])} + {int(best['length'])} layers"
+        label = f"smallest: {best['error']:.3g}\n{int(best['length'])} layers from layer {int(best['start'])}"
         axis.plot(best["start"], best["length"], "*", color="#d62728", markersize=13, markeredgecolor="w", label=label)
         axis.legend(loc="upper left", fontsize=8, framealpha=0.85)
         for side, values in ((axis.xaxis, x), (axis.yaxis, y)):
