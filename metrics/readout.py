@@ -187,7 +187,10 @@ def _coefficients(curves: Sequence[Tensor], share_C: Tensor) -> tuple[Tensor, Te
 
 @dataclass(kw_only=True)
 class _Constant:
-    """What is constant in the longest window from a start, and so in all of them; found when first asked for."""
+    """What is constant in the longest window from a start, and so in all of them; found when first asked for.
+
+    States with rounding fix these directions to that rounding only, so that other lengths shift solutions by as much.
+    """
 
     sums: LayerSums
     start: int

@@ -41,6 +41,7 @@ def test_every_encoder_and_window_is_one_row(tmp_path):
     assert "the error is smallest" in (tmp_path / "handwriting_readout" / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_more_windows_later_and_another_mask_mode_are_jobs_of_their_own(tmp_path):
     tiny = [*TINY, "--encoder-seeds", "0", "--train-limit", "40", "--out", str(tmp_path)]
     assert main([*tiny, "--mask-mode", "padding"]) == 0
@@ -51,7 +52,8 @@ def test_more_windows_later_and_another_mask_mode_are_jobs_of_their_own(tmp_path
     assert windows["mask_mode"].value_counts().to_dict() == {"none": 16, "padding": 16}
     merged = short.merge(windows.query("mask_mode == 'none'"), on=["start", "length"], suffixes=("", "_after"))
     assert len(merged) == 12
-    np.testing.assert_allclose(merged["error_mean"], merged["error_mean_after"], rtol=1e-9)
+    # What is constant is found in the longest window, from float32 states: to their rounding it depends on the lengths.
+    np.testing.assert_allclose(merged["error_mean"], merged["error_mean_after"], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
