@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = {
     ("pretrained", ""): "#1f5fa8",
@@ -29,6 +29,8 @@ GUESSES = {
 
 def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | None) -> Figure:
     """Two panels, accuracy and perplexity (log axis) against depth: a line an encoder and readout, band = interval.
+
+    The axes leave room for the means; the interval of two or three runs may go beyond them.
 
     Args:
         curves: as `reduce.depth_curves` makes them.
@@ -54,7 +56,7 @@ def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | Non
                 label=f"{name}, {readout.replace('_', '-')} readout",
             )
             axis.fill_between(line["depth"], line["ci_low"], line["ci_high"], color=colour, alpha=0.15, lw=0)
-        _guess(axis, guesses, metric)
+        _guess(axis, guesses, metric, dashed=metric == "perplexity")
         if nominal is not None and nominal <= curves["depth"].max():
             axis.axvline(nominal, color="0.35", linewidth=0.9, linestyle="-.", label="nominal depth")
         _limits(axis, curves[curves["metric"] == metric], metric)
@@ -68,15 +70,16 @@ def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | Non
     return figure
 
 
-def _guess(axis: Axes, guesses: pd.DataFrame, metric: str) -> None:
+def _guess(axis: Axes, guesses: pd.DataFrame, metric: str, dashed: bool) -> None:
     name, label = GUESSES[metric]
     values = guesses.loc[guesses["metric"] == name, "value"]
     if len(values):
-        axis.axhline(float(values.mean()), color="0.5", linewidth=1.0, label=f"guessing: {label}")
+        style = (0, (6, 2)) if dashed else "-"
+        axis.axhline(float(values.mean()), color="0.5", linewidth=1.0, linestyle=style, label=f"guessing: {label}")
 
 
 def _limits(axis: Axes, own: pd.DataFrame, metric: str) -> None:
-    """Room for the means: the interval of two runs can be wider than the curves are high."""
+    """Room for the means alone."""
     means = own["mean"].replace([np.inf, -np.inf], np.nan).dropna()
     if not len(means):
         axis.text(0.5, 0.5, "all values are NaN", ha="center", va="center", transform=axis.transAxes)
@@ -87,5 +90,6 @@ def _limits(axis: Axes, own: pd.DataFrame, metric: str) -> None:
     axis.set_yscale("log")
     # Zero-shot readouts far from the nominal depth go up to e^20; beyond a thousand times the best nothing is read off.
     axis.set_ylim(means.min() / 1.3, min(1.3 * means.max(), 1e3 * means.min()))
-    axis.yaxis.set_major_formatter(ScalarFormatter())
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axis.yaxis.set_minor_formatter(NullFormatter())

@@ -23,10 +23,11 @@ def test_an_encoder_is_a_job_whatever_the_depths_readouts_and_seeds():
         ("pretrained", None),
         ("random", 0),
         ("random", 1),
+        ("random", 2),
     ]
     assert {j.params.depths for j in jobs} == {tuple(range(1, 13))}
-    assert {j.params.seeds for j in jobs} == {(0, 1)}
-    assert [j.params.readouts for j in jobs] == [("trained", "new", "zero_shot"), ("new",), ("new",)]
+    assert {j.params.seeds for j in jobs} == {(0, 1, 2)}
+    assert [j.params.readouts for j in jobs] == [("trained", "new", "zero_shot"), ("new",), ("new",), ("new",)]
     assert len(jobs_of(QUICK, "pretrain_small")) == len(jobs_of(QUICK, "blocks")) == 1
     # The random encoders take the small one's architecture, so all need its job.
     assert all(j.needs["model"].id == jobs[0].needs["model"].id for j in jobs)
@@ -42,7 +43,7 @@ def test_data_seeds_and_pretraining_are_part_of_the_identity():
 
 
 def test_the_published_new_readout_is_an_encoder_of_its_own():
-    jobs = jobs_of(dataclasses.replace(QUICK, legacy_readout_init=True, encoders=("pretrained",)))
+    jobs = jobs_of(dataclasses.replace(QUICK, legacy_readout_init=True, encoders=("pretrained",), seeds=(0, 1)))
     assert [(j.params.readouts, j.params.seeds, j.params.legacy_readout_init) for j in jobs] == [
         (("new",), (0,), True),
         (("new",), (1,), True),

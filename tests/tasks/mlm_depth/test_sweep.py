@@ -15,7 +15,20 @@ from orchestrator.cli import main
 TINY = [
     *("--experiment", "mlm_depth", "--preset", "quick", "--backend", "inline"),
     *("--width", "16", "--heads", "2", "--embedding", "8", "--intermediate", "32", "--pretrain-steps", "5"),
-    *("--depths", "1-3", "--seeds", "0-1", "--epochs", "1", "--train-limit", "40", "--test-limit", "20"),
+    *(
+        "--depths",
+        "1-3",
+        "--seeds",
+        "0-1",
+        "--encoder-seeds",
+        "0-1",
+        "--epochs",
+        "1",
+        "--train-limit",
+        "40",
+        "--test-limit",
+        "20",
+    ),
 ]
 DATA = Path(os.environ.get("SWEEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 KEY = ["encoder", "encoder_seed", "readout", "depth", "seed", "metric"]
