@@ -108,9 +108,12 @@ def spectrum_figure(spectra: pd.DataFrame) -> Figure:
 
 
 def convergence_figure(spectra: pd.DataFrame) -> Figure:
-    """Cumulative exponents against the layers they are over, log x; a row a mask mode, a column a line."""
+    """Cumulative exponents against the layers they are over, log x; a row a mask mode, a column a line.
+
+    Lines have scales of their own: exponents of one may lie far from those of another, and would be drawn as one.
+    """
     masks, lines = masks_of(spectra), lines_of(spectra)
-    figure, axes = panels(len(masks), len(lines), width=3.5, height=2.5, sharex=True, sharey=True)
+    figure, axes = panels(len(masks), len(lines), width=3.5, height=2.5, sharex=True, sharey="col")
     numbers = sorted(spectra["exponent"].unique())
     shades = dict(zip(numbers, colormaps["viridis"](np.linspace(0, 0.88, len(numbers))), strict=True))
     for (i, j), axis in np.ndenumerate(axes):

@@ -16,6 +16,7 @@ from tasks.chaos.reduce_lines import LINE
 def notes(tables: Mapping[str, pd.DataFrame], sentences: Mapping[tuple[str, str], int], threshold: float) -> list[str]:
     """All sentences; `sentences` are those of all networks of each line and mask mode together."""
     found = [_line_note(tables, line, mask, n, threshold) for (line, mask), n in sorted(sentences.items())]
+    found += _equal_mask_notes(tables["growth"])
     found += _comparison_notes(tables["comparison"])
     found += [_dimension_note(row) for row in tables["dimensions"].itertuples()]
     found += [_long_note(row) for row in tables["long_summary"].itertuples()]
@@ -75,6 +76,7 @@ def _line_note(tables: Mapping[str, pd.DataFrame], line: str, mask: str, n: int,
         parts.append(
             f"effective dimension {first['mean']:.3g} at layer {first['layer']}, {last['mean']:.3g} at layer "
             f"{last['layer']} (at most {last['bound']:g})"
+            + (", undefined after that" if last["layer"] < dimension["layer"].max() else "")
         )
     networks = of(tables["growth"], **name)["networks"].max() if len(tables["growth"]) else np.nan
     of_networks = f" of {int(networks)} networks" if networks > 1 else ""
@@ -86,6 +88,17 @@ def _interval(row: pd.Series, form: str) -> str:
     if np.isnan(row["low"]):
         return "(no interval)"
     return f"(95 % interval over {row['over']} {row['low']:{form}} to {row['high']:{form}})"
+
+
+def _equal_mask_notes(growth: pd.DataFrame) -> list[str]:
+    """Which lines grow equally under both mask modes, to the last digit: then there was nothing to mask."""
+    keys = ["line", "method", "phase", "exponent", "start"]
+    both = of(growth, mask_mode="none").merge(of(growth, mask_mode="padding"), on=keys, suffixes=("_none", "_padding"))
+    equal = (both["mean_none"] == both["mean_padding"]).groupby(both["line"]).all()
+    lines = [str(line) for line in equal.index[equal]]
+    if not lines:
+        return []
+    return [f"With and without the mask growth is equal to the last digit, as without padding: {'; '.join(lines)}."]
 
 
 def _comparison_notes(comparison: pd.DataFrame) -> list[str]:
