@@ -29,8 +29,8 @@ FIGURES = {
         "Kaplan-Meier curves: the share of sentences that are still chaotic, or whose tokens are still apart, after "
         "so many layers. A line is the mean of its networks' curves; band = 95 % interval over networks (Student, "
         "cut at 0 and 1), or over sentences for a single network (Greenwood, log-log). Ticks: censored, it had not "
-        "ended when the run did, or the sentence was lost. Chaos lengths are known to one window only; the first window "
-        "begins after the alignment."
+        "ended when the run did, or the sentence was lost. Chaos lengths are known to one window only; without growth "
+        "in the first window they are 0."
     ),
     "survival_thresholds": (
         "Kaplan-Meier curves of the persistent synchronisation offset, for each threshold of the spread over tokens."
@@ -56,9 +56,9 @@ TABLES = {
         "one. No p-values: sentences of one network are not independent."
     ),
     "chaos_length_summary": (
-        "Chaos lengths in layers from the embeddings; where the first window already has no growth, the length is its "
-        "start. median: first layer where at most half are left, NaN where more than half never cease; "
-        "restricted_mean: of min(length, horizon), 95 % interval over networks, or over sentences for a single network."
+        "Chaos lengths in layers from the embeddings; 0 without growth in the first window. median: first layer where "
+        "at most half are left, NaN where more than half never cease; restricted_mean: of min(length, horizon), 95 % "
+        "interval over networks, or over sentences for a single network."
     ),
     "offset_summary": "Synchronisation offsets in layers; columns as in chaos_length_summary.",
     "synchronised": (

@@ -153,10 +153,10 @@ def sweep_tables(
 
 
 def chaos_length_rows(n: int, method: str, phase: str, starts: np.ndarray, growth: np.ndarray, tau: int) -> list[dict]:
-    """Both rules by hand."""
+    """Both rules by hand; no growth in the first window is a length of 0."""
     calm, chaotic = np.flatnonzero(growth <= 0), np.flatnonzero(growth > 0)
     end = int(starts[-1]) + tau
-    first = int(starts[calm[0]]) if len(calm) else end
+    first = end if not len(calm) else int(starts[calm[0]]) if calm[0] else 0
     last = int(starts[chaotic[-1]]) + tau if len(chaotic) else 0
     shared = {"sentence": n, "method": method, "phase": phase}
     return [
