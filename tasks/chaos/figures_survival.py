@@ -103,7 +103,8 @@ def _draw(axis: Axes, curves: pd.DataFrame, rules: Mapping[str, str], shade, wit
         if rule not in rules:
             continue
         curve = curve.sort_values("layers")
-        axis.step(curve["layers"], curve["survival"], rules[rule], where="post", color=shade(line), linewidth=1.4)
+        x, y = whole_steps(curve["layers"], curve["survival"], end=curves["layers"].max())
+        axis.step(x, y, rules[rule], where="post", color=shade(line), linewidth=1.4)
         ticks = curve[curve["censored"] > 0]
         axis.plot(ticks["layers"], ticks["survival"], "|", color=shade(line), markersize=8)
         if with_band and rule == next(iter(rules)):
@@ -111,6 +112,12 @@ def _draw(axis: Axes, curves: pd.DataFrame, rules: Mapping[str, str], shade, wit
     axis.set_ylim(-0.03, 1.05)
     if not len(curves):
         say_empty(axis, "no sentences")
+
+
+def whole_steps(layers: Sequence[float], survival: Sequence[float], end: float) -> tuple[np.ndarray, np.ndarray]:
+    """A curve from 1 at layer 0, and on to `end` where nothing is left: one that falls at once would not be seen."""
+    x, y = np.append(0.0, layers), np.append(1.0, survival)
+    return (np.append(x, end), np.append(y, 0.0)) if y[-1] == 0 else (x, y)
 
 
 def chaos_map_figure(windows: pd.DataFrame) -> Figure | None:

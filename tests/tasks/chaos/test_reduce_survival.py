@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from metrics.survival import kaplan_meier
+from tasks.chaos.figures_survival import whole_steps
 from tasks.chaos.reduce_growth import long_growth
 from tasks.chaos.reduce_sample import long_summary
 from tasks.chaos.reduce_survival import long_survivals, offset_survivals, survivals
@@ -101,3 +102,10 @@ def test_followed_sentences_alone_have_a_long_chaos_length():
     [row] = long_summary(starts, long_growth(FakeResults([]).table("long_windows"))).to_dict("records")
     assert (row["sentences"], row["synchronised"], row["followed"], row["lost"]) == (3, 3, 2, 0)
     assert np.isnan(row["last_along"])
+
+
+def test_a_curve_that_falls_at_once_is_drawn_to_the_end():
+    [x, y] = whole_steps([0.0], [0.0], end=50.0)
+    assert (x.tolist(), y.tolist()) == ([0.0, 0.0, 50.0], [1.0, 0.0, 0.0])
+    [x, y] = whole_steps([0.0, 30.0], [1.0, 0.4], end=50.0)
+    assert (x.tolist(), y.tolist()) == ([0.0, 0.0, 30.0], [1.0, 1.0, 0.4])
