@@ -5,7 +5,7 @@ from typing import Literal
 
 from orchestrator.options import Ints
 from tasks.chaos.params import MaskMode
-from tasks.encoders.options import EncoderOptions, at_least, distinct
+from tasks.encoders.options import QUICK_SMALL, EncoderOptions, at_least, distinct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,7 @@ class Config(EncoderOptions):
             at_least(self, name, 0)
         if self.window > self.steps:
             raise ValueError(f"window is {self.window}: give at most the {self.steps} layers of --steps")
+        self.check_length("length")
 
 
 PRESETS = {
@@ -100,16 +101,10 @@ PRESETS = {
     # The published comparison of chaos lengths (transient_chaos 6): single lines, more tokens, fewer layers.
     "chaos_length": Config(text="single", length=128, sentences=100, steps=500, window=100, align=20),
     "quick": Config(
-        model="small",
-        tokenizer="builtin",
-        width=64,
+        **QUICK_SMALL,
         corpus="builtin",
-        init_range=0.08,  # 0.02 * sqrt(1024 / 64): the gain of albert-large at this width
         init_styles=("hf_default",),
         encoder_seeds=(0, 1, 2),
-        pretrain_steps=300,
-        pretrain_depth=6,
-        pretrain_length=32,
         text="single",  # the held-out documentation has few passages that begin with two short sentences
         length=24,
         sentences=24,

@@ -1,5 +1,7 @@
 """The options that say which encoders an experiment works on; its Config inherits them."""
 
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +58,11 @@ class ModelOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderOptions(ModelOptions):
-    """Pretrained and random encoders of one architecture. `--model small` is an ALBERT that the project pretrains."""
+    """Pretrained and random encoders of one architecture."""
 
+    model: str = "albert/albert-large-v2"
+    """ALBERT checkpoint: a hub name or a directory; scratch: random weights of the --width given; small: an ALBERT of
+    that --width which the project pretrains itself, a job of the sweep."""
     encoders: tuple[Encoder, ...] = ("pretrained", "random")
     """Where the encoders' weights come from."""
     init_styles: tuple[InitStyle, ...] = ("hf_default",)
@@ -90,6 +95,35 @@ class EncoderOptions(ModelOptions):
         # A ranged style among others keeps its range; alone, the others would ignore it in silence.
         if self.init_range is not None and "random" in self.encoders and not set(self.init_styles) & {*RANGED_STYLES}:
             raise ValueError(f"init-range goes with the init styles {' and '.join(RANGED_STYLES)}")
+
+    def check_length(self, name: str) -> None:
+        """Refuse texts longer than the model small has positions; of a checkpoint the job says it.
+
+        Raises:
+            ValueError: with the name of the option that says how long they are.
+        """
+        length, option = getattr(self, name), name.replace("_", "-")
+        if self.model == SMALL and length > self.pretrain_length:
+            raise ValueError(
+                f"{option} is {length}, the model small has the {self.pretrain_length} positions that it is pretrained "
+                f"with: give a smaller --{option} or a larger --pretrain-length"
+            )
+
+
+QUICK_SMALL: Mapping[str, Any] = types.MappingProxyType(
+    {
+        "model": SMALL,
+        "tokenizer": "builtin",
+        "width": 128,
+        "heads": 4,
+        "init_range": 0.0566,  # 0.02 * sqrt(1024 / 128): the gain of albert-large at this width
+        "pretrain_corpus": "builtin",
+        "pretrain_steps": 800,
+        "pretrain_depth": 2,
+        "pretrain_length": 32,
+    }
+)
+"""The model of the quick presets: with one results directory their sweeps pretrain it once."""
 
 
 def distinct(options: Any, name: str) -> None:

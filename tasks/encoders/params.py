@@ -29,7 +29,7 @@ class EncoderParams:
     encoder: Encoder
     """Whether the weights are the checkpoint's, or drawn anew for its architecture."""
     init_style: InitStyle | None = None
-    """How random weights are drawn (`models.initialisation.random_albert`); set to None when pretrained."""
+    """How random weights are drawn (`models.albert.random_albert`); set to None when pretrained."""
     init_range: float | None = None
     """Standard deviation of random weights; None: the architecture's initializer_range, 0.02 in every ALBERT."""
     encoder_seed: int | None = None

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from orchestrator.options import Ints
 from tasks.data.examples import TaskName, task_info
-from tasks.encoders.options import EncoderOptions, at_least, distinct
-from tasks.encoders.params import SCRATCH
+from tasks.encoders.options import QUICK_SMALL, EncoderOptions, at_least, distinct
 from tasks.handwriting_readout.params import TOP_SCORES, MaskMode, WriteMode
 
 
@@ -77,18 +76,15 @@ class Config(EncoderOptions):
         for name, of in (("drawn_starts", "starts"), ("drawn_lengths", "lengths")):
             if other := sorted(set(getattr(self, name)) - set(getattr(self, of))):
                 raise ValueError(f"{name.replace('_', '-')} {other[0]} is none of the --{of}: give solved windows")
+        self.check_length("max_length")
 
 
 PRESETS = {
     "paper": Config(),
     "quick": Config(
         tasks=("similarity",),
-        encoders=("random",),
+        **QUICK_SMALL,
         encoder_seeds=(0, 1),
-        model=SCRATCH,
-        tokenizer="builtin",
-        width=64,
-        init_range=0.08,  # 0.02 * sqrt(1024 / 64): the gain of albert-large at this width
         max_length=32,
         starts=tuple(range(21)),
         lengths=tuple(range(1, 21)),

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.options import Ints
-from tasks.encoders.options import EncoderOptions, at_least, distinct
-from tasks.encoders.params import SMALL
+from tasks.encoders.options import QUICK_SMALL, EncoderOptions, at_least, distinct
 from tasks.mlm_depth.params import Readout
 
 
@@ -14,8 +13,6 @@ class Config(EncoderOptions):
 
     corpus: str = "wikipedia"
     """Text: wikipedia (the hub's), builtin (Python's own documentation), a directory of text, or a text file."""
-    test_ratio: float = 0.05
-    """Share of the passages that is the test part, where the corpus has no parts of its own."""
     train_limit: int | None = 15_000
     """Train on at most so many blocks. The published 9,500 lines are about 15,000 blocks of 128."""
     test_limit: int | None = 800
@@ -61,37 +58,25 @@ class Config(EncoderOptions):
         at_least(self, "warmup", 0)
         if self.learning_rate <= 0:
             raise ValueError(f"learning-rate is {self.learning_rate}: give more than 0")
-        for name in ("test_ratio", "mask_ratio"):
-            if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name.replace('_', '-')} is {getattr(self, name)}: give a share between 0 and 1")
+        if not 0 < self.mask_ratio < 1:
+            raise ValueError(f"mask-ratio is {self.mask_ratio}: give a share between 0 and 1")
         if "trained" in self.random_readouts:
             raise ValueError("random-readouts has trained: a random encoder has no readout to train further; give new")
-        if self.model == SMALL and self.length > self.pretrain_length:
-            raise ValueError(
-                f"length is {self.length}, the model small has the {self.pretrain_length} positions that it is "
-                "pretrained with: give a smaller --length or a larger --pretrain-length"
-            )
+        self.check_length("length")
 
 
 PRESETS = {
     "paper": Config(),
     "quick": Config(
-        model=SMALL,
-        tokenizer="builtin",
+        **QUICK_SMALL,
         corpus="builtin",
-        width=128,
-        heads=4,
-        init_range=0.0566,  # 0.02 * sqrt(1024 / 128): the gain of albert-large at this width
-        pretrain_steps=800,
-        pretrain_depth=2,
-        pretrain_length=32,
         length=32,
         depths=tuple(range(1, 13)),
         seeds=(0, 1, 2),
         data_seeds=(0,),
         encoder_seeds=(0, 1, 2),
-        train_limit=None,
-        test_limit=None,
+        train_limit=1500,
+        test_limit=80,
         epochs=2,
         learning_rate=1e-2,  # a hundred steps instead of the published 1,400
         warmup=10,

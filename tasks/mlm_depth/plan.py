@@ -25,7 +25,6 @@ def plan(config: Config) -> Iterator[Job]:
         length=config.length,
         train_limit=config.train_limit,
         test_limit=config.test_limit,
-        test_ratio=config.test_ratio,
         seed=0,
     )
     for encoder in planned_encoders(config, config.corpus):
