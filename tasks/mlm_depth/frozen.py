@@ -10,7 +10,6 @@ import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,7 @@ def readouts(params: FrozenParams, context: Context, model: AlbertModel) -> dict
         if params.encoder == "pretrained" and kind != "new":
             if checkpoint is None:
                 place, revision = checkpoint_place(params, context)
-                checkpoint = load_mlm_head(Path(place) if Path(place).is_dir() else place, revision, dtype)
+                checkpoint = load_mlm_head(place, revision, dtype, pickled="pickled_weights" in context.paths)
             found[kind, params.seeds[0]] = checkpoint
             continue
         for seed in params.seeds:
