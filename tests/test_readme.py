@@ -52,8 +52,9 @@ def test_every_experiment_is_in_the_table():
 def test_commands_of_the_readme_can_be_parsed():
     from orchestrator.options import parse
 
-    lines = re.findall(r"sweep\.py (--experiment glue_depth[^\n#`]*)", README.replace("\\\n", " "))
-    assert lines
-    for line in lines:
+    lines = re.findall(r"sweep\.py (--experiment \w+[^\n#`]*)", README.replace("\\\n", " "))
+    named = [line for line in lines if line.split()[1] in tasks.EXPERIMENTS]
+    assert {line.split()[1] for line in named} == set(tasks.EXPERIMENTS)
+    for line in named:
         experiment, _, _ = parse(line.split())
-        assert experiment.name == "glue_depth"
+        assert experiment.name == line.split()[1]
