@@ -47,8 +47,8 @@ def test_every_path_that_is_synced_is_there_and_every_package_is_synced(name):
     mounts = load(name)["file_mounts"]
     assert all((ROOT / path).exists() for path in mounts.values())
     assert all(remote == f"~/sweeps/{path}" for remote, path in mounts.items())
-    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert {package.partition(".")[0] for package in packages} <= set(mounts.values())
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {package.removesuffix("*") for package in packages} <= set(mounts.values())
     assert {"sweep.py", "pyproject.toml", "constraints.txt"} <= set(mounts.values())
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
     if tracked.returncode == 0:

@@ -72,11 +72,13 @@ class EncoderOptions(ModelOptions):
     """Seeds of random encoders."""
     pretrain_corpus: str | None = None
     """Text for the model small: builtin, wikipedia, a directory or a file; None: the experiment's own corpus."""
-    pretrain_steps: int = 1000
+    pretrain_steps: int = 3000
     """Training steps of the model small."""
-    pretrain_depth: int = 6
+    pretrain_batch: int = 32
+    """Blocks of text a step."""
+    pretrain_depth: int = 4
     """Layers of the model small while it is pretrained."""
-    pretrain_length: int = 64
+    pretrain_length: int = 32
     """Tokens a block that the model small is pretrained on, and its number of positions."""
     pretrain_seed: int = 0
     """Seed of the model small."""
@@ -84,7 +86,7 @@ class EncoderOptions(ModelOptions):
     def __post_init__(self):
         for name in ("encoders", "init_styles", "encoder_seeds"):
             distinct(self, name)
-        for name in ("pretrain_steps", "pretrain_depth", "pretrain_length"):
+        for name in ("pretrain_steps", "pretrain_batch", "pretrain_depth", "pretrain_length"):
             at_least(self, name, 1)
         self.check_model((SCRATCH, SMALL))
         if self.model == SCRATCH and "pretrained" in self.encoders:
@@ -119,6 +121,7 @@ QUICK_SMALL: Mapping[str, Any] = types.MappingProxyType(
         "init_range": 0.0566,  # 0.02 * sqrt(1024 / 128): the gain of albert-large at this width
         "pretrain_corpus": "builtin",
         "pretrain_steps": 800,
+        "pretrain_batch": 16,
         "pretrain_depth": 2,
         "pretrain_length": 32,
     }

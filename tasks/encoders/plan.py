@@ -94,5 +94,6 @@ def small_job(options: EncoderOptions, corpus: str | None = None) -> Job:
         embedding=options.embedding,
         depth=options.pretrain_depth,
         steps=options.pretrain_steps,
+        batch_size=options.pretrain_batch,
         seed=options.pretrain_seed,
     )

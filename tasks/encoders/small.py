@@ -22,7 +22,7 @@ class PretrainParams:
     """Name of the tokenizer that made them."""
     length: int
     """Tokens a block; also the number of positions that the model gets, since no other is ever trained."""
-    depth: int = 6
+    depth: int = 4
     """Applications of the shared layer, at the last of which the loss is taken: the nominal depth."""
     width: int = 128
     """Hidden size H."""
@@ -32,9 +32,9 @@ class PretrainParams:
     """Feed-forward width; None: 4 H."""
     embedding: int | None = None
     """Embedding width; None: 128."""
-    steps: int = 1000
+    steps: int = 3000
     """Training steps."""
-    batch_size: int = 16
+    batch_size: int = 32
     """Blocks a step."""
     learning_rate: float = 1e-3
     """Highest learning rate; it rises linearly over `warmup` steps and falls linearly to zero at the last."""
@@ -100,13 +100,13 @@ PRETRAIN_SMALL = Stage(
 def pretrain_job(
     blocks: Job,
     *,
-    depth: int = 6,
+    depth: int = 4,
     width: int = 128,
     heads: int | None = None,
     intermediate: int | None = None,
     embedding: int | None = None,
-    steps: int = 1000,
-    batch_size: int = 16,
+    steps: int = 3000,
+    batch_size: int = 32,
     learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> Job:
