@@ -1,4 +1,4 @@
-"""Lyapunov spectrum and effective dimension as built against the plain ways: `python benchmarks/chaos_dynamics.py`.
+"""Lyapunov spectrum and effective dimension as built against the plain ways. Part of `benchmarks/chaos.py`.
 
 Spectrum, K = 8: eight exact tangents with a QR after every layer, against eight separate copies perturbed by eps beside
 the base, as published: nine passes a layer, a distance and a reset. Their growth is compared over one layer in float64,
@@ -11,21 +11,13 @@ file written and read back, as the published script does.
 One process, in turns, the best of several rounds. Dimensions: B sentences, T tokens, H hidden, K exponents.
 """
 
-# ruff: noqa: E402  (imports follow the change of sys.path)
-import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT / "benchmarks")]
-
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from metrics.effective_dimension import gram_participation
@@ -126,20 +118,3 @@ def _best(ways: list[Callable[[], None]], rounds: int) -> list[float]:
                 if round_:
                     best[i] = min(best[i], time.perf_counter() - began)
     return best
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=9)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    table = Table("what", "plain, ms", "here, ms", "times", "largest difference")
-    for what, plain, ours, difference in measure(rounds=given.rounds):
-        table.add_row(what, f"{1e3 * plain:.1f}", f"{1e3 * ours:.1f}", f"{plain / ours:.2f}", f"{difference:.1e}")
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()

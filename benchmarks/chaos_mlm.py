@@ -1,4 +1,4 @@
-"""Masked-LM readouts of depths 1-24 as built against the plain way: `python benchmarks/chaos_mlm.py`.
+"""Masked-LM readouts of depths 1-24 as built against the plain way. Part of `benchmarks/chaos.py`.
 
 The plain way is what the published code does: for each depth a run of its own with an encoder of that many layers,
 logits of all positions, autograd, one readout. It gets the same weights, masks, order of blocks and optimiser, so both
@@ -8,15 +8,10 @@ that a busy machine changes them little.
 Dimensions: B blocks, T tokens, E embedding, V vocabulary.
 """
 
-# ruff: noqa: E402  (imports follow the change of sys.path)
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT / "benchmarks")]
 
 import numpy as np
 import torch
@@ -133,10 +128,3 @@ def measure() -> list[Row]:
     found = {(row["depth"], row["metric"]): row["value"] for row in scores}
     difference = max(abs(found[key] - value) for key, value in wanted.items())
     return [(f"MLM readouts, depths 1-24 (width {PARAMS.width}, {VOCAB:,} tokens)", plain, built, difference)]
-
-
-if __name__ == "__main__":
-    for what, plain, built, difference in measure():
-        print(f"{what}: plain {plain:.1f} s, as built {built:.1f} s, {plain / built:.1f}x; difference {difference:.1e}")
-        if difference > 1e-4:
-            sys.exit("the results differ")

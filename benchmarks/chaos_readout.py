@@ -1,4 +1,4 @@
-"""Readouts of all windows as built against least squares per window: `python benchmarks/chaos_readout.py`.
+"""Readouts of all windows as built against least squares per window. Part of `benchmarks/chaos.py`.
 
 The plain way is what the published code does: for every window the states of its layers and a constant are stacked,
 NumPy's least squares (an SVD) solves them, and the outputs of the dev samples give the errors. A sample of windows is
@@ -10,13 +10,7 @@ seconds are of the processor, so that a busy machine changes them little.
 Dimensions: N examples, L layers, H features.
 """
 
-# ruff: noqa: E402  (imports follow the change of sys.path)
-import sys
 import time
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT / "benchmarks")]
 
 import numpy as np
 import torch
@@ -104,10 +98,3 @@ def measure(sizes: tuple[tuple[int, int], ...] = ((64, 400), (128, 400), (128, 1
         found.append((what, scaled, ours, off))
     torch.set_num_threads(threads)
     return found
-
-
-if __name__ == "__main__":
-    print(f"{'what':48} {'plain s':>9} {'as built s':>11} {'times':>7} {'difference':>11}")
-    for what, plain_seconds, our_seconds, difference in measure():
-        times = plain_seconds / our_seconds
-        print(f"{what:48} {plain_seconds:9.1f} {our_seconds:11.2f} {times:7.0f} {difference:11.1e}")

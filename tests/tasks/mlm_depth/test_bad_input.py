@@ -43,7 +43,7 @@ def test_bad_parameters(params, change, message):
         ({"random_readouts": ("trained",)}, "no readout to train further"),
         ({"mask_ratio": 1.5}, "mask-ratio is 1.5"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"model": "small", "tokenizer": "builtin", "width": 64, "length": 128}, "64 positions"),
+        ({"model": "small", "tokenizer": "builtin", "width": 64, "length": 128}, "32 positions"),
     ],
 )
 def test_bad_options(change, message):
