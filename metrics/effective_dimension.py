@@ -16,6 +16,8 @@ COLUMNS = 4096
 """Columns of a block at most: 33 MB in float64 for 1000 sentences."""
 ROWS = 128
 """Rows of a product at a time; only the upper triangle of such tiles is computed."""
+SMALLEST = 8
+"""Spread of the states, in eps of their type and parts of their norm, below which it is rounding."""
 
 
 def gram_participation(
@@ -31,9 +33,10 @@ def gram_participation(
     own type (at least float32; plain float32, so TF32 must be off), and blocks are summed in float64. For float32
     states that costs 1e-7 of ED at most in the tests; torch.float64 takes up to twice the time on a CPU.
 
-    NaN where all rows are identical: sqrt(tr G) <= 2 eps ||X||_F, eps of the states' type, what rounding alone leaves.
-    NaN too where a state is not finite: leave such sentences out. `legacy_uncentred` reproduces a published branch that
-    forgot the mean (and is about 1 whenever the mean is large).
+    NaN where all rows are identical up to rounding: sqrt(tr G) <= 8 eps ||X||_F, eps of the states' type. States that
+    have fallen onto one keep differences of 1 to 2 eps in all directions, whose ED is large and says nothing; at this
+    limit they are a sixteenth of the variance or less. NaN too where a state is not finite: leave such sentences out.
+    `legacy_uncentred` reproduces a published branch that forgot the mean (and is about 1 whenever the mean is large).
 
     Raises:
         ValueError: fewer than two sentences, or batches that do not fit together.
@@ -102,7 +105,7 @@ def _add_gram(gram: Tensor, block: Tensor) -> None:
 def _ratio(gram: Tensor, square: float, eps: float) -> float:
     """(tr G)^2 / ||G||_F^2, of which the upper triangle of tiles is filled."""
     trace = float(gram.trace())
-    if not trace > (2 * eps) ** 2 * square:
+    if not trace > (SMALLEST * eps) ** 2 * square:
         return float("nan")
     upper = gram.triu(1)
     return trace**2 / (float(gram.diagonal().square().sum()) + 2 * float(upper.square().sum()))
