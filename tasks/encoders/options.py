@@ -119,7 +119,6 @@ QUICK_SMALL: Mapping[str, Any] = types.MappingProxyType(
         "width": 128,
         "heads": 4,
         "init_range": 0.0566,  # 0.02 * sqrt(1024 / 128): the gain of albert-large at this width
-        "pretrain_corpus": "builtin",
         "pretrain_steps": 800,
         "pretrain_batch": 16,
         "pretrain_depth": 2,

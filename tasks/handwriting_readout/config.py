@@ -84,6 +84,7 @@ PRESETS = {
     "quick": Config(
         tasks=("similarity",),
         **QUICK_SMALL,
+        pretrain_corpus="builtin",
         encoder_seeds=(0, 1),
         max_length=32,
         starts=tuple(range(21)),

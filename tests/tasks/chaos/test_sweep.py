@@ -97,6 +97,16 @@ def test_windows_and_spectrum_are_sums_of_one_record(model, sentences):
     assert (windows["growth"].to_numpy() - other["growth"].to_numpy()).max() < 1e-12
 
 
+def test_a_seed_changes_the_tangents_alone_and_repeats_itself(model, sentences):
+    first, again, other = (
+        sweep(sweep_params(model, steps=20, seed=seed), tiny_context(model, sentences)) for seed in (0, 0, 1)
+    )
+    for name in first.keys() - {"costs"}:
+        assert frame(first[name]).equals(frame(again[name])), name
+    assert (frame(first["windows"])["growth"] != frame(other["windows"])["growth"]).all()
+    assert frame(first["spreads"]).equals(frame(other["spreads"]))
+
+
 def test_only_the_first_sentences_have_the_whole_spectrum(model, tmp_path, monkeypatch):
     monkeypatch.setattr(stage_inputs, "BATCH_SENTENCES", 2)
     data = write_sentences(tmp_path / "sentences", *TOKENS)

@@ -22,7 +22,7 @@ TOKENS: dict[str, Any] = {"vocab_size": 50, "pad_token_id": 0, "longest": 8}
 
 
 def small_options(**change) -> EncoderOptions:
-    return EncoderOptions(**{**QUICK_SMALL, **change})
+    return EncoderOptions(**{**QUICK_SMALL, "pretrain_corpus": "builtin", **change})
 
 
 def test_the_plan_names_every_encoder_once():
