@@ -1,10 +1,11 @@
 """Shared by the tests of the readers: the real research data, and small GLUE files of every layout."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.research_data import research_data
 
 REPO = Path(__file__).parents[3]
 
@@ -71,8 +72,4 @@ def write_glue(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def real_data() -> Path:
     """The directory of the research data, for tests that are marked `real_data`."""
-    place = Path(os.environ.get("SWEEP_TEST_DATA", "../shared/data"))
-    place = place if place.is_absolute() else REPO / place
-    if not (place / "glue").is_dir():
-        pytest.skip(f"no research data in {place}; set SWEEP_TEST_DATA")
-    return place
+    return research_data("glue").parent

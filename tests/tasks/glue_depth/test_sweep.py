@@ -1,20 +1,17 @@
 """`glue_depth` through the command line in one process: the stages, the store and reduce together."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from orchestrator.cli import main
+from tests.research_data import research_data
 
 TINY = [
     *("--experiment", "glue_depth", "--preset", "quick", "--backend", "inline"),
     *("--width", "16", "--embedding", "8", "--intermediate", "32", "--train-limit", "40", "--dev-limit", "20"),
     *("--depths", "1-3", "--finetuned-depths", "2", "--seeds", "0-1", "--epochs", "1"),
 ]
-DATA = Path(os.environ.get("SWEEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def read(out, table):
@@ -139,10 +136,17 @@ def test_without_network_the_paper_preset_says_what_is_missing(tmp_path, capsys,
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no research data at {DATA}")
 @pytest.mark.parametrize("task", ["RTE", "STS-B", "CoLA"])
 def test_real_data_with_the_real_tokenizer(task, tmp_path):
-    line = [*TINY, "--tasks", task, "--data-dir", str(DATA / "glue"), "--tokenizer", str(DATA / "tokenizers/albert")]
+    line = [
+        *TINY,
+        "--tasks",
+        task,
+        "--data-dir",
+        str(research_data("glue")),
+        "--tokenizer",
+        str(research_data("tokenizers", "albert")),
+    ]
     assert main([*line, "--max-length", "64", "--seeds", "0", "--out", str(tmp_path)]) == 0
     scores = read(tmp_path, "scores")
     assert set(scores["task"]) == {task}

@@ -3,14 +3,12 @@
 # pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
 # pyright: reportGeneralTypeIssues=false
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from orchestrator.cli import main
+from tests.research_data import research_data
 
 TINY = [
     *("--experiment", "handwriting_readout", "--preset", "quick", "--backend", "inline"),
@@ -18,7 +16,6 @@ TINY = [
     *("--train-limit", "80", "--dev-limit", "60", "--max-length", "16"),
     *("--starts", "0-3", "--lengths", "1-4", "--steps", "8", "--best-from", "3"),
 ]
-DATA = Path(os.environ.get("SWEEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def read(out, table):
@@ -86,13 +83,20 @@ def test_thresholds_that_leave_no_sample_fail_the_job_by_name(tmp_path, capsys):
 
 
 @pytest.mark.real_data
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no research data at {DATA}")
 @pytest.mark.parametrize(
     ("task", "options"),
     [("STS-B", ["--threshold-low", "1", "--threshold-high", "4"]), ("STS-B", ["--legacy-labels"]), ("RTE", [])],
 )
 def test_real_data_with_the_real_tokenizer(task, options, tmp_path):
-    line = [*TINY, "--tasks", task, "--data-dir", str(DATA / "glue"), "--tokenizer", str(DATA / "tokenizers/albert")]
+    line = [
+        *TINY,
+        "--tasks",
+        task,
+        "--data-dir",
+        str(research_data("glue")),
+        "--tokenizer",
+        str(research_data("tokenizers", "albert")),
+    ]
     assert main([*line, "--max-length", "64", "--encoder-seeds", "0", *options, "--out", str(tmp_path)]) == 0
     windows = read(tmp_path, "windows")
     assert len(windows) == 16

@@ -3,14 +3,12 @@
 # pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
 # pyright: reportGeneralTypeIssues=false
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from orchestrator.cli import main
+from tests.research_data import research_data
 
 TINY = [
     *("--experiment", "mlm_depth", "--preset", "quick", "--backend", "inline"),
@@ -30,7 +28,6 @@ TINY = [
         "20",
     ),
 ]
-DATA = Path(os.environ.get("SWEEP_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
 KEY = ["encoder", "encoder_seed", "readout", "depth", "seed", "metric"]
 
 
@@ -66,11 +63,9 @@ def test_every_encoder_readout_depth_seed_and_metric_is_one_row(tmp_path):
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_a_model_pretrained_on_wikitext_names_more_than_guessing(tmp_path):
-    if not (DATA / "wikitext-2").is_dir():
-        pytest.skip(f"no research data in {DATA}; set SWEEP_TEST_DATA")
     arguments = [
         *("--experiment", "mlm_depth", "--preset", "quick", "--backend", "inline", "--out", str(tmp_path)),
-        *("--corpus", str(DATA / "wikitext-2"), "--tokenizer", str(DATA / "tokenizers" / "albert")),
+        *("--corpus", str(research_data("wikitext-2")), "--tokenizer", str(research_data("tokenizers", "albert"))),
         *("--pretrain-steps", "150", "--depths", "1,2,4", "--seeds", "0", "--encoder-seeds", "0", "--epochs", "1"),
         *("--train-limit", "96", "--test-limit", "64", "--readouts", "zero_shot"),
     ]
