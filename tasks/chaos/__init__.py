@@ -12,7 +12,7 @@ from tasks.chaos.params import CHAOS_LONG, CHAOS_SWEEP
 from tasks.chaos.plan import plan
 from tasks.data.blocks import BLOCKS
 from tasks.data.sentences import SENTENCES
-from tasks.encoders.small import PRETRAIN_SMALL
+from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 
 
 def reduce(results: Results, config: Any) -> Summary:
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     name="chaos",
     config=Config,
     presets=PRESETS,
-    stages=(SENTENCES, BLOCKS, PRETRAIN_SMALL, CHAOS_SWEEP, CHAOS_LONG),
+    stages=(SENTENCES, BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, CHAOS_SWEEP, CHAOS_LONG),
     plan=plan,
     reduce=reduce,
 )

@@ -10,7 +10,7 @@ from orchestrator.experiment import Job
 from tasks.chaos.config import Config
 from tasks.chaos.params import CHAOS_LONG, CHAOS_SWEEP, LongParams, MaskMode, SweepParams
 from tasks.data.sentences import sentences_job
-from tasks.encoders.plan import PlannedEncoder, planned_encoders
+from tasks.encoders.plan import PlannedEncoder, planned_encoders, report_jobs
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -29,7 +29,9 @@ def plan(config: Config) -> Iterator[Job]:
         seed=config.sentence_seed,
         legacy_packing=config.legacy_packing,
     )
-    for encoder in planned_encoders(config, config.corpus):
+    encoders = planned_encoders(config, config.corpus)
+    yield from report_jobs(encoders)
+    for encoder in encoders:
         for mask_mode in config.mask_modes:
             sweep = _sweep_job(config, encoder, mask_mode, sentences)
             yield sweep

@@ -1,6 +1,6 @@
 """Which encoders a sweep works on, each ready for a job: parameters, the jobs it needs, the places of its weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from orchestrator.experiment import Job
 from tasks.data.blocks import blocks_job
 from tasks.encoders.options import EncoderOptions, ModelOptions
 from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL
-from tasks.encoders.small import pretrain_job
+from tasks.encoders.small import pretrain_job, report_job
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,12 @@ def planned_encoders(options: EncoderOptions, corpus: str | None = None) -> list
                 drawn = {"encoder": "random", "init_style": style, "encoder_seed": seed, **ranged}
                 found.append(PlannedEncoder(params={**shared, **drawn}, needs=needs, paths=paths))
     return found
+
+
+def report_jobs(encoders: Sequence[PlannedEncoder]) -> list[Job]:
+    """The job that reports how the model `small` was pretrained, where these encoders need it."""
+    models = {encoder.needs["model"].id: encoder.needs["model"] for encoder in encoders if "model" in encoder.needs}
+    return [report_job(model) for model in models.values()]
 
 
 def model_fields(options: ModelOptions) -> dict[str, Any]:

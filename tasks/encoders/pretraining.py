@@ -6,6 +6,7 @@ readout with the tied word table; float32, fused AdamW, no dropout.
 Dimensions: B blocks of a batch, T tokens, P hidden positions, H hidden, V vocabulary.
 """
 
+import json
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -27,11 +28,12 @@ from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_st
 from tasks.seeds import numpy_stream, stream_seed
 
 CURVE_POINTS = 100
+TRAINING = "training.json"
 BETAS = (0.9, 0.98)  # of a thousand steps, 0.999 would average over all
 
 
 def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
-    """Rows of `pretraining`; the checkpoint is written into `context.artifact`, the blocks are in `context.needs`.
+    """Write the checkpoint and its training into `context.artifact`; the blocks are in `context.needs`. No rows.
 
     Raises:
         ValueError: no blocks, or blocks of another length than planned, or a loss that is not finite (with its step).
@@ -49,7 +51,20 @@ def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[d
         rows = _train(model, params, train.input_ids, masking)
         rows += _judge(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
     model.to("cpu").save_pretrained(context.artifact)  # pyright: ignore[reportArgumentType]
-    return {"pretraining": rows}
+    (context.artifact / TRAINING).write_text(json.dumps(rows), encoding="utf-8")
+    return {}
+
+
+def pretrain_report(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `pretraining`: what the job in `context.needs["model"]` wrote about its training.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    path = context.needs["model"] / TRAINING
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected an artifact of pretrain_small, run its job again")
+    return {"pretraining": json.loads(path.read_text(encoding="utf-8"))}
 
 
 def small_model(params: PretrainParams, masking: Masking) -> AlbertForMaskedLM:

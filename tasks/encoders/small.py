@@ -1,7 +1,8 @@
 """The stage `pretrain_small` as the plan sees it: a small ALBERT that the project pretrains itself. Imports no torch.
 
 Its artifact is a checkpoint (config.json, model.safetensors) as `AlbertForMaskedLM.save_pretrained` writes it, which
-other jobs want under the need name `model`. The stage function is in `pretraining`.
+other jobs want under the need name `model`, and `training.json`, which `pretrain_report` makes rows of. The stage
+functions are in `pretraining`.
 """
 
 from dataclasses import dataclass
@@ -87,13 +88,20 @@ PRETRAINING = TableSpec(
     doc="Training curve and result of each small ALBERT that was pretrained here.",
 )
 
+# Two stages: a checkpoint without rows serves every experiment of a results directory, each of which has tables of its
+# own; what the training was like becomes rows of each by a job that only reads.
 PRETRAIN_SMALL = Stage(
     name="pretrain_small",
     function="tasks.encoders.pretraining:pretrain_small",
     params=PretrainParams,
-    tables={"pretraining": PRETRAINING},
     resources=Resources(num_cpus=1, num_gpus=1),
     artifact=True,
+)
+PRETRAIN_REPORT = Stage(
+    name="pretrain_report",
+    function="tasks.encoders.pretraining:pretrain_report",
+    params=PretrainParams,
+    tables={"pretraining": PRETRAINING},
 )
 
 
@@ -139,3 +147,8 @@ def pretrain_job(
         fingerprints=blocks.fingerprints,
         passes=passes,
     )
+
+
+def report_job(model: Job) -> Job:
+    """The job that makes rows of what `pretrain_small` wrote about its training."""
+    return Job(stage=PRETRAIN_REPORT, params=model.params, needs={"model": model}, fingerprints=model.fingerprints)

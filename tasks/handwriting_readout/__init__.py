@@ -10,7 +10,7 @@ from typing import Any
 from orchestrator.experiment import Experiment, Results, Summary
 from tasks.data.blocks import BLOCKS
 from tasks.data.plan import TOKENS
-from tasks.encoders.small import PRETRAIN_SMALL
+from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.handwriting_readout.config import PRESETS, Config
 from tasks.handwriting_readout.params import HANDWRITING
 from tasks.handwriting_readout.plan import plan
@@ -27,7 +27,7 @@ EXPERIMENT = Experiment(
     name="handwriting_readout",
     config=Config,
     presets=PRESETS,
-    stages=(TOKENS, BLOCKS, PRETRAIN_SMALL, HANDWRITING),
+    stages=(TOKENS, BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, HANDWRITING),
     plan=plan,
     reduce=reduce,
 )

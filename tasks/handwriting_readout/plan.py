@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from orchestrator.experiment import Job
 from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
-from tasks.encoders.plan import planned_encoders
+from tasks.encoders.plan import planned_encoders, report_jobs
 from tasks.handwriting_readout.config import Config
 from tasks.handwriting_readout.params import HANDWRITING, HandwritingParams
 
@@ -16,7 +16,8 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
-    encoders = planned_encoders(config, corpus="builtin" if config.tokenizer == "builtin" else None)
+    encoders = planned_encoders(config)
+    yield from report_jobs(encoders)
     for task in config.tasks:
         tokens = tokens_job(
             task,

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.experiment import Experiment, Results, Summary
 from tasks.data.blocks import BLOCKS
-from tasks.encoders.small import PRETRAIN_SMALL
+from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.mlm_depth.config import PRESETS, Config
 from tasks.mlm_depth.params import MLM_FROZEN
 from tasks.mlm_depth.plan import plan
@@ -26,7 +26,7 @@ EXPERIMENT = Experiment(
     name="mlm_depth",
     config=Config,
     presets=PRESETS,
-    stages=(BLOCKS, PRETRAIN_SMALL, MLM_FROZEN),
+    stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, MLM_FROZEN),
     plan=plan,
     reduce=reduce,
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from orchestrator.experiment import Job
 from tasks.data.blocks import blocks_job
-from tasks.encoders.plan import PlannedEncoder, planned_encoders
+from tasks.encoders.plan import PlannedEncoder, planned_encoders, report_jobs
 from tasks.mlm_depth.config import Config
 from tasks.mlm_depth.params import MLM_FROZEN, FrozenParams, Readout
 
@@ -27,7 +27,9 @@ def plan(config: Config) -> Iterator[Job]:
         test_limit=config.test_limit,
         seed=0,
     )
-    for encoder in planned_encoders(config, config.corpus):
+    encoders = planned_encoders(config, config.corpus)
+    yield from report_jobs(encoders)
+    for encoder in encoders:
         for data_seed in config.data_seeds:
             for readouts, seeds, legacy in _groups(config, encoder):
                 yield _job(config, encoder, blocks, readouts, seeds, data_seed, legacy)

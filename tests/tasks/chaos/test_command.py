@@ -3,6 +3,8 @@
 # pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
 # pyright: reportGeneralTypeIssues=false
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -85,3 +87,16 @@ def test_real_sentences_with_the_real_tokenizer(tmp_path):
     # Some of the pairs are shorter than 32 tokens, so the two policies are two systems.
     by_mask = spreads.pivot_table(index="sentence", columns="mask_mode", values="value")
     assert (by_mask["none"] != by_mask["padding"]).any()
+
+
+def test_a_model_that_another_experiment_pretrained_is_not_trained_again(tmp_path, capsys):
+    """Artifacts are shared by the experiments of a results directory; the training's rows are read out of them."""
+    small = [option for option in TINY[: TINY.index("--steps")] if option not in ("--experiment", "chaos")]
+    depths = ["--depths", "1-2", "--train-limit", "20", "--test-limit", "10"]
+    assert main(["--experiment", "mlm_depth", *small, *depths, "--out", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert main([*TINY, "--out", str(tmp_path), "--plan"]) == 0
+    assert re.search(r"pretrain_small +1 +0 +1 ", capsys.readouterr().out)
+    assert main([*TINY, "--out", str(tmp_path)]) == 0
+    mine, other = (pd.read_parquet(tmp_path / name / "pretraining.parquet") for name in ("chaos", "mlm_depth"))
+    pd.testing.assert_frame_equal(mine, other)

@@ -15,7 +15,7 @@ from tasks.data.blocks import blocks_job
 from tasks.data.masking import Masking
 from tasks.encoders.loading import load_encoder
 from tasks.encoders.params import JOB, EncoderParams
-from tasks.encoders.pretraining import pretrain_small, sinusoids, small_model
+from tasks.encoders.pretraining import pretrain_report, pretrain_small, sinusoids, small_model
 from tasks.encoders.small import PretrainParams, pretrain_job
 from tests.tasks.mlm_depth.conftest import write_blocks
 
@@ -37,7 +37,8 @@ def trained(blocks, tmp_path_factory):
 
 
 def run(params, blocks, place):
-    return pretrain_small(params, Context(needs={"blocks": blocks}, artifact=place))["pretraining"]
+    assert pretrain_small(params, Context(needs={"blocks": blocks}, artifact=place)) == {}
+    return pretrain_report(params, Context(needs={"model": place}))["pretraining"]
 
 
 def test_it_names_hidden_tokens_better_than_guessing(trained):
