@@ -4,7 +4,6 @@ The weights are Hugging Face's `AlbertModel`; `models.iteration`, whose names ar
 """
 
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -22,7 +21,7 @@ from models.iteration import (
     pool,
     shared_layer,
 )
-from models.quiet import quiet_library
+from models.weights import first_line, read_weights
 
 Attention = Literal["sdpa", "eager"]
 
@@ -90,7 +89,7 @@ def load_config(path_or_name: str | Path, revision: str | None = None) -> Albert
                 f"{path_or_name} wants to run Python code of its own (auto_map in its config.json), which is never "
                 "done here; give an ALBERT checkpoint, e.g. albert/albert-large-v2"
             ) from problem
-        raise ValueError(f"cannot read the configuration of {path_or_name}: {_first_line(problem)}") from problem
+        raise ValueError(f"cannot read the configuration of {path_or_name}: {first_line(problem)}") from problem
     check_iterated(config, str(path_or_name))
     return config
 
@@ -115,27 +114,10 @@ def load_albert(
     config = load_config(path_or_name, revision)
     config._attn_implementation = attention
 
-    def read(safetensors: bool) -> Any:
-        given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
-        given |= {"use_safetensors": safetensors, "weights_only": True, "output_loading_info": True}
-        given |= {"add_pooling_layer": pooler}
-        with quiet_library():  # its report lists what of a checkpoint is not used, e.g. its readout
-            return AlbertModel.from_pretrained(str(path_or_name), **given)
-
-    try:
-        try:
-            model, report = read(safetensors=True)
-        except OSError:
-            if not pickled:
-                raise
-            model, report = read(safetensors=False)
-    except OSError as problem:
-        allow = "" if pickled else "; --pickled-weights allows those of pytorch_model.bin"
-        raise ValueError(f"cannot load the weights of {path_or_name}: {_first_line(problem)}{allow}") from problem
-    except UnpicklingError as problem:
-        raise ValueError(
-            f"{path_or_name}: the pickle holds more than tensors, and could run code: refused"
-        ) from problem
+    given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
+    model, report = read_weights(
+        AlbertModel, path_or_name, "weights", pickled=pickled, add_pooling_layer=pooler, **given
+    )
     if missing := sorted(report["missing_keys"]):
         raise ValueError(
             f"{path_or_name} lacks the weights {', '.join(missing)}; save the whole AlbertModel, pooler included"
@@ -160,7 +142,3 @@ def random_albert(
         model = AlbertModel(config)
     draw_weights(model, init_style, torch.Generator().manual_seed(seed))
     return model.eval().to(dtype)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
-
-
-def _first_line(problem: BaseException) -> str:
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__

@@ -19,6 +19,7 @@ from torch.nn import functional
 from transformers import AlbertForMaskedLM, AlbertModel
 
 from models.albert import load_config
+from models.weights import read_weights
 
 LEGACY_EPS = 1e-5  # of the library that the published code used; 5e-4 in the logits of a tiny model
 
@@ -60,21 +61,9 @@ def load_mlm_head(
     config = load_config(place, revision)
     if not config.tie_word_embeddings:
         raise ValueError(f"{place} has a decoder of its own (tie_word_embeddings is false); give a tied checkpoint")
-    given: dict[str, Any] = {"config": config, "revision": revision or "main", "dtype": dtype}
-    given |= {"trust_remote_code": False, "output_loading_info": True, "weights_only": True}
-
-    def read(safetensors: bool) -> Any:
-        return AlbertForMaskedLM.from_pretrained(str(place), use_safetensors=safetensors, **given)
-
-    try:
-        try:
-            model, report = read(safetensors=True)
-        except OSError:
-            if not pickled:
-                raise
-            model, report = read(safetensors=False)
-    except OSError as problem:
-        raise ValueError(f"cannot load the readout of {place}: {str(problem).strip().splitlines()[0]}") from problem
+    model, report = read_weights(
+        AlbertForMaskedLM, place, "readout", pickled=pickled, config=config, revision=revision or "main", dtype=dtype
+    )
     if missing := sorted(key for key in report["missing_keys"] if key.startswith("predictions.")):
         raise ValueError(
             f"{place} has no masked-LM readout: it lacks {', '.join(missing)}; give an AlbertForMaskedLM checkpoint, "

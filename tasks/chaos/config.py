@@ -6,16 +6,14 @@ from typing import Literal
 from orchestrator.options import Ints
 from tasks.chaos.params import MaskMode
 from tasks.encoders.options import QUICK_SMALL, EncoderOptions, at_least, distinct
+from tasks.encoders.params import InitStyle
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(EncoderOptions):
     """ALBERT as an iterated map: Lyapunov spectrum, chaos length, synchronisation, effective dimension."""
 
-    init_styles: tuple[Literal["hf_default", "keras", "glue_legacy", "mlm_legacy", "dump_legacy"], ...] = (
-        "hf_default",
-        "keras",
-    )
+    init_styles: tuple[InitStyle, ...] = ("hf_default", "keras")
     """How random weights are drawn: hf_default (normal), keras (truncated normal, the published way), and three ways
     that also re-draw LayerNorm gains: glue_legacy, mlm_legacy, dump_legacy."""
     encoder_seeds: Ints = tuple(range(10))

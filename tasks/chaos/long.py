@@ -18,6 +18,7 @@ from metrics.lyapunov import chaos_lengths
 from models.albert import shared_layer
 from models.iteration import Layer
 from models.one_vector import one_vector_frames
+from models.recording import finite_rows
 from models.tangents import orthonormalise, random_frame
 from orchestrator.experiment import Context
 from tasks.chaos.last import Last, read_last
@@ -119,8 +120,7 @@ class _Run:
                 summed = torch.zeros_like(summed)
 
     def _keep(self, t: int) -> None:
-        finite = torch.isfinite(self._x.abs().amax(1))
-        self._lost = torch.where(~finite & (self._lost < 0), t, self._lost)
+        self._lost = torch.where(~finite_rows(self._x) & (self._lost < 0), t, self._lost)
         if t % self._stride == 0:
             self._components.append(self._x[:, list(self._params.shown_dimensions)])
 

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+
+from metrics.intervals import student_half
 
 LINE = ["line", "mask_mode"]
 """The columns that tell one line from another."""
 PRETRAINED = "pretrained"
 ONE_NETWORK = -1
 """The network's number where there is but one, the checkpoint; random ones have their seed."""
-LEVEL = 0.95
 AVERAGES = ["mean", "low", "high", "sd_sentences", "sd_networks", "networks", "n", "not_finite", "over"]
 """The columns that `over_networks` adds to its keys."""
 
@@ -89,13 +89,6 @@ def over_networks(rows: pd.DataFrame, keys: Sequence[str], value: str) -> pd.Dat
     table["not_finite"] = table["size"] - table["n"]
     table["over"] = np.where(several, "networks", "sentences")
     return plain(table[[*LINE, *keys, *AVERAGES]])
-
-
-def student_half(sd: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Half the width of Student's interval for a mean of n values with this standard deviation; NaN below two."""
-    counts = np.asarray(n, dtype=float)
-    enough = np.where(counts > 1, counts, np.nan)
-    return stats.t.ppf((1 + LEVEL) / 2, enough - 1) * np.asarray(sd, dtype=float) / np.sqrt(enough)
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:

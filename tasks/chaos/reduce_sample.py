@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.chaos.reduce_lines import LEVEL, LINE, over_networks, plain, with_lines
+from metrics.intervals import LEVEL
+from tasks.chaos.reduce_lines import LINE, over_networks, plain, with_lines
 
 ED = ["effective_dimension", "effective_dimension_first"]
 ED_COLUMNS = [*LINE, "metric", "layer", "mean", "low", "high", "sd_networks", "networks", "undefined", "bound"]

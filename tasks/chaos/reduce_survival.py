@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from metrics.intervals import student_half
 from metrics.survival import Survival, kaplan_meier
-from tasks.chaos.reduce_lines import LINE, student_half, with_lines
+from tasks.chaos.reduce_lines import LINE, with_lines
 
 CURVE = ["layers", "survival", "low", "high", "censored", "networks", "over"]
 SUMMARY = [

@@ -17,7 +17,7 @@ from torch import Tensor
 from metrics.effective_dimension import token_participation
 from metrics.synchronisation import offsets, relative_spread, token_spread
 from models.iteration import Layer
-from models.recording import record_layer
+from models.recording import finite_rows, record_layer
 from tasks.chaos.params import SweepParams
 
 Row = dict[str, Any]
@@ -31,10 +31,9 @@ class Losses:
         self._nan = torch.zeros(sentences, dtype=torch.bool, device=device)
 
     def __call__(self, t: int, h_NTH: Tensor) -> None:
-        largest = h_NTH.abs().amax((1, 2))  # NaN where one entry is
-        new = ~torch.isfinite(largest) & (self._at < 0)
+        new = ~finite_rows(h_NTH) & (self._at < 0)
         self._at = torch.where(new, t, self._at)
-        self._nan |= new & torch.isnan(largest)
+        self._nan |= new & torch.isnan(h_NTH.amax((1, 2)))  # NaN where one entry is
 
     @property
     def alive(self) -> Tensor:

@@ -26,6 +26,7 @@ from tasks.encoders.small import PretrainParams
 from tasks.numerics import exact_numerics
 from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.seeds import numpy_stream, stream_seed
+from tasks.training import is_curve_point
 
 CURVE_POINTS = 100
 TRAINING = "training.json"
@@ -147,7 +148,7 @@ def _train(
             nn.utils.clip_grad_norm_([*decayed, *undecayed], params.clip)
         rate = learning_rate("linear", params.learning_rate, step, params.steps, params.warmup)
         take_step(optimiser, "adamw", rate, step, decayed, params.weight_decay)
-        if (step + 1) * CURVE_POINTS // params.steps > step * CURVE_POINTS // params.steps:
+        if is_curve_point(step, params.steps, CURVE_POINTS):
             rows += _rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
             since = []
     return rows
