@@ -9,6 +9,7 @@ import torch
 
 from models.albert import load_albert, load_config, random_albert, scratch_config
 from models.checkpoints import ModelError, resolve_model
+from models.mlm_head import load_mlm_head
 from tests.payload import Payload
 
 CODE = """
@@ -115,8 +116,9 @@ def test_a_pickle_with_a_payload_never_runs(directory, mark, allowed):
     torch.load(directory / "pytorch_model.bin", weights_only=False)
     assert mark.exists()  # it is live
     mark.rmdir()
-    with pytest.raises(ValueError, match="refused" if allowed else "--pickled-weights allows"):
-        load_albert(directory, pickled=allowed)
+    for load in (load_albert, load_mlm_head):
+        with pytest.raises(ValueError, match="refused" if allowed else "--pickled-weights allows"):
+            load(directory, pickled=allowed)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
