@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AlbertConfig, AlbertModel, AutoConfig
+from transformers import AlbertConfig, AlbertModel
 
 from models.initialisation import InitStyle, draw_weights
 from models.iteration import (
@@ -21,7 +21,7 @@ from models.iteration import (
     pool,
     shared_layer,
 )
-from models.weights import first_line, read_weights
+from models.weights import read_config, read_weights
 
 Attention = Literal["sdpa", "eager"]
 
@@ -80,16 +80,7 @@ def load_config(path_or_name: str | Path, revision: str | None = None) -> Albert
     Raises:
         ValueError: it cannot be read, or is no iterated map (`check_iterated`).
     """
-    try:
-        # Without this argument the library asks on the terminal whether to run a model's own code.
-        config: Any = AutoConfig.from_pretrained(str(path_or_name), revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as problem:
-        if "trust_remote_code" in str(problem):
-            raise ValueError(
-                f"{path_or_name} wants to run Python code of its own (auto_map in its config.json), which is never "
-                "done here; give an ALBERT checkpoint, e.g. albert/albert-large-v2"
-            ) from problem
-        raise ValueError(f"cannot read the configuration of {path_or_name}: {first_line(problem)}") from problem
+    config = read_config(path_or_name, revision, "an ALBERT checkpoint, e.g. albert/albert-large-v2")
     check_iterated(config, str(path_or_name))
     return config
 

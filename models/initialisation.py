@@ -1,6 +1,6 @@
 """The definitions of a "random network" that published work uses, side by side (transient_chaos 1.7).
 
-`hf_default`: normal with sd `initializer_range`, biases 0, LayerNorm gains 1, padding row of the word table 0.
+`hf_default`: normal with sd `initializer_range`, biases 0, LayerNorm gains 1, padding rows of tables 0.
 `keras`: the dynamics scripts. Normal with sd `initializer_range` cut at 2 sd (so 0.88 of it), biases 0, gains 1; word
 and segment tables U(+-0.05); projection Glorot-uniform, +-sqrt(6/(E + H)), and its bias U(+-sqrt(3/H)). The pooler,
 which those scripts do not have, is drawn like the layer.
@@ -16,14 +16,14 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from transformers import AlbertModel
+from transformers import PreTrainedModel
 
 InitStyle = Literal["hf_default", "keras", "glue_legacy", "mlm_legacy", "dump_legacy"]
 INIT_STYLES: tuple[InitStyle, ...] = get_args(InitStyle)
 
 
 @torch.no_grad()
-def draw_weights(model: AlbertModel, init_style: InitStyle, generator: torch.Generator) -> None:
+def draw_weights(model: PreTrainedModel, init_style: InitStyle, generator: torch.Generator) -> None:
     """Overwrite every parameter of `model`, in the order of `named_parameters`, from `generator` alone.
 
     Raises:
@@ -55,8 +55,10 @@ def draw_weights(model: AlbertModel, init_style: InitStyle, generator: torch.Gen
             _uniform(parameter, 0.05, generator)
         else:
             nn.init.trunc_normal_(parameter, std=spread, a=-2 * spread, b=2 * spread, generator=generator)
-    if init_style == "hf_default" and model.config.pad_token_id is not None:
-        model.embeddings.word_embeddings.weight[model.config.pad_token_id].zero_()
+    if init_style == "hf_default":
+        for module in model.modules():
+            if isinstance(module, nn.Embedding) and module.padding_idx is not None:  # RoBERTa's positions have one too
+                module.weight[module.padding_idx].zero_()
 
 
 def _uniform(parameter: Tensor, limit: float, generator: torch.Generator) -> None:

@@ -1,10 +1,32 @@
-"""Reading a checkpoint's weights: safetensors, or tensors alone out of a pickle where that is allowed."""
+"""Reading a checkpoint: its configuration; its weights from safetensors, or tensors alone of a pickle if allowed."""
 
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
+from transformers import AutoConfig
+
 from models.quiet import quiet_library
+
+
+def read_config(place: str | Path, revision: str | None, wanted: str) -> Any:
+    """The configuration of a directory, or of a hub model at `revision`.
+
+    Raises:
+        ValueError: it cannot be read, or wants to run code of its own; the message says what is `wanted` ("an ALBERT
+            checkpoint").
+    """
+    try:
+        # Without this argument the library asks on the terminal whether to run a model's own code.
+        return AutoConfig.from_pretrained(str(place), revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, TypeError, StrictDataclassError) as problem:
+        if "trust_remote_code" in str(problem):
+            raise ValueError(
+                f"{place} wants to run Python code of its own (auto_map in its config.json), which is never done here; "
+                f"give {wanted}"
+            ) from problem
+        raise ValueError(f"cannot read the configuration of {place}: {first_line(problem)}") from problem
 
 
 def read_weights(kind: Any, place: str | Path, what: str, *, pickled: bool, **given: Any) -> tuple[Any, dict[str, Any]]:
