@@ -57,15 +57,13 @@ def load_encoder(
         if params.init_range is not None:
             config.initializer_range = params.init_range
         model = random_albert(config, params.init_style, stream_seed(params.encoder_seed, "encoder"), dtype)
-    if vocab_size > model.config.vocab_size:
-        raise ValueError(
-            f"the tokens need {vocab_size} ids, {params.model} has {model.config.vocab_size}; give its tokenizer"
-        )
-    if longest > model.config.max_position_embeddings:
-        raise ValueError(
-            f"the longest example has {longest} tokens, {params.model} has "
-            f"{model.config.max_position_embeddings} positions; give a smaller length"
-        )
+    check_fit(
+        params.model,
+        ids=model.config.vocab_size,
+        positions=model.config.max_position_embeddings,
+        vocab_size=vocab_size,
+        longest=longest,
+    )
     return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
 
 
@@ -76,13 +74,47 @@ def checkpoint_place(params: EncoderParams, context: Context) -> tuple[str, str 
         ValueError: the directory holds other weights than planned, or the pretraining job's artifact is not there.
     """
     if params.is_small:
-        if "model" not in context.needs:
-            raise ValueError('context.needs has no "model"; plan the job that pretrains the model small')
-        return str(context.needs["model"]), None
-    if not params.is_scratch and "model" in context.paths:
-        place = context.paths["model"]
-        found = directory_revision(Path(place), "pickled_weights" in context.paths)
-        if found != params.revision:
-            raise ValueError(f"{place} holds revision {found}, planned was {params.revision}; start the sweep anew")
-        return place, None
-    return params.model, params.revision or None
+        return made_place(context, "the job that pretrains the model small"), None
+    if params.is_scratch:
+        return params.model, None
+    return given_place(params.model, params.revision, context)
+
+
+def made_place(context: Context, maker: str) -> str:
+    """Where another job of the sweep wrote the weights.
+
+    Raises:
+        ValueError: its artifact is not there; `maker` says which job that is.
+    """
+    if "model" not in context.needs:
+        raise ValueError(f'context.needs has no "model"; plan {maker}')
+    return str(context.needs["model"])
+
+
+def given_place(name: str, revision: str, context: Context) -> tuple[str, str | None]:
+    """Where a checkpoint lies: its directory, or its hub name with the hub's revision.
+
+    Raises:
+        ValueError: the directory holds other weights than planned.
+    """
+    if "model" not in context.paths:
+        return name, revision or None
+    place = context.paths["model"]
+    found = directory_revision(Path(place), "pickled_weights" in context.paths)
+    if found != revision:
+        raise ValueError(f"{place} holds revision {found}, planned was {revision}; start the sweep anew")
+    return place, None
+
+
+def check_fit(model: str, *, ids: int, positions: int, vocab_size: int, longest: int) -> None:
+    """Refuse tokens for which a model has too few ids, or too few positions.
+
+    Raises:
+        ValueError: with both numbers.
+    """
+    if vocab_size > ids:
+        raise ValueError(f"the tokens need {vocab_size} ids, {model} has {ids}; give its tokenizer")
+    if longest > positions:
+        raise ValueError(
+            f"the longest example has {longest} tokens, {model} has {positions} positions; give a smaller length"
+        )

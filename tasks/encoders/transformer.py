@@ -1,0 +1,71 @@
+"""The parameters that say which encoder of the BERT family a job works on. Light on purpose (no torch)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.encoders.params import JOB, SCRATCH, require
+
+Architecture = Literal["albert", "bert", "distilbert", "roberta"]
+Weights = Literal["pretrained", "finetuned", "random"]
+SIZES = ("architecture", "layers", "width", "heads", "intermediate", "embedding")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerParams:
+    """One encoder of the BERT family. The parameters of stages that work on one inherit it."""
+
+    model: str
+    """Hub name or directory name of the checkpoint that names the encoder, or `scratch`."""
+    checkpoint: str = ""
+    """Hub name or directory name of the fine-tuned checkpoint that was given beside it; else empty."""
+    revision: str = ""
+    """Commit or content hash of the weights that are read (`context.paths["model"]`, or the hub); `job-` and the id of
+    the job that trained them (`context.needs["model"]`); empty for random weights of `scratch`."""
+    encoder: Weights
+    """Whether the weights are the checkpoint's, those after fine-tuning, or drawn for its architecture."""
+    encoder_seed: int | None = None
+    """Seed of random weights; of an encoder that the sweep fine-tunes, the seed of that training; else None."""
+    architecture: Architecture | None = None
+    """Type of a `scratch` model; None otherwise, as all sizes are (the checkpoint says them)."""
+    layers: int | None = None
+    """Its layers."""
+    width: int | None = None
+    """Its hidden size H."""
+    heads: int | None = None
+    """Its attention heads; None: H/64, at least 1."""
+    intermediate: int | None = None
+    """Its feed-forward width; None: 4 H."""
+    embedding: int | None = None
+    """Its embedding width (albert only); None: 128."""
+    tokenizer: str
+    """Identity of the tokenizer that made the tokens."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the weights and of what is computed from them."""
+
+    def __post_init__(self):
+        for name in SIZES[1:]:
+            value = getattr(self, name)
+            require(value is None or value >= 1, name, value, "1 or more, or None")
+        scratch = self.is_scratch
+        require(not scratch or self.encoder != "pretrained", "encoder", self.encoder, "random or finetuned for scratch")
+        for name in ("architecture", "layers", "width"):
+            value = getattr(self, name)
+            require((value is not None) == scratch, name, value, "a value iff the model is scratch")
+        for name in ("heads", "intermediate", "embedding"):
+            value = getattr(self, name)
+            require(scratch or value is None, name, value, "None unless the model is scratch")
+        made = self.encoder == "random" or self.is_made
+        require((self.encoder_seed is not None) == made, "encoder_seed", self.encoder_seed, "a seed iff made here")
+        given = self.encoder == "finetuned" and not self.is_made
+        require(given or not self.checkpoint, "checkpoint", self.checkpoint, "one for a given finetuned encoder only")
+        require(not self.is_made or self.encoder == "finetuned", "revision", self.revision, "a job's iff finetuned")
+
+    @property
+    def is_made(self) -> bool:
+        """Whether a job of the sweep trained the weights."""
+        return self.revision.startswith(JOB)
+
+    @property
+    def is_scratch(self) -> bool:
+        """Whether sizes describe the model. A directory may have that name too; it has a revision of its own."""
+        return self.model == SCRATCH and (not self.revision or self.is_made)

@@ -1,0 +1,97 @@
+"""Loading or drawing an encoder of the BERT family, checked against the plan and against the tokens it will get."""
+
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from models import transformer
+from orchestrator.experiment import Context
+from tasks.encoders.loading import check_fit, given_place, made_place
+from tasks.encoders.transformer import TransformerParams
+from tasks.seeds import stream_seed
+
+
+def load_transformer_here(
+    params: TransformerParams, context: Context, *, vocab_size: int, pad_token_id: int, longest: int
+) -> PreTrainedModel:
+    """The encoder, without any head, on the context's device, in the parameters' precision and evaluation mode.
+
+    Random weights are drawn from `encoder_seed` alone, on the CPU: the same on every device.
+
+    Args:
+        vocab_size: ids that the tokens need.
+        pad_token_id: what the tokens are padded with.
+        longest: tokens of the longest text.
+
+    Raises:
+        ValueError: the checkpoint is not the planned one, is of another type than the four, or its vocabulary, its
+            padding or its positions do not fit the tokens.
+    """
+    dtype = getattr(torch, params.dtype)
+    pickled = "pickled_weights" in context.paths
+    if params.encoder != "random":
+        place, revision = transformer_place(params, context)
+        model = transformer.load_transformer(place, revision, dtype, pickled)
+    else:
+        assert params.encoder_seed is not None  # the parameters have seen to it
+        config = _random_config(params, context, vocab_size, pad_token_id, longest)
+        model = transformer.random_transformer(config, stream_seed(params.encoder_seed, "encoder"), dtype)
+    _check(params, model.config, vocab_size, pad_token_id, longest)
+    return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
+
+
+def load_reader_here(
+    params: TransformerParams, context: Context, *, vocab_size: int, pad_token_id: int, longest: int
+) -> PreTrainedModel:
+    """The same with the span head that the checkpoint was saved with.
+
+    Raises:
+        ValueError: as `load_transformer_here`; or random weights, or a checkpoint without a span head.
+    """
+    if params.encoder == "random":
+        raise ValueError("random weights have no span head; give a fine-tuned checkpoint, or train one")
+    place, revision = transformer_place(params, context)
+    pickled = "pickled_weights" in context.paths
+    model = transformer.load_reader(place, revision, getattr(torch, params.dtype), pickled)
+    _check(params, model.config, vocab_size, pad_token_id, longest)
+    return model.to(context.device)  # pyright: ignore[reportArgumentType]
+
+
+def transformer_place(params: TransformerParams, context: Context) -> tuple[str, str | None]:
+    """Where the weights lie: a directory or hub name, and the hub's revision.
+
+    Raises:
+        ValueError: the directory holds other weights than planned, or the training job's artifact is not there.
+    """
+    if params.is_made:
+        return made_place(context, "the job that fine-tunes it"), None
+    return given_place(params.checkpoint or params.model, params.revision, context)
+
+
+def _random_config(
+    params: TransformerParams, context: Context, vocab_size: int, pad_token_id: int, longest: int
+) -> PreTrainedConfig:
+    if not params.is_scratch:
+        return transformer.load_transformer_config(*transformer_place(params, context))
+    assert params.architecture is not None
+    assert params.layers is not None
+    assert params.width is not None
+    return transformer.scratch_transformer_config(
+        params.architecture,
+        layers=params.layers,
+        width=params.width,
+        heads=params.heads,
+        intermediate=params.intermediate,
+        embedding=params.embedding,
+        vocab_size=vocab_size,
+        positions=max(512, longest),
+        pad_token_id=pad_token_id,
+    )
+
+
+def _check(params: TransformerParams, config: PreTrainedConfig, vocab_size: int, pad: int, longest: int) -> None:
+    name = params.checkpoint or params.model
+    positions = transformer.longest(config)
+    check_fit(name, ids=config.vocab_size, positions=positions, vocab_size=vocab_size, longest=longest)
+    # RoBERTa tells padding from text, and so counts its positions, by this id.
+    if config.model_type == "roberta" and config.pad_token_id != pad:
+        raise ValueError(f"the tokens are padded with {pad}, {name} with {config.pad_token_id}; give its tokenizer")
