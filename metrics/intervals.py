@@ -1,4 +1,4 @@
-"""Intervals for means over few runs."""
+"""Intervals for means over few runs, and standard errors of means over examples that are alike in clusters."""
 
 from collections.abc import Sequence
 
@@ -33,3 +33,23 @@ def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float,
         return mean, np.nan, np.nan
     half = float(student_half(good.std(ddof=1), len(good), level))
     return mean, mean - half, mean + half
+
+
+def clustered_standard_error(values: ArrayLike, clusters: ArrayLike) -> float:
+    """Standard error of the mean of values that are alike within clusters (answers about one paragraph).
+
+    sqrt(G / (G - 1) * sum over clusters g of (sum over i in g of (x_i - mean))^2) / N, with G clusters and N values;
+    with one value a cluster it is the usual s / sqrt(N). NaN with fewer than two clusters. In the unit of the values.
+
+    Raises:
+        ValueError: another number of clusters than of values.
+    """
+    x, of = np.asarray(values, dtype=float), np.asarray(clusters)
+    if x.ndim != 1 or x.shape != of.shape:
+        raise ValueError(f"values of shape {x.shape} and clusters of shape {of.shape}; give two of the same [N]")
+    _, index = np.unique(of, return_inverse=True)
+    n_clusters = int(index.max()) + 1 if len(x) else 0
+    if n_clusters < 2:
+        return np.nan
+    sums = np.bincount(index, weights=x - x.mean())
+    return float(np.sqrt(n_clusters / (n_clusters - 1) * np.square(sums).sum()) / len(x))

@@ -1,0 +1,139 @@
+"""Rows of scores of one set of predictions: over all questions, and over two halves of the articles.
+
+Section 8 of the text on squad_probes. Halves are there for thresholds: one chosen on the questions that it is scored on
+is optimistic (`best_…`), one chosen on the other half is not (`cross_…`).
+
+Letters: Q questions, P paragraphs.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from metrics.intervals import clustered_standard_error
+from metrics.squad import Scorer, overall, percent
+from metrics.squad_thresholds import apply_threshold, best_threshold, null_average_precision
+from tasks.squad.decoding import Predictions
+
+Array = np.ndarray
+HALVES = ("first_half", "second_half")
+PARTS = ("all", *HALVES)
+
+
+class Questions(Protocol):
+    """What evaluation needs of the questions of `tasks.data.squad.windows.Windows`."""
+
+    @property
+    def paragraph(self) -> Array: ...
+
+
+class Paragraphs(Protocol):
+    @property
+    def articles(self) -> Sequence[str]: ...
+
+
+def score_rows(
+    questions: Questions, paragraphs: Paragraphs, predictions: Predictions, scorer: Scorer
+) -> list[dict[str, Any]]:
+    """Rows {"part", "metric", "value"}; parts are `PARTS`, `METRICS` says what the metrics are.
+
+    Predictions of the published decoding have no null_odds: their rows are those of `plain_metrics` and the standard
+    errors.
+
+    Args:
+        scorer: of the golds of these questions; it remembers what it has scored, so keep it for all configurations.
+    """
+    second = second_half(questions, paragraphs)
+    where = {"all": np.ones(len(second), dtype=bool), HALVES[0]: ~second, HALVES[1]: second}
+    exact, f1 = scorer.scores(predictions.text)
+    has_answer = scorer.has_answer
+    found = {part: plain_metrics(exact[own], f1[own], has_answer[own]) for part, own in where.items()}
+    if predictions.best_text is not None and predictions.null_odds is not None:
+        forced = dict(zip(("exact", "f1"), scorer.scores(predictions.best_text), strict=True))
+        odds = np.asarray(predictions.null_odds)
+        for part, own in where.items():
+            found[part] |= _forced_metrics({n: x[own] for n, x in forced.items()}, has_answer[own], odds[own])
+        for name, raw in forced.items():
+            kept = cross_scores(raw, has_answer, odds, second)
+            for part, own in where.items():
+                found[part][f"cross_{name}"] = percent(kept[own])
+    for name, scores in (("exact", exact), ("f1", f1)):
+        found["all"][f"{name}_se"] = clustered_standard_error(100 * scores, questions.paragraph)
+    return [
+        {"part": part, "metric": metric, "value": float(value)}
+        for part, metrics in found.items()
+        for metric, value in metrics.items()
+    ]
+
+
+METRICS = {
+    "exact": "exact match of all questions, percent",
+    "f1": "F1 of all questions, percent",
+    "has_exact": "exact match of the questions that have an answer, percent",
+    "has_f1": "F1 of the questions that have an answer, percent",
+    "no_exact": "share of the questions without an answer that are left unanswered, percent (their F1 is the same)",
+    "forced_has_exact": "has_exact with no answer forbidden: the span's quality without the decision to answer",
+    "forced_has_f1": "has_f1 with no answer forbidden",
+    "best_exact": "largest exact over thresholds of null_odds, chosen on the same questions (optimistic), percent",
+    "best_exact_threshold": "that threshold, logits; -inf: never answer",
+    "best_f1": "largest f1 over thresholds of null_odds, chosen on the same questions (optimistic), percent",
+    "best_f1_threshold": "that threshold, logits; -inf: never answer",
+    "cross_exact": "exact with the threshold that is best for exact on the other half, percent",
+    "cross_f1": "f1 with the threshold that is best for f1 on the other half, percent",
+    "null_average_precision": "average precision of finding the questions without an answer by null_odds, percent",
+    "exact_se": "standard error of exact, clustered by paragraph, percentage points (part all)",
+    "f1_se": "standard error of f1, clustered by paragraph, percentage points (part all)",
+}
+"""What each metric is; NaN where a class of questions or a half is empty."""
+
+
+def plain_metrics(exact_Q: Array, f1_Q: Array, has_answer_Q: Array) -> dict[str, float]:
+    """exact, f1, has_exact, has_f1 and no_exact, in percent."""
+    found = overall(exact_Q, f1_Q, has_answer_Q)
+    return {
+        "exact": found["exact"],
+        "f1": found["f1"],
+        "has_exact": found["HasAns_exact"],
+        "has_f1": found["HasAns_f1"],
+        "no_exact": found["NoAns_exact"],
+    }
+
+
+def _forced_metrics(forced: dict[str, Array], has_answer: Array, odds: Array) -> dict[str, float]:
+    found = {f"forced_has_{name}": percent(raw[has_answer]) for name, raw in forced.items()}
+    for name, raw in forced.items():
+        best = best_threshold(raw, has_answer, odds)
+        found |= {f"best_{name}": best.value, f"best_{name}_threshold": best.threshold}
+    return found | {"null_average_precision": 100 * null_average_precision(has_answer, odds)}
+
+
+def cross_scores(scores_Q: Array, has_answer_Q: Array, odds_Q: Array, second_Q: Array) -> Array:
+    """Scores [Q] of each half under the threshold that is best on the other one; NaN where the other one is empty."""
+    kept = np.full(len(odds_Q), np.nan)
+    for own in (second_Q, ~second_Q):
+        if own.any() and not own.all():
+            chosen = best_threshold(scores_Q[~own], has_answer_Q[~own], odds_Q[~own])
+            kept[own] = apply_threshold(scores_Q[own], has_answer_Q[own], odds_Q[own], chosen.threshold)
+    return kept
+
+
+def second_half(questions: Questions, paragraphs: Paragraphs) -> Array:
+    """bool [Q]: the question's article belongs to the second of two halves of about as many questions.
+
+    Articles, the largest first (of equal ones that which comes first), go to the half that has fewer questions yet,
+    the first half on a tie. With questions of one article only, paragraphs are dealt out so.
+    """
+    paragraph_Q = np.asarray(questions.paragraph)
+    names, article_P = np.unique(np.asarray(paragraphs.articles, dtype=object).astype(str), return_inverse=True)
+    del names
+    group_Q = article_P[paragraph_Q]
+    if len(np.unique(group_Q)) < 2:
+        group_Q = paragraph_Q
+    groups, first, index_Q, counts = np.unique(group_Q, return_index=True, return_inverse=True, return_counts=True)
+    sizes = [0, 0]
+    half = np.zeros(len(groups), dtype=bool)
+    for g in np.lexsort((first, -counts)):
+        half[g] = sizes[1] < sizes[0]
+        sizes[int(half[g])] += int(counts[g])
+    return half[index_Q]
