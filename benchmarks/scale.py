@@ -32,7 +32,7 @@ def two_nodes() -> Iterator[str]:
         os.environ |= {"RAY_TMPDIR": folder, "PYTHONPATH": str(ROOT)}
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
         try:
-            cluster.add_node(num_cpus=1)
+            cluster.add_node(num_cpus=1, runtime_env_dir_name="resources-1")
             yield str(cluster.address)
         finally:
             cluster.shutdown()

@@ -100,7 +100,9 @@ def drive(tmp_path: Path, ray_folder: str) -> Iterator[Callable[..., Driver]]:
 def private_nodes(ray_folder: str) -> Iterator[Callable[..., Any]]:
     """Start clusters of nodes with so many CPU slots each, and a head without any; gives Ray's `Cluster`.
 
-    Drivers join at its `address`, and nodes are added and removed with its methods.
+    Drivers join at its `address`, and nodes are added and removed with its methods. Each has its own folder for the
+    driver's code: in a shared one, a node that unpacks it would delete what another's workers are about to import. The
+    head's is Ray's own, where drivers look for it.
     """
     from ray.cluster_utils import Cluster
 
@@ -111,8 +113,10 @@ def private_nodes(ray_folder: str) -> Iterator[Callable[..., Any]]:
             for name, value in {"RAY_TMPDIR": ray_folder, **environment}.items():
                 patch.setenv(name, value)
             clusters.append(Cluster())
-            for number in (0, *slots):
-                clusters[-1].add_node(num_cpus=number, gcs_server_port=free_port(), include_dashboard=False)
+            for index, number in enumerate((0, *slots)):
+                own = {"runtime_env_dir_name": f"resources-{index}"} if index else {}
+                ports = {"gcs_server_port": free_port(), "include_dashboard": False}
+                clusters[-1].add_node(num_cpus=number, **own, **ports)
         return clusters[-1]
 
     yield start

@@ -38,7 +38,7 @@ def cluster_file(address: str) -> dict:
         **{name: [] for name in LISTS.split()},
         "provider": {
             "type": "external",
-            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "module": "own_folders.OwnFolders",
             "gcs_address": address,
             "head_node_id": HEAD_ID,
             "launch_multiple": True,
@@ -70,6 +70,7 @@ def growing(request, tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         bootstrap = tmp_path / "ray_bootstrap_config.yaml"  # where `ray up` leaves it: in the head's home
         bootstrap.write_text(json.dumps(cluster_file(address)))
         home = {"HOME": str(tmp_path), "RAY_TMPDIR": folder, "RAY_AUTH_MODE": "disabled"}
+        provider = {"PYTHONPATH": str(Path(__file__).parent / "providers"), "RAY_FAKE_CLUSTER": "1"}
         version = {"RAY_enable_autoscaler_v2": "1" if request.param == "2" else "0"}
         if request.param == "2":
             version |= {"RAY_CLOUD_INSTANCE_ID": HEAD_ID, "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_ID}
@@ -78,7 +79,7 @@ def growing(request, tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         with (tmp_path / "ray.txt").open("wb") as output:
             head = subprocess.Popen(
                 [Path(sys.executable).with_name("ray"), *command.split()[1:]],
-                env=os.environ | home | version | {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"},
+                env=os.environ | home | version | provider | {"AUTOSCALER_UPDATE_INTERVAL_S": "1"},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

@@ -40,7 +40,7 @@ def test_a_node_goes_and_another_comes(drive, nodes, tmp_path, marks, undisturbe
     victim = next(iter(cluster.worker_nodes))
     cluster.remove_node(victim, allow_graceful=False)
     before = {raylet for _, raylet in served(marks)}
-    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1, runtime_env_dir_name="resources-new")
     until(lambda: {raylet for _, raylet in served(marks)} - before, "the new node to run jobs")
     assert driver.wait() == 0, driver.text()
     check_whole(out, undisturbed("1-30"))
