@@ -28,6 +28,8 @@ class Windows(Protocol):
     @property
     def question(self) -> Array: ...
     @property
+    def context_end(self) -> Array: ...
+    @property
     def questions(self) -> _Questions: ...
     def text(self, window: int, a: int, b: int, /) -> str: ...
     def tokens_text(self, window: int, a: int, b: int, /) -> str: ...
@@ -108,8 +110,10 @@ def legacy_decode(
     score, null = _scores(windows, score_N, "span score"), _scores(windows, null_N, "null score")
     start, end = _positions(windows, start_N), _positions(windows, end_N)
     chosen = _first_best(windows, np.where(answered, score, null).astype(np.float32))
-    text = [windows.tokens_text(int(w), int(start[w]), int(end[w])) if answered[w] else "" for w in chosen]
-    return Predictions(text=text)
+    tokens = answered & (end < windows.context_end)  # a context without tokens can "answer" with what stands behind it
+    return Predictions(
+        text=[windows.tokens_text(int(w), int(start[w]), int(end[w])) if tokens[w] else "" for w in chosen]
+    )
 
 
 def _first_best(windows: Windows, score_N: Array) -> Array:

@@ -21,7 +21,8 @@ def place(window, a, b):
 @given(LOGITS, LOGITS, MASKS, MASKS, st.integers(1, 4), st.integers(1, 8))
 def test_the_first_answer_is_the_best_span_and_the_list_is_what_it_says(starts, ends, from_, to, longest, n_best):
     listed = n_best_list(starts, ends, from_, to, place, longest=longest, n_best=n_best)
-    found = best_spans(*(torch.from_numpy(x) for x in (starts, ends, from_, to)), longest, n_best)
+    logits, masks = [[torch.from_numpy(x) for x in pair] for pair in ((starts, ends), (from_, to))]
+    found = best_spans(logits[0], logits[1], masks[0], masks[1], longest, n_best)
     texts, scores = [one.text for one in listed], [one.score for one in listed]
     assert len(set(texts)) == len(texts) <= n_best + 1
     assert sum(one.probability for one in listed) == pytest.approx(1)

@@ -32,8 +32,8 @@ def slow_best(starts, ends, starts_allowed, ends_allowed, longest, n_best):
 @settings(max_examples=150)
 @given(LOGITS, LOGITS, MASKS, MASKS, st.integers(1, T + 2), st.one_of(st.none(), st.integers(1, T + 2)))
 def test_the_best_span_against_loops(starts, ends, starts_allowed, ends_allowed, longest, n_best):
-    as_tensors = [torch.from_numpy(x) for x in (starts, ends, starts_allowed, ends_allowed)]
-    found = best_spans(*as_tensors, longest, n_best)
+    logits, masks = [[torch.from_numpy(x) for x in pair] for pair in ((starts, ends), (starts_allowed, ends_allowed))]
+    found = best_spans(logits[0], logits[1], masks[0], masks[1], longest, n_best)
     assert found.score.shape == found.start.shape == found.end.shape == (2, 3)
     for i in range(2):
         for j in range(3):
@@ -103,8 +103,11 @@ def test_padding_changes_nothing_and_n_best_that_takes_all_is_exhaustive():
     starts, ends = torch.randn(2, 6, 20, generator=generator)
     allowed = torch.rand(6, 20, generator=generator) > 0.3
     found = best_spans(starts, ends, allowed, allowed, 5)
-    wide = [torch.nn.functional.pad(x, (0, 7)) for x in (starts, ends, allowed, allowed)]
-    for again in (best_spans(*wide, 5), best_spans(starts, ends, allowed, allowed, 5, n_best=20)):
+    wide = [torch.nn.functional.pad(x, (0, 7)) for x in (starts, ends, allowed)]
+    for again in (
+        best_spans(wide[0], wide[1], wide[2], wide[2], 5),
+        best_spans(starts, ends, allowed, allowed, 5, n_best=20),
+    ):
         assert all(torch.equal(a, b) for a, b in zip(found, again, strict=True))
 
 
