@@ -1,12 +1,14 @@
 """Questions on Python's own documentation text, so that a sweep runs on any machine without a download.
 
-An article is a topic of the documentation, and a topic belongs to one split. Two families, two thirds answerable in each
-kind of question, so that the question alone does not tell:
+An article is a topic of the documentation, and a topic belongs to one split. Three families, two thirds of each kind
+of question answerable, so that the question alone does not tell:
 
 * surface questions ("Which word stands in quotation marks?") where the context has just one such span, or none;
+* successor questions ("Which word comes after must?") where it has that word just once and a word after it, or not;
 * cloze questions (how a sentence ends that begins so), of a sentence of the context, or of another of its topic.
 
-They try an orchestrator and its science, not a model: a tiny model learns the surface questions in minutes.
+They try an orchestrator and its science, not a model: a tiny one learns the first family from the words themselves, the
+second once it attends to the word before.
 """
 
 import functools
@@ -25,8 +27,8 @@ from tasks.seeds import stream_seed
 VERSION = 1  # raise it when the rules below change
 SPLITS = ("train", "dev")
 TOPICS_A_DEV_TOPIC = 4
-CONTEXT_WORDS = 40  # paragraphs of a topic are joined until a context has that many
-CLOZES = 3  # answerable ones of a context at most
+CONTEXT_WORDS = 28  # paragraphs of a topic are joined until a context has that many
+CLOZES = 2  # answerable ones of a context at most
 BEGINNING, ENDING = 5, 3  # words of a sentence that a cloze question gives, and asks for
 SHORTEST = 10  # words of a sentence for a cloze question
 
@@ -39,6 +41,8 @@ class Surface:
     """Two ways to ask; neighbouring contexts take turns, so that no two questions in a row are the same."""
     answer: str
     """Regular expression: the answer is its first group, and the whole match another right answer."""
+    mark: str | None = None
+    """Regular expression: a context that has it more than once, or without an answer, is not asked. None: `answer`."""
 
 
 SURFACES = (
@@ -62,6 +66,15 @@ SURFACES = (
         asks=("Which word is written in capitals?", "Which word has only capital letters?"), answer=r"\b([A-Z]{2,})\b"
     ),
 )
+CUES = ["all", "an", "and", "as", "by", "can", "for", "from", "if", "in", "is", "it", "may", "must", "not", "only", "or", "than", "that", "this", "when", "which", "will", "with"]
+SUCCESSORS = tuple(
+    Surface(
+        asks=(f"Which word comes after {cue}?", f"What is the word behind {cue}?"),
+        answer=rf"(?i:(?<=\b{cue} ))([A-Za-z]+)\b",
+        mark=rf"(?i)\b{cue}\b",  # most tokenizers here do not tell capitals
+    )
+    for cue in CUES
+)
 CLOZE_ASKS = ("How does the sentence end that begins with {}?", "What is the end of the sentence that opens with {}?")
 
 
@@ -73,6 +86,10 @@ class _Context:
     @property
     def text(self) -> str:
         return " ".join(self.sentences)
+
+
+Asked = list[list[tuple[str, tuple[Answer, ...]]]]
+"""Of each context the questions, with their answers."""
 
 
 @functools.cache
@@ -89,8 +106,8 @@ def read_split(split: str) -> SquadSplit:
         raise ValueError(f"builtin questions have no split {split!r}; choose one of {', '.join(SPLITS)}")
     contexts = _contexts(split)
     draw = Draw("squad", split)
-    asked: list[list[tuple[str, tuple[Answer, ...]]]] = [[] for _ in contexts]
-    for surface in SURFACES:
+    asked: Asked = [[] for _ in contexts]
+    for surface in (*SURFACES, *SUCCESSORS):
         _ask_surface(surface, contexts, asked, draw)
     _ask_clozes(contexts, asked, draw)
     if split == "train":  # several right answers are for scoring; training uses the first alone
@@ -139,16 +156,15 @@ def _contexts(split: str) -> list[_Context]:
     return found
 
 
-def _ask_surface(
-    surface: Surface, contexts: list[_Context], asked: list[list[tuple[str, tuple[Answer, ...]]]], draw: Draw
-) -> None:
+def _ask_surface(surface: Surface, contexts: list[_Context], asked: Asked, draw: Draw) -> None:
     """Ask it of every context with just one such span, and of half as many contexts with none."""
     lacking, n_answered = [], 0
     for at, context in enumerate(contexts):
         matches = list(re.finditer(surface.answer, context.text))
-        if not matches:
+        n_marks = len(re.findall(surface.mark or surface.answer, context.text))
+        if not n_marks:
             lacking.append(at)
-        elif len(matches) == 1 and context.text.count(matches[0].group(1)) == 1:
+        elif n_marks == len(matches) == 1:
             n_answered += 1
             spans = dict.fromkeys((matches[0].span(1), matches[0].span()))
             answers = tuple(Answer(context.text[start:end], start) for start, end in spans)
@@ -157,7 +173,7 @@ def _ask_surface(
         asked[lacking[chosen]].append((surface.asks[lacking[chosen] % 2], ()))
 
 
-def _ask_clozes(contexts: list[_Context], asked: list[list[tuple[str, tuple[Answer, ...]]]], draw: Draw) -> None:
+def _ask_clozes(contexts: list[_Context], asked: Asked, draw: Draw) -> None:
     """Ask for the ends of some sentences of every context, and of half as many sentences of other contexts."""
     n_answered = 0
     for at, context in enumerate(contexts):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tasks.data.squad.examples import Paragraph, Problems, Question, shortened
-from tasks.data.squad.features import answer_tokens, cut_windows, labels, tokenise_contexts, tokenise_questions
+from tasks.data.squad.features import Tokens, answer_tokens, cut_windows, labels, tokenise_contexts, tokenise_questions
 from tasks.data.squad.pairs import PairTemplate
 from tasks.data.squad.plan import WindowsParams
 
@@ -70,27 +70,38 @@ def cut_split(
             columns.paragraphs.append(paragraph)
             columns.tokens.append((tokens.ids, tokens.char_starts, tokens.char_ends))
             for question in paragraph.questions:
-                query = next(at)
-                offset = len(template.before) + len(query) + len(template.between)
-                capacity = params.max_length - offset - len(template.after)
-                cut = cut_windows(len(tokens.ids), capacity, params.doc_stride)
-                span, trainable = None, question.trainable
-                if question.answers and question.answers[0].start is not None:
-                    answer = question.answers[0]
-                    span = answer_tokens(tokens, answer.start, len(answer.text))
-                    if span is None:
-                        trainable = False
-                        said = f"no token is left of {shortened(repr(answer.text))}; the question is not trained on"
-                        problems.add("answer_untokened", question.id, "answer 1", said)
-                first, last = labels(cut, span, offset)
-                index = np.full_like(cut.starts, len(columns.questions))
-                columns.windows.append(
-                    np.stack([index, cut.starts, cut.sizes, first, last, cut.max_starts, cut.max_ends])
-                )
-                columns.lengths.append(cut.sizes + (offset + len(template.after)))
-                columns.questions.append((question, number, trainable))
-                columns.query_ids.append(query)
+                _cut(question, number, tokens, next(at), columns, template, params, problems)
     return _tables(columns)
+
+
+def _cut(
+    question: Question,
+    paragraph: int,
+    tokens: Tokens,
+    query: np.ndarray,
+    columns: _Columns,
+    template: PairTemplate,
+    params: WindowsParams,
+    problems: Problems,
+) -> None:
+    """One question's windows into the columns."""
+    offset = len(template.before) + len(query) + len(template.between)
+    capacity = params.max_length - offset - len(template.after)
+    cut = cut_windows(len(tokens.ids), capacity, params.doc_stride)
+    span, trainable = None, question.trainable
+    gold = question.answers[0] if question.answers else None
+    if gold is not None and gold.start is not None:
+        span = answer_tokens(tokens, gold.start, len(gold.text))
+        if span is None:
+            trainable = False
+            said = f"no token is left of {shortened(repr(gold.text))}; the question is not trained on"
+            problems.add("answer_untokened", question.id, "answer 1", said)
+    first, last = labels(cut, span, offset)
+    index = np.full_like(cut.starts, len(columns.questions))
+    columns.windows.append(np.stack([index, cut.starts, cut.sizes, first, last, cut.max_starts, cut.max_ends]))
+    columns.lengths.append(cut.sizes + (offset + len(template.after)))
+    columns.questions.append((question, paragraph, trainable))
+    columns.query_ids.append(query)
 
 
 def _tables(columns: _Columns) -> SplitTables:

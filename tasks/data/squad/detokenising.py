@@ -19,10 +19,11 @@ def joining(backend: Any) -> Joining:
         DataError: for another decoder than those of the BERT family.
     """
     said = repr(backend.decoder)  # a Sequence of decoders names all of them
-    for name, found in (("WordPiece", "wordpiece"), ("ByteLevel", "bytes"), ("Metaspace", "sentencepiece")):
-        if name in said:
-            return found
-    if BLANK in said:  # SentencePiece with byte fallback: Replace("▁", " ") and more
+    if "WordPiece" in said:
+        return "wordpiece"
+    if "ByteLevel" in said:
+        return "bytes"
+    if "Metaspace" in said or BLANK in said:  # the latter with byte fallback: Replace("▁", " ") and more
         return "sentencepiece"
     raise DataError(f"pieces of a tokenizer with the decoder {said[:200]} cannot be joined to text; use another one")
 

@@ -1,8 +1,8 @@
-"""The stages `squad_windows`, which cuts questions into windows, and `squad_data`, which counts what they are made of.
+"""The stages `squad_windows`, which cuts questions into windows, and `squad_data`, which counts what they are of.
 
-On disk, per split: `<artifact>/<split>/{paragraphs,questions,windows}/` are `datasets` Arrow data sets. A window is a row
-of numbers; its tokens are those of its question and a slice of its paragraph's, each stored once. `tokenizer.json` reads
-the pieces, `problems.json` names what was wrong in the data, `meta.json` says how all was made.
+On disk, per split: `<artifact>/<split>/{paragraphs,questions,windows}/` are `datasets` Arrow data sets. A window is a
+row of numbers; its tokens are those of its question and a slice of its paragraph's, each stored once. `tokenizer.json`
+reads the pieces, `problems.json` names what was wrong in the data, `meta.json` says how all was made.
 """
 
 import json

@@ -2,8 +2,7 @@
 
 Positions are counted in a window, from its classification token 0; character offsets in a context.
 
-Letters: N windows of the split, Q questions, P paragraphs, S tokens of all paragraphs or questions end to end,
-B windows of a batch, T tokens of the longest of them.
+Letters: N windows of the split, B windows of a batch, T tokens of the longest of them.
 """
 
 import functools
@@ -13,49 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from tasks.data.artifacts import read_meta
 from tasks.data.errors import DataError
 from tasks.data.squad.detokenising import detokenise
 from tasks.data.squad.pairs import PairTemplate
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paragraphs:
-    """P contexts and their tokens end to end."""
-
-    contexts: list[str]
-    articles: list[str]
-    input_ids: np.ndarray
-    """int32 [S]."""
-    char_starts: np.ndarray
-    """int32 [S]: a token is context[char_starts : char_ends], without blanks around it."""
-    char_ends: np.ndarray
-    """int32 [S]."""
-    offsets: np.ndarray
-    """int64 [P+1]: the tokens of paragraph p are the slice offsets[p] : offsets[p+1]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Questions:
-    """Q questions, in the order of the file."""
-
-    ids: list[str]
-    texts: list[str]
-    answers: list[list[str]]
-    """Gold answers; none where the paragraph does not answer the question."""
-    paragraph: np.ndarray
-    """int32 [Q]: index of its paragraph."""
-    has_answer: np.ndarray
-    """bool [Q]."""
-    trainable: np.ndarray
-    """bool [Q]: False where the first answer is not in its context."""
-    input_ids: np.ndarray
-    """int32 [S]."""
-    offsets: np.ndarray
-    """int64 [Q+1]."""
+from tasks.data.squad.tables import Paragraphs, Questions, read_paragraphs, read_questions, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,8 +191,8 @@ def open_windows(directory: Path, split: Literal["train", "dev"]) -> Windows:
     if split not in meta["sizes"]:
         raise DataError(f"{directory}: no split {split!r}, it has {', '.join(meta['sizes'])}")
     template = PairTemplate.from_dict(meta["template"])
-    paragraphs, questions = _paragraphs(directory / split), _questions(directory / split)
-    table = _table(directory / split / "windows")
+    paragraphs, questions = read_paragraphs(directory / split), read_questions(directory / split)
+    table = read_table(directory / split / "windows")
     column = {name: table.column(name).to_numpy() for name in table.column_names}
     question = column["question"]
     offset = len(template.before) + len(template.between)
@@ -252,55 +215,6 @@ def open_windows(directory: Path, split: Literal["train", "dev"]) -> Windows:
         meta=meta,
         directory=directory,
     )
-
-
-def _paragraphs(directory: Path) -> Paragraphs:
-    table = _table(directory / "paragraphs")
-    input_ids, offsets = _values(table.column("input_ids"))
-    return Paragraphs(
-        contexts=table.column("context").to_pylist(),
-        articles=table.column("article").to_pylist(),
-        input_ids=input_ids,
-        char_starts=_values(table.column("char_starts"))[0],
-        char_ends=_values(table.column("char_ends"))[0],
-        offsets=offsets,
-    )
-
-
-def _questions(directory: Path) -> Questions:
-    table = _table(directory / "questions")
-    input_ids, offsets = _values(table.column("input_ids"))
-    answers = table.column("answers").to_pylist()
-    return Questions(
-        ids=table.column("id").to_pylist(),
-        texts=table.column("text").to_pylist(),
-        answers=answers,
-        paragraph=table.column("paragraph").to_numpy(),
-        has_answer=np.array([bool(golds) for golds in answers], dtype=bool),
-        trainable=table.column("trainable").to_numpy(),
-        input_ids=input_ids,
-        offsets=offsets,
-    )
-
-
-def _table(directory: Path) -> pa.Table:
-    from datasets import load_from_disk
-
-    if not directory.is_dir():
-        raise DataError(f"{directory}: no such directory; run the squad_windows job again")
-    table: Any = load_from_disk(str(directory), keep_in_memory=False).with_format("arrow")[:]
-    if any(isinstance(getattr(f.type, "value_type", f.type), pa.BaseExtensionType) for f in table.schema):
-        raise DataError(f"{directory}: columns whose types bring code of their own; run the squad_windows job again")
-    return table
-
-
-def _values(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """All values of a list column end to end, [S], and the offsets of its rows, int64 [rows+1]."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    flat = [chunk.flatten().to_numpy(zero_copy_only=True) for chunk in chunks]  # flatten respects a chunk's own slice
-    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    return flat[0] if len(flat) == 1 else np.concatenate(flat), offsets
 
 
 def _long(values: np.ndarray) -> torch.Tensor:
