@@ -66,7 +66,25 @@ SURFACES = (
         asks=("Which word is written in capitals?", "Which word has only capital letters?"), answer=r"\b([A-Z]{2,})\b"
     ),
 )
-CUES = ["all", "an", "and", "as", "by", "can", "for", "from", "if", "in", "is", "it", "may", "must", "not", "only", "or", "than", "that", "this", "when", "which", "will", "with"]
+CUES = (
+    "a",
+    "an",
+    "and",
+    "as",
+    "can",
+    "for",
+    "from",
+    "if",
+    "in",
+    "is",
+    "may",
+    "must",
+    "not",
+    "or",
+    "that",
+    "when",
+    "with",
+)
 SUCCESSORS = tuple(
     Surface(
         asks=(f"Which word comes after {cue}?", f"What is the word behind {cue}?"),

@@ -95,7 +95,8 @@ def _cut(
         if span is None:
             trainable = False
             said = f"no token is left of {shortened(repr(gold.text))}; the question is not trained on"
-            problems.add("answer_untokened", question.id, "answer 1", said)
+            place = f"article {columns.paragraphs[paragraph].article}, answer 1"
+            problems.add("answer_untokened", question.id, place, said)
     first, last = labels(cut, span, offset)
     index = np.full_like(cut.starts, len(columns.questions))
     columns.windows.append(np.stack([index, cut.starts, cut.sizes, first, last, cut.max_starts, cut.max_ends]))
