@@ -6,6 +6,7 @@ Letters: P tokens of a context, W windows of a question, Q questions of a paragr
 """
 
 import functools
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,17 @@ def _tokens(ids: list[int], offsets: list[tuple[int, int]], context: str) -> Tok
         piece = context[starts[at] : ends[at]]
         starts[at] += len(piece) - len(piece.lstrip())
         ends[at] = max(starts[at], ends[at] - len(piece) + len(piece.rstrip()))
+    if not context.isascii():
+        _take_marks(starts, ends, context)
     return Tokens(np.asarray(ids, dtype=np.int32), starts, ends)
+
+
+def _take_marks(starts: np.ndarray, ends: np.ndarray, context: str) -> None:
+    """Let a token have the combining marks that follow it and no token has: a text would end without its accent."""
+    limits = np.append(starts[1:], len(context))
+    for at in np.flatnonzero(ends < limits):
+        while ends[at] < limits[at] and unicodedata.category(context[ends[at]]).startswith("M"):
+            ends[at] += 1
 
 
 def tokenise_questions(tokenizer: Any, texts: Sequence[str], max_query_length: int) -> tuple[list[np.ndarray], int]:

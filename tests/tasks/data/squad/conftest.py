@@ -10,10 +10,9 @@ import pytest
 from orchestrator.experiment import Context
 from tasks.data.squad.plan import windows_job
 
-WORDS = (
-    "the tower was built in by hugo brandt and is of stone who when where it a bell sold two lamps every week "
-    "naive cafe one many old new river runs north"
-).split()
+TEXT = """the tower was built in by hugo brandt and is of stone who when where it a bell sold two lamps every week
+naive cafe one many old new river runs north"""
+WORDS = TEXT.split()
 MARKS = list(".,?!()'\"-%$")
 LETTERS = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789")
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
