@@ -80,7 +80,7 @@ def test_labels_are_the_published_ones_but_for_half_a_word(windows_of):
     assert (~others).sum() == 2
     assert np.array_equal(windows.start[others], start[others])
     assert np.array_equal(windows.end[others], end[others])
-    (labelled,) = np.flatnonzero(~others & (start > 0))
+    (labelled,) = np.flatnonzero(~others & (start > 0)).tolist()
     assert windows.start[labelled] == start[labelled] + 1  # the published label begins with the word's first half
     assert windows.end[labelled] == end[labelled]
     assert windows.text(labelled, int(windows.start[labelled]), int(windows.end[labelled])) == "happiest"

@@ -71,8 +71,8 @@ def check_usable(split: SquadSplit, says_impossible: bool, where: str) -> None:
         DataError: names `where` and the first problem.
     """
     if not split.n_questions:
-        first = f" (first problem: {split.problems.kept[0].where}: {split.problems.kept[0].said})"
-        raise DataError(f"{where}: no usable question{first if split.problems.kept else ''}; {REMEDY}")
+        first = "".join(f" (first problem: {problem.where}: {problem.said})" for problem in split.problems.kept[:1])
+        raise DataError(f"{where}: no usable question{first}; {REMEDY}")
     if not says_impossible and not any(q.answers for p in split.paragraphs for q in p.questions):
         raise DataError(
             f"{where}: all {split.n_questions} questions are without answers and none is marked is_impossible: a file "

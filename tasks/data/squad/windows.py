@@ -9,7 +9,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -180,8 +180,8 @@ class Windows:
         return Tokenizer.from_file(str(self.directory / "tokenizer.json"))
 
 
-def open_windows(directory: Path, split: Literal["train", "dev"]) -> Windows:
-    """The windows of one split of an artifact; the numbers stay memory-mapped.
+def open_windows(directory: Path, split: str) -> Windows:
+    """The windows of one split (train or dev) of an artifact; the numbers stay memory-mapped.
 
     Raises:
         DataError: when it is not there.
