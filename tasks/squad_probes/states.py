@@ -165,7 +165,7 @@ def collect(
         allowed = batch.allowed.numpy()
         labels = np.stack([batch.start.numpy(), batch.end.numpy()])
         target[:, own], weight[:, own] = ranked_targets(labels, allowed, class_weight_2T)
-        rows = np.concatenate([np.arange(first[i], first[i] + counts[i]) for i in own])
+        rows = np.concatenate([np.arange(int(first[i]), int(first[i] + counts[i])) for i in own])
         place, kept = torch.from_numpy(rows).to(states.device), batch.allowed.to(states.device)
         for i, level in enumerate(levels):
             states[i].index_copy_(0, place, found[level][kept])
