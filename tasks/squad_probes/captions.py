@@ -14,16 +14,18 @@ CAPTIONS = {
     "difference": (
         "Fine-tuned minus before, in points of F1, paired by seeds (selected configurations). Before: pretrained, or "
         "for models from scratch the random weights that the fine-tuning began at. Triangle: the level from which on "
-        "the difference exceeds the margin (dotted), mean and interval over the runs that reach it; published tables "
-        "as thin grey lines where the model is the same."
+        "the difference exceeds the margin, mean and interval over the runs that reach it; published tables "
+        "(dotted) where the model is the same."
     ),
     "heat_map": "Exact match and F1 in percent, rounded; white is the score of never answering. " + _SELECTED,
     "convergence": (
         "F1 of all dev questions against learning rate (last epoch), epoch, and strength of L2: where a line still "
-        "rises, the probe is not at its optimum, and layers are compared by how fast they learn. Colour: level."
+        "rises, the probe is not at its optimum, and layers are compared by how fast they learn. Colour: level. "
+        "Dashed: never answering. Each row of panels has a scale of its own."
     ),
     "decoders": (
-        "The same probes, decoded as published (dashed) and exhaustively with text cut from the context (solid)."
+        "The same probes, decoded as published (dashed) and exhaustively with text cut from the context (solid). "
+        "Means over runs."
     ),
     "beside_published": (
         "Ours (with band) and the published tables (dashed, one seed) for the same weights; the configuration and "
@@ -40,17 +42,18 @@ CAPTIONS = {
         "The configuration chosen for each encoder, level, decoder and half. f1_there: what it was chosen by "
         "(optimistic); f1_elsewhere: on the other half."
     ),
-    "differences": f"Fine-tuned minus before in points, paired by seeds, for every configuration and `selected`. {_RUNS}",
+    "differences": f"Fine-tuned minus before in points, paired by seeds; every configuration and `selected`. {_RUNS}",
     "onset": (
         "The level from which on all deeper ones differ by more than 1 point. mean, low, high, earliest, latest: over "
         "the runs that reach such a level (reached); never: runs that do not, for which the mean is too early; "
-        "undefined: runs with NaN. Also of the published tables (one seed, level 0 not probed)."
+        "undefined: runs with NaN. Also of the published tables (one seed, level 0 not probed). The "
+        "interval is cut at the first and the last level."
     ),
     "published_beside": (
         "Ours and the published numbers of the same weights; rows made most alike first. difference = ours - "
         "published, points. questions: our dev questions."
     ),
-    "gap": "Probes of fine-tuned checkpoints against the published end-to-end F1 of the same checkpoint (its own head).",
+    "gap": "Probes of fine-tuned checkpoints against the published end-to-end F1 of the same weights (their own head).",
     "unsolved": "Convex problems whose gradient did not come below the tolerance.",
     "growing": (
         "Growth in percent of the probes' weight norms in the last epoch of Adam (mean and largest over seeds and "

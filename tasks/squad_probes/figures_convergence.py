@@ -1,4 +1,4 @@
-"""How far from convergence the probes are: F1 against learning rate, epoch and L2; training curves. A figure a model."""
+"""How far from convergence the probes are: F1 against learning rate, epoch and L2; training loss. A figure a model."""
 
 # pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from tasks.squad_probes.figures_panels import level_colours, null_line, panels, say_empty, shown
+from tasks.squad_probes.figures_panels import level_bar, level_colours, null_line, panels, say_empty, shown
 from tasks.squad_probes.reduce_notes import WORDS
 from tasks.squad_probes.reduce_published import nearest_to_published
 from tasks.squad_probes.reduce_rows import LINE, last_epochs, of
 
 AXES = {"learning_rate": "learning rate of Adam", "epoch": "epoch", "l2": "L2 (λ) of L-BFGS"}
+LEAST_SPAN = 3.0
+"""Points of F1 that a row of panels spans at least, or noise would look large."""
 
 
 def convergence_figure(by_epoch: pd.DataFrame, always_null: float) -> Figure | None:
@@ -36,7 +38,7 @@ def convergence_figure(by_epoch: pd.DataFrame, always_null: float) -> Figure | N
     parts = {name: part for name, part in parts.items() if len(part)}
     lines = _encoders(rows)
     colour, mapping = level_colours(sorted(rows["level"].unique()))
-    figure, axes = panels(len(lines), len(parts), width=3.4, height=2.6, sharey=True)
+    figure, axes = panels(len(lines), len(parts), width=3.4, height=2.4, sharey="row", sharex="col")
     for n, (line, label) in enumerate(lines):
         for axis, (x, part) in zip(axes[n], parts.items(), strict=True):
             here = of(part, **line)
@@ -46,17 +48,22 @@ def convergence_figure(by_epoch: pd.DataFrame, always_null: float) -> Figure | N
                 own = own.sort_values(x)
                 axis.plot(own[x], own["mean"], "o-", ms=3, lw=1.2, color=colour(level))
             null_line(axis, always_null)
-            _x_axis(axis, x, part[x])
-            if x == "epoch":
-                axis.set_title(str(nearest), fontsize=10)
+            axis.margins(x=0.1)
+        low, high = axes[n, 0].get_ylim()
+        middle, half = (low + high) / 2, max(high - low, LEAST_SPAN) / 2
+        axes[n, 0].set_ylim(middle - half, middle + half)
         axes[n, 0].set_ylabel(f"{label}\nF1 (%)")
-    figure.colorbar(mapping, ax=list(axes.flat), label="layer (0: embedding output)", shrink=0.9)
+    for top, axis, (x, part) in zip(axes[0], axes[-1], parts.items(), strict=True):
+        _x_axis(axis, x, part[x])
+        if x == "epoch":
+            top.set_title(str(nearest), fontsize=10)
+    level_bar(figure, mapping, axes)
     figure.suptitle(str(rows["model"].iloc[0]), fontsize=11)
     return figure
 
 
 def training_figure(curves: pd.DataFrame) -> Figure | None:
-    """Training loss of one model's probes against epoch; a row an encoder, a column a learning rate, a colour a level."""
+    """Training loss of a model's probes against epoch; a row an encoder, a column a learning rate, a colour a level."""
     rows = curves.dropna(subset="loss")
     if not len(rows):
         return None
@@ -77,7 +84,7 @@ def training_figure(curves: pd.DataFrame) -> Figure | None:
         axes[n, 0].set_ylabel(f"{label}\ntraining loss (nats)")
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
-    figure.colorbar(mapping, ax=list(axes.flat), label="layer (0: embedding output)", shrink=0.9)
+    level_bar(figure, mapping, axes)
     figure.suptitle(str(rows["model"].iloc[0]), fontsize=11)
     return figure
 
@@ -87,7 +94,7 @@ def _encoders(rows: pd.DataFrame) -> list[tuple[dict[str, str], str]]:
     names = rows[["encoder", "checkpoint"]].drop_duplicates().sort_values(["encoder", "checkpoint"])
     found = []
     for encoder, checkpoint in names.itertuples(index=False, name=None):
-        label = WORDS.get(encoder, encoder) + (f"\n{checkpoint}" if checkpoint else "")
+        label = WORDS.get(str(encoder), str(encoder)) + (f"\n{checkpoint}" if checkpoint else "")
         found.append(({"encoder": encoder, "checkpoint": checkpoint}, label))
     return found
 

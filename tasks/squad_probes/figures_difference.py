@@ -24,7 +24,7 @@ from tasks.squad_probes.figures_panels import (
 from tasks.squad_probes.reduce_differences import MARGIN, differences, published_pairs
 from tasks.squad_probes.reduce_rows import of
 
-PANELS = {"f1": "difference in F1 (points)", "has_f1": "difference in F1 of answerable (points)"}
+PANELS = {"f1": "difference in F1 (points)", "has_f1": "difference in answerable F1 (points)"}
 
 
 def difference_figure(table: pd.DataFrame, onset: pd.DataFrame) -> Figure | None:
@@ -57,6 +57,8 @@ def difference_figure(table: pd.DataFrame, onset: pd.DataFrame) -> Figure | None
             # A level is comparable only between models of the same depth.
             if len(other) and other["level"].max() == depths[name]:
                 axis.plot(other["level"] / scale, other["mean"], ":", color=colour, linewidth=1.2)
+        bottom, top = axis.get_ylim()
+        axis.set_ylim(bottom, top + (0.06 + 0.05 * len(names)) * (top - bottom))  # room for the triangles
         axis.axhline(0.0, color="k", linewidth=0.8, zorder=1)
         axis.axhline(MARGIN, color=GREY, linewidth=1.0, linestyle="-.", zorder=1)
         axis.set_ylabel(label)
@@ -64,7 +66,7 @@ def difference_figure(table: pd.DataFrame, onset: pd.DataFrame) -> Figure | None
         if relative:
             axis.set_xticks(np.linspace(0, 1, 5))
     handles = [
-        Line2D([], [], color=MODEL_COLOURS[n % len(MODEL_COLOURS)], marker="o", ms=4, label=_label(*name))
+        Line2D([], [], color=MODEL_COLOURS[n % len(MODEL_COLOURS)], marker="o", ms=4, label=_label(*name, names))
         for n, name in enumerate(names)
     ]
     if any(len(of(published, model=m)) for m in published["model"] if short(m) in {short(name[0]) for name in names}):
@@ -76,15 +78,17 @@ def difference_figure(table: pd.DataFrame, onset: pd.DataFrame) -> Figure | None
 
 
 def _mark(axis: Axes, onset: pd.DataFrame, scale: float, colour: str, n: int) -> None:
-    """A triangle at the mean onset, its interval beside it; below the panel's zero, a row a model."""
+    """A triangle at the mean onset with its interval, at the top of the panel, a row a model."""
     for row in onset.itertuples():
         if row.reached:
-            y = 0.97 - 0.045 * n
+            y = 0.965 - 0.045 * n
             transform = axis.get_xaxis_transform()
             axis.plot([row.mean / scale], [y], "v", color=colour, transform=transform, markersize=7, clip_on=False)
             if not np.isnan(row.low):
                 axis.plot([row.low / scale, row.high / scale], [y, y], color=colour, transform=transform, linewidth=1.5)
 
 
-def _label(model: str, checkpoint: str) -> str:
-    return f"{short(model)} ({checkpoint})" if checkpoint else short(model)
+def _label(model: str, checkpoint: str, names: list[tuple[str, str]]) -> str:
+    """The model, with its checkpoint where there are several of it."""
+    several = sum(short(name) == short(model) for name, _ in names) > 1
+    return f"{short(model)} ({checkpoint or 'fine-tuned here'})" if several else short(model)

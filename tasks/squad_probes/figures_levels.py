@@ -20,6 +20,7 @@ from tasks.squad_probes.figures_panels import (
     null_handle,
     null_line,
     panels,
+    percent_limits,
     say_empty,
     short,
     shown,
@@ -65,7 +66,7 @@ def decoder_figure(layers: pd.DataFrame, always_null: float) -> Figure | None:
         column[0].set_title(short(model), fontsize=11)
         for axis, metric in zip(column, metrics, strict=True):
             for decoder, style in styles.items():
-                _lines(axis, of(rows, model=model, metric=metric, decoder=decoder), handles, style, with_empty=False)
+                _lines(axis, of(rows, model=model, metric=metric, decoder=decoder), handles, style, band=False)
             if metric == "f1":
                 null_line(axis, always_null)
         level_axis(column[-1])
@@ -109,17 +110,18 @@ def published_figure(layers: pd.DataFrame, beside: pd.DataFrame, always_null: fl
     return figure
 
 
-def _lines(axis, rows: pd.DataFrame, handles: dict, style: str = "-", with_empty: bool = True) -> None:
+def _lines(axis, rows: pd.DataFrame, handles: dict, style: str = "-", band: bool = True) -> None:
     """A line an encoder; remembers what the legend must show."""
-    if not len(rows) and with_empty:
+    if not len(rows) and not axis.lines:
         say_empty(axis)
     for encoder, _, label, marker, line in encoder_lines(rows):
         line = line.sort_values("level")
         colour = COLOURS[encoder]
-        curve(axis, line, line["level"], colour, style, marker=marker, markersize=3.5)
+        curve(axis, line, line["level"], colour, style, band, marker=marker, markersize=3.5)
         handles.setdefault(label, Line2D([], [], color=colour, marker=marker, ms=4, lw=1.5, label=label))
 
 
 def _label_rows(axes, labels: list[str]) -> None:
     for axis, text in zip(axes[:, 0], labels, strict=True):
         axis.set_ylabel(text)
+        percent_limits(axis)

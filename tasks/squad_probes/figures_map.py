@@ -45,7 +45,7 @@ def heat_map(selected: pd.DataFrame, always_null: float) -> Figure | None:
                 )
         axis.set_title(title, fontsize=11)
         axis.set_xticks(range(len(levels)), [str(level) for level in levels])
-        axis.set_yticks(range(len(names)), [f"{short(name[0])}, {WORDS.get(name[2], name[2])}" for name in names])
+        axis.set_yticks(range(len(names)), [_label(name, names) for name in names])
         axis.set_xlabel("layer (0: embedding output)")
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
@@ -54,6 +54,12 @@ def heat_map(selected: pd.DataFrame, always_null: float) -> Figure | None:
         if not np.isnan(always_null):
             bar.ax.axhline(always_null, color="k", linewidth=1)
     return figure
+
+
+def _label(name: tuple, names: list[tuple]) -> str:
+    """Model and encoder, with the checkpoint where there are several of it."""
+    several = sum((other[0], other[2]) == (name[0], name[2]) for other in names) > 1
+    return f"{short(name[0])}, {WORDS.get(name[2], name[2])}" + (f"\n{name[1] or 'here'}" if several else "")
 
 
 def _scale(values: np.ndarray, centre: float) -> TwoSlopeNorm:

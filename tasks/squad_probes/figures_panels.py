@@ -25,8 +25,6 @@ MODEL_COLOURS = ("#1f5fa8", "#c2451e", "#2e8b57", "#8a4fa3", "#b8860b", "#16808a
 MARKERS = ("o", "s", "^", "D", "v", "P")
 METRICS = {"f1": "F1 (%)", "has_f1": "F1 of answerable (%)", "no_exact": "unanswerable (%)"}
 GREY = "#666666"
-WIDEST = 4
-"""Panels in a row at most; more models go into further figures' rows."""
 
 
 def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.5, **shared: Any) -> tuple[Figure, Any]:
@@ -67,9 +65,13 @@ def encoder_lines(rows: pd.DataFrame) -> list[tuple[str, str, str, str, pd.DataF
     return found
 
 
-def curve(axis: Axes, rows: pd.DataFrame, x: Any, colour: str, style: str = "-", **more: Any) -> None:
+def curve(
+    axis: Axes, rows: pd.DataFrame, x: Any, colour: str, style: str = "-", band: bool = True, **more: Any
+) -> None:
     """Mean against x and a translucent band where there is an interval; rows are in the order of x."""
     axis.plot(np.asarray(x, dtype=float), rows["mean"].to_numpy(dtype=float), style, color=colour, lw=1.5, **more)
+    if not band:
+        return
     low, high = (rows[name].to_numpy(dtype=float) for name in ("low", "high"))
     axis.fill_between(np.asarray(x, dtype=float), low, high, color=colour, alpha=0.16, linewidth=0)
 
@@ -84,6 +86,12 @@ def null_handle() -> Line2D:
     return Line2D([], [], color="k", linewidth=0.9, linestyle=(0, (5, 3)), label="never answering")
 
 
+def percent_limits(axis: Axes) -> None:
+    """Scores lie between 0 and 100: the interval of two runs may go far beyond, which need not be seen."""
+    low, high = axis.get_ylim()
+    axis.set_ylim(max(low, -3.0), min(high, 103.0))
+
+
 def level_axis(axis: Axes, label: str = "layer (0: embedding output)") -> None:
     axis.set_xlabel(label)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -91,6 +99,12 @@ def level_axis(axis: Axes, label: str = "layer (0: embedding output)") -> None:
 
 def say_empty(axis: Axes, text: str = "no values") -> None:
     axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=GREY)
+
+
+def level_bar(figure: Figure, mapping: ScalarMappable, axes: Any) -> None:
+    """The colour bar of levels, with whole numbers."""
+    ticks = MaxNLocator(integer=True, min_n_ticks=1)
+    figure.colorbar(mapping, ax=list(axes.flat), label="layer (0: embedding output)", shrink=0.9, ticks=ticks)
 
 
 def legend(figure: Figure, handles: Sequence[Line2D] | Mapping[str, Line2D]) -> None:
@@ -104,7 +118,7 @@ def legend(figure: Figure, handles: Sequence[Line2D] | Mapping[str, Line2D]) -> 
 
 
 def level_colours(levels: Sequence[int]) -> tuple[Any, ScalarMappable]:
-    """A colour for each level, dark to light, and what a colour bar of them needs."""
+    """A colour for each level, light to dark, and what a colour bar of them needs."""
     scale = Normalize(min(levels, default=0), max(max(levels, default=1), 1))
     mapping = ScalarMappable(scale, matplotlib.colormaps["viridis_r"])
     return mapping.to_rgba, mapping

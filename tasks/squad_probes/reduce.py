@@ -43,16 +43,17 @@ def summarise(results: Results, config: Any) -> Summary:
     layers = over_runs(final, LAYERS)
     chosen = choices(scores)
     runs = selected_runs(scores, chosen, asked)
+    chosen_scores = selected(runs)
     pairs = pd.concat([paired(final), paired(runs.assign(configuration="selected"))], ignore_index=True)
     questions = asked["questions"].get("all", float("nan"))
     solutions, weights = prepared(results.table("solutions")), prepared(results.table("weights"))
     tables = {
         "onset": pd.concat([onsets(pairs), onsets(published_pairs(), "published")], ignore_index=True),
-        "selected": selected(runs),
+        "selected": chosen_scores,
         "choices": chosen,
         "differences": differences(pairs),
         "published_beside": published_beside(layers, questions),
-        "gap": gaps(layers),
+        "gap": gaps(pd.concat([chosen_scores.assign(configuration="selected"), layers], ignore_index=True)),
         "unsolved": unsolved(solutions),
         "growing": growing(weights),
         "costs": costs_by_line(results.table("costs")),

@@ -35,11 +35,10 @@ def paired(rows: pd.DataFrame) -> pd.DataFrame:
     Args:
         rows: LINE, encoder_seed, seed, decoder, configuration, level, metric, value.
     """
-    rows = rows[rows["metric"].isin(METRICS)]
-    scratch = rows["model"] == SCRATCH
-    before = rows[rows["encoder"] == np.where(scratch, "random", "pretrained")]
-    before = before.drop(columns="checkpoint").rename(columns={"encoder": "before"})
-    after = rows[rows["encoder"] == "finetuned"]
+    known = rows[rows["metric"].isin(METRICS)]
+    first = np.where(known["model"] == SCRATCH, "random", "pretrained")
+    before = known[known["encoder"] == first].drop(columns="checkpoint").rename(columns={"encoder": "before"})
+    after = known[known["encoder"] == "finetuned"]
     shared = ["model", "mode", "decoder", "configuration", "level", "metric"]
     both = broadcast(after, before, shared, ("_after", "_before"))
     own = both["encoder_seed_before"]
@@ -76,24 +75,32 @@ def first_level(levels: np.ndarray, difference: np.ndarray, margin: float = MARG
 def onsets(pairs: pd.DataFrame, source: str = "ours") -> pd.DataFrame:
     """The level where fine-tuning starts to matter, over runs; a row a model, configuration, decoder and metric.
 
-    mean, low, high are over the runs that reach it; `never` counts those that do not (so the mean is too early if there
-    are any), `undefined` those with NaN. A reader must look at all of them.
+    mean, low, high are over the runs that reach it, the interval cut at the first and the last level; `never` counts
+    those that do not (so the mean is too early if there are any), `undefined` those with NaN. A reader must look at all
+    of them.
     """
     rows = []
     if len(pairs):
         values = run_values(pairs[pairs["metric"].isin(ONSET_METRICS)], KEYS)
         for key, group in values.groupby([*CELL, "metric"], sort=True):
-            found = []
-            for _, run in group.groupby("run", sort=True):
-                run = run.sort_values("level")
-                found.append(first_level(run["level"].to_numpy(), run["value"].to_numpy(dtype=float)))
-            found = np.array(found)
-            reached = found[np.isfinite(found)]
+            found = np.array([first_level(*run) for run in _runs(group)])
+            reached, bounds = found[np.isfinite(found)], (group["level"].min(), group["level"].max())
+            mean, low, high = mean_interval(reached)
             ends = (reached.min(), reached.max()) if len(reached) else (np.nan, np.nan)
             never, undefined = int(np.isinf(found).sum()), int(np.isnan(found).sum())
-            tail = (len(reached), never, undefined, len(found), group["over"].iloc[0], int(group["level"].max()))
-            rows.append((source, *key, *mean_interval(reached), *ends, *tail))
+            tail = (len(reached), never, undefined, len(found), group["over"].iloc[0], int(bounds[1]))
+            rows.append((source, *key, mean, *np.clip((low, high), *bounds).tolist(), *ends, *tail))
     return pd.DataFrame(rows, columns=[*ONSET, *ONSET_VALUES])
+
+
+def _runs(group: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(levels, differences) of each run; a level whose probe has no randomness (run GIVEN) is part of every run."""
+    seeds = [run for run in sorted(group["run"].unique()) if run != GIVEN] or [GIVEN]
+    found = []
+    for seed in seeds:
+        own = group[(group["run"] == seed) | (group["run"] == GIVEN)].sort_values("level")
+        found.append((own["level"].to_numpy(), own["value"].to_numpy(dtype=float)))
+    return found
 
 
 def published_pairs() -> pd.DataFrame:

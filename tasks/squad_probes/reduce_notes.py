@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from tasks.encoders.params import SCRATCH
-from tasks.squad_probes.published import QUESTIONS
+from tasks.squad_probes.published import QUESTIONS, same_name
 from tasks.squad_probes.reduce_differences import MARGIN
-from tasks.squad_probes.reduce_rows import LINE, of
+from tasks.squad_probes.reduce_rows import LINE, always_null, of
 
 GROWTH = 1.0
 """Percent of growth in the last epoch above which a probe is said to grow still."""
@@ -35,7 +35,12 @@ def notes(
     config: Any,
 ) -> list[str]:
     """All sentences; `scores`, `weights` and `solutions` are prepared rows, `counts` as `reduce_rows.counts` makes."""
-    found = [*_questions(counts), *_best_levels(tables["selected"]), *_onsets(tables["onset"])]
+    found = [
+        *_questions(counts),
+        *_sampling(tables["layers"]),
+        *_best_levels(tables["selected"], always_null(counts)),
+        *_onsets(tables["onset"]),
+    ]
     found += _gaps(tables["gap"])
     found += _beside(tables["published_beside"])
     found += _converged(tables, weights, solutions)
@@ -58,6 +63,17 @@ def _questions(counts: pd.DataFrame) -> list[str]:
     ]
 
 
+def _sampling(layers: pd.DataFrame) -> list[str]:
+    """What no interval over seeds tells of: other questions would give other scores."""
+    errors = of(layers, metric="f1_se", decoder=shown_decoder(layers))["mean"].dropna()
+    if not len(errors):
+        return []
+    return [
+        f"The choice of questions alone gives F1 a standard error of up to {errors.max():.2f} points (by paragraph); "
+        "intervals over seeds do not hold it."
+    ]
+
+
 def shown_decoder(table: pd.DataFrame) -> str:
     """The decoder that figures and sentences tell of: proper, unless there is only another one."""
     names = sorted(table["decoder"].astype(str).unique())
@@ -70,8 +86,8 @@ def _interval(row: Any, form: str = ".2f") -> str:
     return f"95 % interval over {row.runs} {row.over} {row.low:{form}} to {row.high:{form}}"
 
 
-def _best_levels(selected: pd.DataFrame) -> list[str]:
-    """The best level of each encoder, by F1."""
+def _best_levels(selected: pd.DataFrame, null: float) -> list[str]:
+    """The best level of each encoder, by F1; and whether it is any better than never answering."""
     rows = of(selected, decoder=shown_decoder(selected)).dropna(subset="mean")
     found = []
     for key, line in rows[rows["metric"] == "f1"].groupby(LINE, sort=True):
@@ -85,6 +101,8 @@ def _best_levels(selected: pd.DataFrame) -> list[str]:
             if metric in others
         )
         at_last = "" if last["level"] == best["level"] else f" At the last level, {last['level']}: {last['mean']:.2f}."
+        if best["mean"] < null + 0.005:  # what is printed is rounded
+            at_last = f" So no level is better than never answering ({null:.2f} %).{at_last}"
         found.append(
             f"{line_name(*key)}: F1 is highest at level {best['level']}, {best['mean']:.2f} % ({_interval(best)}"
             + (f"; {split}" if split else "")
@@ -94,20 +112,25 @@ def _best_levels(selected: pd.DataFrame) -> list[str]:
 
 
 def _onsets(onset: pd.DataFrame) -> list[str]:
-    """Where fine-tuning starts to matter: ours of the selected probes, and published."""
-    shown = [of(onset, source="ours", configuration="selected"), of(onset, source="published")]
-    shown[0] = of(shown[0], decoder=shown_decoder(shown[0]))
+    """Where fine-tuning starts to matter: ours of the selected probes, and published for the same model."""
+    ours, published = of(onset, source="ours", configuration="selected"), of(onset, source="published")
+    ours = of(ours, decoder=shown_decoder(ours))
+    known = [any(same_name(str(name), model) for name in ours["model"]) for model in published["model"]]
     found = []
-    for row in pd.concat(shown).itertuples() if len(onset) else ():
+    for row in pd.concat([ours, published[known]]).itertuples():
         metric = {"f1": "F1", "has_f1": "HasAns F1"}[row.metric]
-        whose = "published, " if row.source == "published" else ""
-        start = f"{whose}{row.model}{f' ({row.checkpoint})' if row.checkpoint else ''}: fine-tuning changes {metric} "
-        start += f"by more than {MARGIN:g} point from level "
+        whose = "published tables, " if row.source == "published" else ""
+        start = f"{whose}{row.model}{f' ({row.checkpoint})' if row.checkpoint else ''}: "
         if row.reached:
             spread = "" if np.isnan(row.low) else f" (95 % interval {row.low:.1f} to {row.high:.1f})"
-            told = f"{start}{row.mean:.3g} of {row.levels} on{spread}; {row.reached} of {row.runs} runs reach it"
+            told = f"{start}fine-tuning adds more than {MARGIN:g} point of {metric} from level {row.mean:.3g} of "
+            told += f"{row.levels} on{spread}; {row.reached} of {row.runs} {'run' if row.runs == 1 else 'runs'} "
+            told += "reach it" if row.runs > 1 else "reaches it"
         else:
-            told = f"{start}… on in none of {row.runs} runs: no level is the first of such a row up to {row.levels}"
+            told = (
+                f"{start}at the last level, {row.levels}, fine-tuning adds more than {MARGIN:g} point of {metric} in "
+            )
+            told += f"none of {row.runs} runs, so it never starts to matter"
         if row.never and row.reached:
             told += f", {row.never} never do (they are not in the mean, which is therefore too early)"
         if row.undefined:
@@ -117,10 +140,11 @@ def _onsets(onset: pd.DataFrame) -> list[str]:
 
 
 def _gaps(gap: pd.DataFrame) -> list[str]:
-    rows = gap[gap["source"] == "ours"]
+    rows = of(gap, source="ours", configuration="selected")
+    rows = of(rows, decoder=shown_decoder(rows))
     return [
-        f"{row.checkpoint}, {row.decoder} decoder, {row.configuration}: the last level's probe is "
-        f"{row.last_minus_end_to_end:+.2f} points of F1 from the published end-to-end score ({row.end_to_end_f1:.2f})."
+        f"{row.checkpoint}: the last level's probe is {row.last_minus_end_to_end:+.2f} points of F1 from the published "
+        f"end-to-end score of the same weights ({row.end_to_end_f1:.2f})."
         for row in rows.itertuples()
     ]
 

@@ -68,16 +68,21 @@ def _published_values(layers: pd.DataFrame) -> pd.DataFrame:
                 rows += [(*name, level, metric, value) for metric, value in zip(METRICS, values, strict=True)]
             rows += [(*name, level, "best_f1", best) for level, (best, _) in table.best.items()]
     columns = ["model", "checkpoint", "encoder", "level", "metric", "published"]
-    return pd.DataFrame(rows, columns=columns).astype({"level": "int64", "published": float})
+    return pd.DataFrame(rows, columns=columns).astype(
+        dict.fromkeys(columns, "str") | {"level": "int64", "published": "float64"}
+    )
 
 
-def gaps(layers: pd.DataFrame) -> pd.DataFrame:
+def gaps(ours: pd.DataFrame) -> pd.DataFrame:
     """The best and the last level's F1 of fine-tuned checkpoints with published end-to-end scores, ours and published.
 
     The end-to-end scores are the published ones throughout: of the checkpoint's own head, with the decoder of 7b.
+
+    Args:
+        ours: rows of `layers`, `selected` or both: LINE, decoder, configuration, level, metric, mean.
     """
     rows = []
-    ours = layers[(layers["encoder"] == "finetuned") & (layers["metric"] == "f1")].dropna(subset="mean")
+    ours = ours[(ours["encoder"] == "finetuned") & (ours["metric"] == "f1")].dropna(subset="mean")
     for key, group in ours.groupby([*LINE, "decoder", "configuration"], sort=True):
         rows += _gap("ours", key, group["level"].to_numpy(), group["mean"].to_numpy(dtype=float))
     for table in PROBES:

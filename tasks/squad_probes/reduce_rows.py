@@ -31,7 +31,7 @@ def prepared(rows: pd.DataFrame) -> pd.DataFrame:
     """
     rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *LINE, "encoder_seed"])))
     rows = rows.assign(
-        checkpoint=rows["checkpoint"].fillna("").astype(str),
+        **{name: rows[name].astype("str").fillna("") for name in LINE},
         encoder_seed=pd.to_numeric(rows["encoder_seed"]).fillna(GIVEN).astype(int),
     )
     if "solver" in rows and "seed" in rows:
@@ -71,7 +71,7 @@ def over_runs(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 def run_values(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """One row a key and independent run (see `over_runs`): the keys, over, run, value."""
     encoders = rows.groupby(LINE)["encoder_seed"].transform("nunique")
-    several = (encoders > 1).to_numpy()
+    several = encoders.to_numpy() > 1
     rows = rows.assign(
         over=np.where(several, "encoder seeds", "probe seeds"),
         run=np.where(several, rows["encoder_seed"], rows["seed"]).astype(int),

@@ -28,7 +28,8 @@ def choices(scores: pd.DataFrame) -> pd.DataFrame:
     no candidate. f1_there is what it was chosen by (optimistic), f1_elsewhere its F1 on the other half.
     """
     halves = scores[scores["part"].isin(HALVES) & (scores["metric"] == "f1")]
-    means = halves.groupby([*GROUP, *PROBE, "part"], sort=True)["value"].mean(skipna=False).unstack("part")
+    means = halves.groupby([*GROUP, *PROBE, "part"], sort=True)["value"].mean(skipna=False).reset_index()
+    means = means.pivot_table(index=[*GROUP, *PROBE], columns="part", values="value", aggfunc="first", sort=True)
     means = means.reindex(columns=list(HALVES)).dropna().reset_index()
     found = []
     for here, elsewhere in (HALVES, HALVES[::-1]):
