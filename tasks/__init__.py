@@ -9,4 +9,5 @@ EXPERIMENTS = {
     "glue_depth": "tasks.glue_depth",
     "handwriting_readout": "tasks.handwriting_readout",
     "mlm_depth": "tasks.mlm_depth",
+    "squad_finetune": "tasks.squad_finetune",
 }
