@@ -69,3 +69,17 @@ def test_a_class_that_is_absent_is_nan_and_no_crash():
     found = evaluate({"q": ["oak"]}, {"q": "oak"})
     assert found["HasAns_exact"] == 100
     assert np.isnan(found["NoAns_exact"])
+
+
+def test_the_library_counts_all_questions_without_answer_and_goes_by_the_order_of_the_scores():
+    golds = {"q1": ["oak"], "q2": [], "q3": []}
+    # Of q3, which has no prediction, the library still says that it is right: 2 of 2 scored ones, and 1 more for q1.
+    found = evaluate(golds, {"q1": "oak", "q2": ""}, missing="leave_out", legacy_thresholds=True)
+    assert (found["total"], found["best_exact"]) == (2, 150)
+    texts = {"q1": "oak", "q2": "elm"}
+    # Both scores are equal: with q1 first its gain stands alone, with q2 first its loss comes before.
+    for order, best in ((("q1", "q2"), 100), (("q2", "q1"), 50)):
+        odds = dict.fromkeys(order, 1.0)
+        found = evaluate({"q1": ["oak"], "q2": []}, texts, odds, threshold=2.0, legacy_thresholds=True)
+        assert found["best_exact"] == best
+        assert found["exact"] == 50
