@@ -29,7 +29,7 @@ def slow_best(starts, ends, starts_allowed, ends_allowed, longest, n_best):
     return best
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(LOGITS, LOGITS, MASKS, MASKS, st.integers(1, T + 2), st.one_of(st.none(), st.integers(1, T + 2)))
 def test_the_best_span_against_loops(starts, ends, starts_allowed, ends_allowed, longest, n_best):
     logits, masks = [[torch.from_numpy(x) for x in pair] for pair in ((starts, ends), (starts_allowed, ends_allowed))]
@@ -54,7 +54,7 @@ def slow_legacy(starts, ends, context_start, context_end, longest, threshold):
     return (best, *span) if best >= null + np.float32(threshold) else (null, 0, 0)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(
     LOGITS,
     LOGITS,
