@@ -120,6 +120,6 @@ def _kind(value: Any) -> str:
     if value is None:
         return "missing"
     if isinstance(value, str):
-        return "text that is empty or blank" if not value.strip() else "text with half a surrogate pair"
+        return ("text" if value.strip() else "blank text") if _is_text(value) else "text with half a surrogate pair"
     names = {bool: "true or false", int: "a number", float: "a number with a point", list: "a list", dict: "an object"}
     return names.get(type(value), type(value).__name__)

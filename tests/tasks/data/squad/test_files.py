@@ -97,12 +97,12 @@ def test_answers_decide_what_is_impossible(write_squad):
         ({"id": "\udc00", "question": "Who?", "answers": []}, "its id is text with half a surrogate pair"),
         ({"id": "a", "question": "Who?"}, "answers is missing, expected a list"),
         ({"id": "a", "question": "Who?", "answers": {"text": []}}, "answers is an object, expected a list"),
-        ({"id": "a", "question": "Who?", "answers": ["Hugo"]}, "answer 1 is text"),
-        (question("a", "Who?", ("Hugo", 15), ("", 0)), "the text of answer 2 is text that is empty or blank"),
+        ({"id": "a", "question": "Who?", "answers": ["Hugo"]}, "answer 1 is text, expected an object"),
+        (question("a", "Who?", ("Hugo", 15), ("", 0)), "the text of answer 2 is blank text, expected some text"),
         (question("a", "Who?", ("Hugo", True)), "answer_start of answer 1 is true or false"),  # pyright: ignore
         (question("a", "Who?", ("Hugo", 15.0)), "answer_start of answer 1 is a number with a point"),  # pyright: ignore
-        (question("a", "Who?", ("Hugo", "15")), "answer_start of answer 1 is text"),  # pyright: ignore
-        (question("a", "Who?", is_impossible="no"), "is_impossible is text"),
+        (question("a", "Who?", ("Hugo", "15")), "answer_start of answer 1 is text, expected a whole number"),  # pyright: ignore
+        (question("a", "Who?", is_impossible="no"), "is_impossible is text, expected true or false"),
     ],
 )
 def test_a_malformed_question_is_left_out_and_named(wrong, said, write_squad):
