@@ -4,67 +4,25 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-import dataclasses
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from metrics.intervals import mean_interval
-from tasks.squad_probes.published import ALWAYS_NULL, METRICS
+from tasks.squad_probes.published import ALWAYS_NULL
 from tasks.squad_probes.reduce import LAYERS, growing, summarise, unsolved
-from tasks.squad_probes.reduce_differences import differences, first_level, onsets, paired, published_pairs
-from tasks.squad_probes.reduce_published import gaps, nearest_to_published, published_beside
-from tasks.squad_probes.reduce_rows import configuration, counts, last_epochs, of, over_runs, prepared
+from tasks.squad_probes.reduce_rows import counts, last_epochs, of, over_runs, prepared
 from tasks.squad_probes.reduce_selection import choices, selected, selected_runs
+from tests.tasks.squad_probes.planted_scores import Asked, even, f1_of, results, scores_of
 from tests.tasks.squad_probes.probe_fakes import (
     BERT,
     HALVES,
     TABLES,
     FakeResults,
-    baseline_rows,
     encoder,
-    evaluate_job,
     evaluation,
     probe,
-    score_rows,
     training,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """The fields of a config that reduce reads."""
-
-    models: tuple[str, ...] = (BERT,)
-    encoders: tuple[str, ...] = ("pretrained", "finetuned")
-
-
-def results(*encoders):
-    """Results of jobs (who, {probe columns as items: (no_exact, has_f1) of both halves}), proper decoder alone."""
-    jobs = []
-    for who, probes in encoders:
-        rows = []
-        for lead, first, second in probes:
-            parts = dict(zip(HALVES, (first, second), strict=True))
-            rows += score_rows(lead, parts, "proper")
-        jobs.append((evaluate_job(**who), {"scores": rows, "baselines": baseline_rows()}))
-    return FakeResults(jobs)
-
-
-def scores_of(found):
-    scores = prepared(found.table("scores"))
-    return scores.assign(configuration=configuration(scores))
-
-
-def even(*values, level=0, **lead):
-    """A probe with the same scores on both halves."""
-    return (probe(level, **lead), values, values)
-
-
-def f1_of(no, has):
-    n, answerable = 6078, 2910
-    return ((n - answerable) * no + answerable * has) / n
 
 
 def test_fake_rows_have_just_the_declared_columns():
@@ -149,121 +107,6 @@ def test_halves_without_answerable_questions_have_no_weight():
     asked.loc["second_half", "answerable"] = 0.0
     runs = selected_runs(scores, choices(scores), asked)
     assert of(runs, metric="has_f1")["value"].tolist() == pytest.approx([30])
-
-
-def test_differences_are_paired_by_seeds_of_probes_and_of_encoders():
-    tuned = [even(80, has, seed=seed) for seed, has in ((1, 50), (2, 60))]
-    before = [even(90, has, seed=seed) for seed, has in ((1, 10), (2, 14))]
-    found = results((encoder(BERT, "finetuned"), tuned), (encoder(BERT, "pretrained"), before))
-    pairs = paired(of(scores_of(found), part="all"))
-    own = of(pairs, metric="has_f1")
-    assert dict(zip(own["seed"], own["value"], strict=True)) == {1: pytest.approx(40), 2: pytest.approx(46)}
-    assert set(pairs["before"]) == {"pretrained"}
-    # From scratch: each fine-tuned encoder against the random one of its own seed.
-    small = results(
-        *((encoder("scratch", "finetuned", seed), [even(80, 50 + seed)]) for seed in (0, 1, 5)),
-        *((encoder("scratch", "random", seed), [even(90, 10 * seed)]) for seed in (0, 1, 2)),
-    )
-    pairs = paired(of(scores_of(small), part="all"))
-    own = of(pairs, metric="has_f1").set_index("encoder_seed")["value"]
-    assert own.to_dict() == {0: pytest.approx(50), 1: pytest.approx(41)}
-    row = of(differences(pairs), metric="has_f1").iloc[0]
-    assert (row["runs"], row["over"], row["mean"]) == (2, "encoder seeds", pytest.approx(45.5))
-
-
-@pytest.mark.parametrize(
-    ("difference", "level"),
-    [
-        ([0, 0.5, 1.5, 2], 2),
-        ([0, 2, 0.5, 2], 3),  # what comes before a level below the margin does not count
-        ([2, 2, 2, 2], 0),
-        ([0, 2, 2, 1.0], np.inf),  # the margin must be exceeded, at the last level too
-        ([0, np.nan, 2, 2], np.nan),
-        ([], np.nan),
-    ],
-)
-def test_onset_is_the_first_level_of_the_last_stretch_above_the_margin(difference, level):
-    found = first_level(np.arange(len(difference)), np.array(difference, dtype=float))
-    assert found == level or (np.isnan(found) and np.isnan(level))
-
-
-def test_onset_counts_the_runs_that_never_reach_it():
-    def ramp(seed, starts):
-        return [even(100, 10.0 if level >= starts else 0.0, level=level, seed=seed) for level in range(5)]
-
-    flat = [even(100, 0, level=level, seed=seed) for level in range(5) for seed in (1, 2, 3)]
-    tuned = ramp(1, 2) + ramp(2, 4) + ramp(3, 9)
-    scores = scores_of(results((encoder(BERT, "finetuned"), tuned), (encoder(BERT, "pretrained"), flat)))
-    row = of(onsets(paired(of(scores, part="all"))), metric="has_f1").iloc[0]
-    assert (row["reached"], row["never"], row["undefined"], row["runs"]) == (2, 1, 0, 3)
-    assert (row["mean"], row["earliest"], row["latest"], row["levels"]) == (3, 2, 4, 4)
-    # Student's interval of 2 and 4 is wider than the model is deep.
-    assert (row["low"], row["high"]) == (0, 4)
-
-
-def test_levels_without_randomness_belong_to_every_run_of_the_onset():
-    """Selected probes: at one level the converged one was chosen, at others those of three seeds."""
-    rows = []
-    for kind, has in (("finetuned", 10.0), ("pretrained", 0.0)):
-        shared = {"model": BERT, "checkpoint": "", "encoder": kind, "mode": "proper", "encoder_seed": -1}
-        shared |= {"decoder": "proper", "configuration": "selected", "metric": "f1"}
-        rows += [{**shared, "seed": seed, "level": 0, "value": 0.0} for seed in (1, 2, 3)]
-        rows += [{**shared, "seed": -1, "level": 1, "value": has}]
-        rows += [{**shared, "seed": seed, "level": 2, "value": has} for seed in (1, 2, 3)]
-    row = onsets(paired(pd.DataFrame(rows))).iloc[0]
-    assert (row["runs"], row["reached"], row["mean"]) == (3, 3, 1)
-
-
-def test_onset_of_the_published_tables():
-    table = onsets(published_pairs(), "published").set_index(["model", "metric"])
-    assert table["mean"].to_dict() == {
-        ("albert/albert-base-v2", "f1"): 5,  # 50.94 against 51.84 at level 4, 55.04 against 51.79 at level 5
-        ("albert/albert-base-v2", "has_f1"): 2,
-        ("google-bert/bert-base-uncased", "f1"): 7,
-        ("google-bert/bert-base-uncased", "has_f1"): 3,
-        ("distilbert/distilbert-base-uncased", "f1"): 5,
-        ("distilbert/distilbert-base-uncased", "has_f1"): 3,
-    }
-
-
-def test_the_published_numbers_stand_beside_ours_where_the_weights_are_the_same():
-    same = encoder(BERT, "finetuned")
-    other = same | {"checkpoint": "somebody/bert-base-uncased-squad2"}
-    rows = [even(70.7702, 75.4991, level=12), even(60, 50, level=12, strength=3e-4), even(100, 0, level=0)]
-    scores = scores_of(results((same, rows), (other, rows), (encoder(BERT, "random", 0), rows)))
-    beside = published_beside(over_runs(of(scores, part="all"), LAYERS), 6078.0)
-    assert set(beside["checkpoint"]) == {same["checkpoint"]}
-    assert set(beside["level"]) == {12}
-    assert set(beside["metric"]) == {*METRICS, "best_f1"}
-    first = of(beside, metric="f1").iloc[0]
-    assert first["configuration"] == "adam 3e-05"
-    assert first["difference"] == pytest.approx(0, abs=2e-4)
-    assert of(beside, metric="best_f1")["published"].tolist() == [74.5931, 74.5931]
-
-
-def test_gaps_are_to_the_end_to_end_scores_of_the_same_checkpoint():
-    scores = scores_of(results((encoder(BERT, "finetuned"), [even(70, 80, level=11), even(70, 70, level=12)])))
-    table = gaps(over_runs(of(scores, part="all"), LAYERS)).set_index(["source", "checkpoint"])
-    own = table.loc[("ours", "twmkn9/bert-base-uncased-squad2")]
-    assert (own["best_level"], own["last_level"]) == (11, 12)
-    assert own["last_minus_end_to_end"] == pytest.approx(f1_of(70, 70) - 75.7536)
-    published = table.loc["published"]["last_minus_end_to_end"].to_dict()
-    assert published["twmkn9/albert-base-v2-squad2"] == pytest.approx(80.8055 - 81.8923)
-    assert len(published) == 3
-
-
-def test_the_nearest_configuration_is_adams_next_to_the_published_rate():
-    rows = pd.DataFrame(
-        {
-            "solver": ["lbfgs", "adam", "adam", "lbfgs"],
-            "learning_rate": [0.0, 1e-3, 1e-4, 0.0],
-            "l2": [0.1, 0.0, 0.0, 0.01],
-        }
-    )
-    rows["configuration"] = configuration(rows)
-    assert nearest_to_published(rows) == "adam 0.0001"
-    assert nearest_to_published(of(rows, solver="lbfgs")) == "lbfgs 0.01"
-    assert nearest_to_published(rows[:0]) is None
 
 
 def test_what_did_not_converge_is_named():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tasks.squad_probes.reduce import summarise
+from tests.tasks.squad_probes.planted_scores import Asked
 from tests.tasks.squad_probes.probe_fakes import (
     ALBERT,
     BERT,
@@ -21,7 +22,6 @@ from tests.tasks.squad_probes.probe_fakes import (
     sweep,
     training,
 )
-from tests.tasks.squad_probes.test_reduce import Asked
 
 KINDS = ("difference", "heat_map", "beside_published", "convergence-distilbert", "training_curves-distilbert")
 """One figure of each way to draw; the others are made in the same way."""
