@@ -20,4 +20,4 @@ PARTS = {
 LARGEST_DIFFERENCE = 1e-4  # of losses and accuracies in float32; the other parts agree much better
 
 if __name__ == "__main__":
-    report(__doc__, PARTS, LARGEST_DIFFERENCE)
+    report(__doc__ or "", PARTS, LARGEST_DIFFERENCE)

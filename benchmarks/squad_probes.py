@@ -12,8 +12,8 @@ sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve()
 
 from benchmarks.side_by_side import report  # noqa: E402  (follows the change of sys.path)
 
-PARTS = {"training": "benchmarks.squad_training", "decoding": "benchmarks.squad_decoding"}
+PARTS = {"training": "benchmarks.squad_training", "decoding": "benchmarks.squad_spans"}
 LARGEST_DIFFERENCE = 1e-4  # of weights in float32; spans and thresholds are equal
 
 if __name__ == "__main__":
-    report(__doc__, PARTS, LARGEST_DIFFERENCE)
+    report(__doc__ or "", PARTS, LARGEST_DIFFERENCE)

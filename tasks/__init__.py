@@ -10,4 +10,5 @@ EXPERIMENTS = {
     "handwriting_readout": "tasks.handwriting_readout",
     "mlm_depth": "tasks.mlm_depth",
     "squad_finetune": "tasks.squad_finetune",
+    "squad_probes": "tasks.squad_probes",
 }

@@ -1,4 +1,4 @@
-"""The options of `squad_probes` and its presets; `legacy` is the published setting, `paper` the same study done right."""
+"""The options of `squad_probes` and its presets; `legacy` is the published setting, `paper` the study done right."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -80,19 +80,17 @@ class Config(SquadOptions):
                 distinct(self, name)
             if any(value <= 0 for value in values):
                 raise ValueError(f"{option} is {' '.join(map(str, values))}: give numbers above 0")
-        if "finetuned" in self.encoders and len(self.finetuned) not in (1, len(self.models)):
+        if "finetuned" in self.encoders and self.finetuned != (HERE,) and len(self.finetuned) != len(self.models):
             raise ValueError(
                 f"finetuned names {len(self.finetuned)} checkpoints for {len(self.models)} models: give one for each, "
                 "in their order, or --finetuned here"
             )
-        if len(self.finetuned) < len(self.models) and self.finetuned != (HERE,) and "finetuned" in self.encoders:
-            raise ValueError("one fine-tuned checkpoint cannot belong to several models: give one for each")
         if SCRATCH in self.models and "pretrained" in self.encoders:
             raise ValueError("the model scratch has random weights only: give --encoders random finetuned")
 
     def finetuned_of(self, model: str) -> str:
         """The fine-tuned checkpoint of a model, or `here`."""
-        return self.finetuned[self.models.index(model)] if len(self.finetuned) > 1 else self.finetuned[0]
+        return HERE if self.finetuned == (HERE,) else self.finetuned[self.models.index(model)]
 
 
 HERE = "here"

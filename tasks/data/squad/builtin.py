@@ -88,7 +88,7 @@ CUES = (
 SUCCESSORS = tuple(
     Surface(
         asks=(f"Which word comes after {cue}?", f"What is the word behind {cue}?"),
-        answer=rf"(?i:(?<=\b{cue} ))([A-Za-z]+)\b",
+        answer=rf"(?i:(?<=\b{cue} ))(?!(?i:an?|the)\b)([A-Za-z]+)\b",  # scoring deletes articles
         mark=rf"(?i)\b{cue}\b",  # most tokenizers here do not tell capitals
     )
     for cue in CUES
