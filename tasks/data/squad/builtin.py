@@ -3,8 +3,8 @@
 An article is a topic of the documentation, and a topic belongs to one split. Three families, two thirds of each kind
 of question answerable, so that the question alone does not tell:
 
-* surface questions ("Which word stands in quotation marks?") where the context has just one such span, or none;
-* successor questions ("Which word comes after must?") where it has that word just once and a word after it, or not;
+* surface questions ("Which modal verb is named?") where the context has just one such span, or none;
+* successor questions ("Which word comes after that?") where it has that word just once and a word after it, or not;
 * cloze questions (how a sentence ends that begins so), of a sentence of the context, or of another of its topic.
 
 They try an orchestrator and its science, not a model: a tiny one learns the first family from the words themselves, the
@@ -28,7 +28,7 @@ VERSION = 1  # raise it when the rules below change
 SPLITS = ("train", "dev")
 TOPICS_A_DEV_TOPIC = 4
 CONTEXT_WORDS = 28  # paragraphs of a topic are joined until a context has that many
-CLOZES = 2  # answerable ones of a context at most
+CLOZES = 1  # answerable ones of a context at most
 BEGINNING, ENDING = 5, 3  # words of a sentence that a cloze question gives, and asks for
 SHORTEST = 10  # words of a sentence for a cloze question
 
@@ -66,25 +66,27 @@ SURFACES = (
         asks=("Which word is written in capitals?", "Which word has only capital letters?"), answer=r"\b([A-Z]{2,})\b"
     ),
 )
-CUES = (
-    "a",
-    "an",
-    "and",
-    "as",
-    "can",
-    "for",
-    "from",
-    "if",
-    "in",
-    "is",
-    "may",
-    "must",
-    "not",
-    "or",
-    "that",
-    "when",
-    "with",
+WORDS = (  # a kind of word by two names, and the words of this kind
+    ("modal verb", "verb of duty or leave", "can cannot could may might must shall should will would"),
+    ("quantity", "word for how many", "all any both each either every many most neither none several some"),
+    ("place in a row", "word for an order", "first following last next other preceding previous same second third"),
+    ("part of a program", "thing that one writes", "attribute class expression function method module statement"),
+    ("kind of value", "type of data", "dictionary integer list mapping number sequence set string tuple value"),
+    ("done thing", "action", "assigned called created defined evaluated executed given passed raised returned used"),
+    (
+        "reason or condition",
+        "word before a clause",
+        "because if since therefore though unless until when whether while",
+    ),
 )
+KINDS = tuple(
+    Surface(
+        asks=(f"Which {name} is named?", f"What {other} does the text have?"),
+        answer=rf"(?i:\b({words.replace(' ', '|')})\b)",
+    )
+    for name, other, words in WORDS
+)
+CUES = ("is", "not", "that")
 SUCCESSORS = tuple(
     Surface(
         asks=(f"Which word comes after {cue}?", f"What is the word behind {cue}?"),
@@ -125,7 +127,7 @@ def read_split(split: str) -> SquadSplit:
     contexts = _contexts(split)
     draw = Draw("squad", split)
     asked: Asked = [[] for _ in contexts]
-    for surface in (*SURFACES, *SUCCESSORS):
+    for surface in (*SURFACES, *KINDS, *SUCCESSORS):
         _ask_surface(surface, contexts, asked, draw)
     _ask_clozes(contexts, asked, draw)
     if split == "train":  # several right answers are for scoring; training uses the first alone

