@@ -4,6 +4,7 @@ Dimensions: L layers, S seeds, R learning rates, G probes a level, H hidden.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,40 @@ from tasks.squad_probes.artifacts import write_probes
 from tasks.squad_probes.lbfgs import Solution
 from tasks.squad_probes.params import AdamParams, FrozenParams, LbfgsParams
 from tasks.squad_probes.states import FrozenEncoder
+from tasks.training import is_curve_point
 
 Rows = list[dict[str, Any]]
 HEADS = ("start", "end")
 
 
-def curve_rows(losses_LSR: Tensor, params: AdamParams, step: int, total: int) -> Rows:
-    """One point of the training curves."""
-    point, values = {"step": step, "epoch": step * params.epochs / total}, losses_LSR.tolist()
-    return [
-        {"level": level, "learning_rate": rate, "seed": seed, **point, "loss": values[level][s][r]}
-        for level in range(len(values))
-        for s, seed in enumerate(params.seeds)
-        for r, rate in enumerate(params.learning_rates)
-    ]
+@dataclass(kw_only=True)
+class Curves:
+    """Training curves: means of the losses since the previous point."""
+
+    params: AdamParams
+    total: int
+    """Steps of the whole training."""
+    rows: Rows = field(default_factory=list)
+    _step: int = 0
+    _since: int = 0
+    _sum: Tensor | None = None
+
+    def add(self, losses_LSR2: Tensor) -> None:
+        """The cross entropies of one step."""
+        mean_LSR = losses_LSR2.mean(dim=-1)
+        self._sum = mean_LSR if self._sum is None else self._sum + mean_LSR
+        self._step, self._since = self._step + 1, self._since + 1
+        p = self.params
+        if not is_curve_point(self._step - 1, self.total, p.curve_points):
+            return
+        point = {"step": self._step, "epoch": self._step * p.epochs / self.total}
+        self.rows += [
+            {"level": level, "learning_rate": rate, "seed": seed, **point, "loss": loss}
+            for level, by_seed in enumerate((self._sum / self._since).tolist())
+            for seed, by_rate in zip(p.seeds, by_seed, strict=True)
+            for rate, loss in zip(p.learning_rates, by_rate, strict=True)
+        ]
+        self._sum, self._since = None, 0
 
 
 def solution_rows(params: LbfgsParams, level: int, solution: Solution) -> Rows:

@@ -25,11 +25,9 @@ from tasks.numerics import synchronise
 from tasks.squad_probes.params import FrozenParams, Mode
 from tasks.squad_probes.probes import ranked_targets
 
-ENCODED_TOGETHER = 32  # windows; more bring no speed
 CHUNK = (
     512  # windows whose states are kept at most: enough to sort by length, which is all that a large one is good for
 )
-LAYER_WIDTHS = 20  # tensors [B, T, H] that one layer has in memory at once, with FFN 4H
 
 
 @dataclass(kw_only=True)
@@ -189,29 +187,3 @@ def chunks(
         size += own
     if low < len(order):
         yield order[low:]
-
-
-def bytes_a_row(encoder: FrozenEncoder) -> int:
-    """Memory of the states of one position at one level."""
-    return encoder.width * encoder.dtype.itemsize
-
-
-def encoded_together(encoder: FrozenEncoder, budget_bytes: int) -> int:
-    """How many windows to encode at once: the largest power of two up to 32 that the budget has room for.
-
-    Raises:
-        ValueError: there is no room for one.
-    """
-    config, T = encoder.model.config, encoder.max_length
-    ffn = getattr(config, "intermediate_size", None) or getattr(config, "hidden_dim", 0)
-    widths = encoder.n_levels + LAYER_WIDTHS * max(1.0, ffn / (4 * encoder.width))
-    one = int((widths * T * encoder.width + config.num_attention_heads * T * T) * encoder.dtype.itemsize)
-    if one > budget_bytes:
-        raise ValueError(
-            f"one window of {T} tokens takes about {one:,} bytes in the encoder, {budget_bytes:,} may be used for it; "
-            "give the job more memory, or a smaller --max-length"
-        )
-    together = ENCODED_TOGETHER
-    while together * one > budget_bytes:
-        together //= 2
-    return together

@@ -7,7 +7,7 @@ Dimensions: L layers, S seeds, R learning rates, G probes a level, N windows, T 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,20 @@ from torch import Tensor
 from orchestrator.experiment import Context
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.seeds import numpy_stream
-from tasks.squad_probes.lbfgs import minimise
-from tasks.squad_probes.objective import BLOCK_LOGITS, level_objective, make_blocks
+from tasks.squad_probes.lbfgs import Solution, minimise
+from tasks.squad_probes.memory import Room, adam_memory, lbfgs_memory
+from tasks.squad_probes.objective import level_objective, make_blocks
 from tasks.squad_probes.params import AdamParams, LbfgsParams
 from tasks.squad_probes.probes import ProbeSettings, ProbeTrainer, first_weights, make_layout
-from tasks.squad_probes.rows import Rows, artifact_directory, cost_row, curve_rows, keep_probes, solution_rows
+from tasks.squad_probes.rows import Curves, Rows, artifact_directory, cost_row, keep_probes, solution_rows
 from tasks.squad_probes.states import (
     Chunk,
     FrozenEncoder,
-    bytes_a_row,
     chunks,
     collect,
-    encoded_together,
     open_frozen,
 )
-from tasks.training import data_orders, is_curve_point, n_steps
-
-COPIES = 5  # of the probes' weights: themselves, their gradient, two averages, and the update
+from tasks.training import data_orders, n_steps
 
 
 def train_adam(params: AdamParams, context: Context) -> dict[str, Rows]:
@@ -46,28 +43,17 @@ def train_adam(params: AdamParams, context: Context) -> dict[str, Rows]:
     with exact_numerics():
         directory, encoder = artifact_directory(context), open_frozen(params, context, "train")
         chosen = trainable(encoder)
-        rates, seeds, levels = params.learning_rates, params.seeds, range(encoder.n_levels)
+        rates, seeds = params.learning_rates, params.seeds
         first = [first_weights(seed, encoder.n_levels, encoder.width) for seed in seeds]
         settings = ProbeSettings(learning_rates=rates, seeds=seeds, dropout=params.dropout, clip=params.clip)
         trainer = ProbeTrainer(torch.stack(first, dim=1).to(encoder.device, encoder.dtype), settings)
-        rows, together = adam_memory(encoder, params, chosen, usable_bytes(context))
+        room = adam_memory(encoder, params, chosen, usable_bytes(context))
         class_weight = class_weights(encoder, chosen) if params.legacy_class_weights else None
         total = n_steps(len(chosen), params.batch_size, params.epochs)
-        curves, kept, seconds = [], [], 0.0
-        losses_LSR, since = torch.zeros(trainer.weights.shape[:3], dtype=encoder.dtype, device=encoder.device), 0
+        curves, kept, seconds = Curves(params=params, total=total), [], 0.0
         for order in data_orders(params.data_seed, len(chosen), params.epochs):
             ordered = chosen[order.numpy()]
-            for own in chunks(ordered, encoder.positions(ordered), params.batch_size, rows):
-                chunk = collect(encoder, own, together, levels, class_weight)
-                clock = time.perf_counter()
-                for batch in batches(chunk, params.batch_size):
-                    losses_LSR, since = losses_LSR + trainer.take(*batch).mean(dim=-1), since + 1
-                    if is_curve_point(trainer.step - 1, total, params.curve_points):
-                        curves += curve_rows(losses_LSR / since, params, trainer.step, total)
-                        losses_LSR, since = torch.zeros_like(losses_LSR), 0
-                synchronise(encoder.device)
-                seconds += time.perf_counter() - clock
-                del chunk  # before the states of the next are made
+            seconds += one_epoch(encoder, trainer, ordered, params.batch_size, room, class_weight, curves.add)
             kept.append(trainer.weights.flatten(1, 2).to("cpu", torch.float32, copy=True))
     probes = [
         {"solver": "adam", "learning_rate": rate, "l2": 0.0, "seed": seed, "epoch": epoch}
@@ -77,7 +63,37 @@ def train_adam(params: AdamParams, context: Context) -> dict[str, Rows]:
     ]
     cost = cost_row(encoder, len(chosen), len(seeds) * len(rates), seconds)
     weights = keep_probes(params, directory, encoder, torch.cat(kept, dim=1), probes)
-    return {"curves": curves, "weights": weights, "costs": [cost]}
+    return {"curves": curves.rows, "weights": weights, "costs": [cost]}
+
+
+def one_epoch(
+    encoder: FrozenEncoder,
+    trainer: ProbeTrainer,
+    order: np.ndarray,
+    batch_size: int,
+    room: Room,
+    class_weight_2T: np.ndarray | None = None,
+    seen: Callable[[Tensor], None] = lambda losses: None,
+) -> float:
+    """Train on the windows in this order, batch by batch; seconds that went into the probes.
+
+    `seen` is called after each step with the cross entropies [L+1, S, R, 2] before it.
+    """
+    seconds = 0.0
+    for own in chunks(order, encoder.positions(order), batch_size, room.rows):
+        chunk = collect(encoder, own, room.together, range(encoder.n_levels), class_weight_2T)
+        seconds += one_chunk(chunk, trainer, batch_size, seen)
+        del chunk  # before the states of the next are made
+    return seconds
+
+
+def one_chunk(chunk: Chunk, trainer: ProbeTrainer, batch_size: int, seen: Callable[[Tensor], None]) -> float:
+    """Train on a chunk, batch by batch; seconds. Apart from `one_epoch`, so that no view of its states outlives it."""
+    clock = time.perf_counter()
+    for batch in batches(chunk, batch_size):
+        seen(trainer.take(*batch))
+    synchronise(chunk.states.device)
+    return time.perf_counter() - clock
 
 
 def train_lbfgs(params: LbfgsParams, context: Context) -> dict[str, Rows]:
@@ -91,20 +107,12 @@ def train_lbfgs(params: LbfgsParams, context: Context) -> dict[str, Rows]:
         chosen = converged_choice(encoder, params)
         counts, n_levels = encoder.positions(chosen), encoder.n_levels
         at_once, together = lbfgs_memory(encoder, counts, len(params.l2), usable_bytes(context))
-        found, solutions, blocks, seconds = [], [], None, 0.0
+        found, solutions, seconds = [], [], 0.0
         for low in range(0, n_levels, at_once):
             levels = range(low, min(low + at_once, n_levels))
             chunk = collect(encoder, chosen, together, levels)
             clock = time.perf_counter()
-            blocks = blocks or make_blocks(counts, chunk.target, 2 * len(params.l2), encoder.device)
-            for level, x_PH in zip(levels, chunk.states, strict=True):
-                solution = minimise(
-                    level_objective(x_PH, blocks, params.l2),
-                    torch.zeros(2 * len(params.l2), encoder.width, dtype=torch.float64, device=encoder.device),
-                    tolerance=params.tolerance,
-                    max_iterations=params.max_iterations,
-                    rounding=4 * torch.finfo(encoder.dtype).eps,
-                )
+            for level, solution in zip(levels, solve_levels(chunk, params), strict=True):
                 found.append(solution.w.view(len(params.l2), 2, -1).cpu())
                 solutions += solution_rows(params, level, solution)
             seconds += time.perf_counter() - clock
@@ -113,6 +121,22 @@ def train_lbfgs(params: LbfgsParams, context: Context) -> dict[str, Rows]:
     cost = cost_row(encoder, len(chosen), len(params.l2), seconds)
     weights = keep_probes(params, directory, encoder, torch.stack(found), probes)
     return {"solutions": solutions, "weights": weights, "costs": [cost]}
+
+
+def solve_levels(chunk: Chunk, params: LbfgsParams) -> list[Solution]:
+    """The converged probes of each level of a chunk, problems in the order (strength, head)."""
+    heads, H, device = 2 * len(params.l2), chunk.states.shape[-1], chunk.states.device
+    blocks = make_blocks(chunk.counts, chunk.target, heads, device)
+    return [
+        minimise(
+            level_objective(x_PH, blocks, params.l2),
+            torch.zeros(heads, H, dtype=torch.float64, device=device),
+            tolerance=params.tolerance,
+            max_iterations=params.max_iterations,
+            rounding=4 * torch.finfo(chunk.states.dtype).eps,
+        )
+        for x_PH in chunk.states
+    ]
 
 
 def trainable(encoder: FrozenEncoder) -> np.ndarray:
@@ -154,48 +178,3 @@ def batches(chunk: Chunk, batch_size: int) -> Iterator[tuple[Tensor, Any, Tensor
             torch.from_numpy(chunk.target[:, own]).to(device),
             torch.from_numpy(chunk.weight[:, own]).to(device, dtype),
         )
-
-
-def adam_memory(encoder: FrozenEncoder, params: AdamParams, chosen: np.ndarray, budget: int) -> tuple[int, int]:
-    """Positions of a chunk, whose states take at most half of the budget, and windows to encode together.
-
-    Raises:
-        ValueError: a batch of windows does not fit; with both numbers.
-    """
-    weights = (
-        (COPIES + params.epochs)
-        * len(params.seeds)
-        * len(params.learning_rates)
-        * 2
-        * encoder.n_levels
-        * bytes_a_row(encoder)
-    )
-    rows = (budget // 2) // (encoder.n_levels * bytes_a_row(encoder))
-    counts = encoder.positions(chosen)
-    needed = min(params.batch_size, len(counts)) * int(counts.max())
-    if needed > rows or weights > budget // 4:
-        raise ValueError(
-            f"the states of a batch of {params.batch_size} windows at {encoder.n_levels} levels take "
-            f"{needed * encoder.n_levels * bytes_a_row(encoder):,} bytes of {budget // 2:,} that may be used for them, "
-            f"the probes {weights:,} of {budget // 4:,}; give the job more memory, or a smaller --batch-size, fewer "
-            "--seeds or --learning-rates"
-        )
-    return rows, encoded_together(encoder, budget // 4)
-
-
-def lbfgs_memory(encoder: FrozenEncoder, counts: np.ndarray, strengths: int, budget: int) -> tuple[int, int]:
-    """Levels whose states are kept at once, and windows to encode together.
-
-    Raises:
-        ValueError: the states of one level do not fit; with both numbers.
-    """
-    together = encoded_together(encoder, budget // 4)
-    history = 30 * 2 * strengths * encoder.width * 8  # steps, gradients and what an iteration makes, float64
-    working = budget // 4 + 5 * BLOCK_LOGITS * encoder.dtype.itemsize + history
-    one, room = int(counts.sum()) * (bytes_a_row(encoder) + 24), budget - working
-    if one > room:
-        raise ValueError(
-            f"the states of {len(counts)} windows at one level take {one:,} bytes, {max(0, room):,} may be used for "
-            "them; give fewer --converged-windows, or the job more memory"
-        )
-    return min(room // one, encoder.n_levels), together

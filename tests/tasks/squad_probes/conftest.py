@@ -1,5 +1,6 @@
 """Shared pieces of the `squad_probes` tests: windows of builtin questions, and parameters of tiny random encoders."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +15,16 @@ ENCODER: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def windows(tmp_path_factory):
+def write_windows(directory: Path) -> Path:
     """The artifact of the stage squad_windows for a few builtin questions."""
-    directory = tmp_path_factory.mktemp("windows")
     job = windows_job("builtin", None, "builtin", **LENGTHS, train_limit=24, dev_limit=8)
     job.stage.load()(job.params, Context(artifact=directory, paths=dict(job.paths)))
     return directory
+
+
+@pytest.fixture(scope="session")
+def windows(tmp_path_factory):
+    return write_windows(tmp_path_factory.mktemp("windows"))
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tasks.squad_probes import states
+from tasks.squad_probes import states, training
 from tasks.squad_probes.artifacts import read_probes
+from tasks.squad_probes.memory import lbfgs_memory
 from tasks.squad_probes.objective import level_objective, make_blocks
 from tasks.squad_probes.params import PROBE_LBFGS, LbfgsParams
 from tasks.squad_probes.probes import ProbeSettings, ProbeTrainer, first_weights
@@ -125,16 +126,32 @@ def test_adam_without_dropout_comes_down_to_the_converged_loss(context):
     assert ((nearest - best) / best < 0.02).all()
 
 
-@pytest.mark.parametrize(("mode", "groups"), [("proper", 2), ("legacy", 3)])
-def test_levels_in_groups_are_those_at_once(context, mode, groups):
+@pytest.mark.parametrize("mode", ["proper", "legacy"])
+def test_levels_in_groups_are_those_at_once(context, mode, monkeypatch):
     found, passes = [], []
-    for megabytes in (128, 57):
-        place = context(memory_bytes=megabytes << 20)
+    for groups in (1, 3):
+        if groups == 3:  # 7 levels
+            monkeypatch.setattr(training, "lbfgs_memory", lambda *given: (3, lbfgs_memory(*given)[1]))
+        place = context()
         tables = train_lbfgs(lbfgs(mode=mode, dtype="float32", layers=6, max_iterations=40), place)
         found.append(read_probes(place.artifact)[0])
         passes.append(tables["costs"][0]["layer_passes"])
-    assert passes[1] == groups * passes[0]
+    assert passes[1] == 3 * passes[0]
     assert torch.allclose(found[0], found[1], atol=1e-6)
+
+
+def test_as_many_levels_are_kept_as_there_is_room_for(context):
+    encoder = open_frozen(lbfgs(layers=6), context(), "train")
+    counts = encoder.positions(np.arange(len(encoder.windows)))
+    one, found = int(counts.sum()) * 16 * 8, []
+    for budget in range(1 << 20, 128 << 20, 1 << 20):
+        try:
+            found.append(lbfgs_memory(encoder, counts, 2, budget)[0])
+        except ValueError:
+            found.append(0)
+        assert found[-1] * one < budget
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (0, 7)
 
 
 def test_the_choice_of_windows_is_random_fixed_and_nested(context):

@@ -13,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.squad_probes import states
+from tasks.squad_probes.memory import ENCODED_TOGETHER, encoded_together
 from tasks.squad_probes.params import FrozenParams
-from tasks.squad_probes.states import chunks, collect, encoded_together, open_frozen
+from tasks.squad_probes.states import chunks, collect, open_frozen
 from tests.tasks.squad_probes.conftest import ENCODER
 
 
@@ -82,7 +82,7 @@ def test_windows_of_other_settings_are_refused(context):
 
 def test_as_many_windows_are_encoded_together_as_there_is_room_for(context):
     encoder = open_frozen(frozen(), context(), "train")
-    assert encoded_together(encoder, 1 << 40) == states.ENCODED_TOGETHER
+    assert encoded_together(encoder, 1 << 40) == ENCODED_TOGETHER
     with pytest.raises(ValueError, match=r"one window of 80 tokens takes about ([\d,]+) bytes") as problem:
         encoded_together(encoder, 1)
     one = int(str(problem.value).split("about ")[1].split(" bytes")[0].replace(",", ""))
