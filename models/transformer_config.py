@@ -25,8 +25,9 @@ def scratch_transformer_config(
 ) -> PreTrainedConfig:
     """The configuration of a model of these sizes with the other settings of the published checkpoint.
 
-    That is dropout 0.1 (none in ALBERT v2), GELU and LayerNorm eps of each. Heads default to H/64 (at least 1), the
-    feed-forward width to 4H, the embedding size (ALBERT's alone) to 128. `positions` are usable ones.
+    That is dropout 0.1 (none in ALBERT v2), GELU and LayerNorm eps of each, and a standard deviation of new weights of
+    0.02 sqrt(768 / width). Heads default to H/64 (at least 1), the feed-forward width to 4H, the embedding size
+    (ALBERT's alone) to 128. `positions` are usable ones.
 
     Raises:
         ValueError: another architecture, heads that do not divide the width, or an embedding size for another model.
@@ -37,7 +38,9 @@ def scratch_transformer_config(
     if embedding is not None and architecture != "albert":
         raise ValueError(f"embedding is {embedding}; {architecture} has its width there, only albert takes another one")
     wide = intermediate or 4 * width
-    shared: dict[str, Any] = {"vocab_size": vocab_size, "pad_token_id": pad_token_id}
+    # At the published width of 768 this is the published 0.02; at another one a layer has the same gain as there.
+    spread = 0.02 * (768 / width) ** 0.5
+    shared: dict[str, Any] = {"vocab_size": vocab_size, "pad_token_id": pad_token_id, "initializer_range": spread}
     usual: dict[str, Any] = {
         "hidden_size": width,
         "num_hidden_layers": layers,

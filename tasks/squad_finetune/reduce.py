@@ -28,7 +28,7 @@ def score_table(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a model, decoder, part and metric: mean over seeds, 95 % interval, sd, counts of seeds and of NaN."""
     keys = ["model", "decoder", "part", "metric"]
     rows = []
-    for key, group in scores.groupby(keys, sort=True):
+    for key, group in scores.groupby(keys, sort=True) if len(scores) else ():
         values = group["value"].to_numpy(dtype=float)
         good = values[~np.isnan(values)]
         # Thresholds may be -inf (never answer): their spread is no number.
@@ -126,7 +126,7 @@ def summarise(results: Results, config: Config) -> Summary:
     tables = {
         "main": main_table(table),
         "published_beside": published_beside(table, questions),
-        "data": data[["tokenizer", "split", "metric", "value"]],
+        "data": data[[name for name in ("tokenizer", "split", "metric", "value") if name in data]],
         "costs": cost_table(costs, training),
         "scores": table,
     }
