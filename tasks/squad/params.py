@@ -60,7 +60,7 @@ class TrainParams(SquadParams):
     """Jobs that the training is cut into."""
     part: int = 1
     """Which of them this one is, from 1."""
-    curve_points: int = 200
+    curve_points: int = 100
     """Points of the training curve at most."""
 
     def __post_init__(self):

@@ -13,7 +13,8 @@ BARS = {
     "exact": ("exact match", "#9db7d6"),
     "f1": ("F1", "#1f5fa8"),
     "has_f1": ("F1, questions with an answer", "#d1701c"),
-    "no_exact": ("questions without an answer left unanswered", "#8a8a8a"),
+    "forced_has_f1": ("the same where an answer is forced", "#efc49f"),
+    "no_exact": ("exact match, questions without an answer", "#8a8a8a"),
 }
 COLOURS = ("#1f5fa8", "#d1701c", "#2f8f4e", "#8b4fa3", "#b03a48", "#6b6b6b")
 
@@ -27,7 +28,7 @@ def score_figure(scores: pd.DataFrame, table: pd.DataFrame, never: float) -> Fig
         never: exact match of never answering, percent.
     """
     models = sorted(set(scores["model"]))
-    figure = Figure(figsize=(max(4.6, 1.8 + 2.0 * len(models)), 4.0), layout="constrained")
+    figure = Figure(figsize=(max(5.6, 1.8 + 2.0 * len(models)), 4.2), layout="constrained")
     axis: Axes = figure.subplots()
     own = table[(table["decoder"] == "exhaustive") & (table["part"] == "all")].set_index(["model", "metric"])
     wide = 0.8 / len(BARS)
@@ -45,10 +46,10 @@ def score_figure(scores: pd.DataFrame, table: pd.DataFrame, never: float) -> Fig
     axis.axhline(never, color="0.3", linestyle="--", linewidth=1.0, label="never answering (exact match, F1)", zorder=5)
     axis.set_xticks(range(len(models)), [model.rsplit("/", 1)[-1] for model in models])
     axis.set_ylabel("score on the dev questions (percent)")
-    axis.set_ylim(0, 100)
+    axis.set_ylim(0, 102)
     axis.grid(True, axis="y", linestyle="--", linewidth=0.5, alpha=0.6, zorder=0)
     axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=1 if len(models) < 2 else 2, frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return figure
 
 

@@ -34,7 +34,7 @@ class FakeResults:
 
 def fake_scores(models=MODELS, seeds=(0, 1)) -> pd.DataFrame:
     rows = []
-    metrics = ("exact", "f1", "has_exact", "has_f1", "no_exact", "best_f1_threshold", "exact_se")
+    metrics = ("exact", "f1", "has_exact", "has_f1", "no_exact", "forced_has_f1", "best_f1_threshold", "exact_se")
     decoders = ("exhaustive", "n_best", "legacy", "never")
     for (m, model), seed, (d, decoder) in itertools.product(enumerate(models), seeds, enumerate(decoders)):
         for i, metric in enumerate(metrics):
@@ -104,7 +104,7 @@ def test_every_table_and_figure_has_a_caption_and_every_model_a_sentence():
     assert set(summary.figures) == {"scores_by_model", "training_loss"}
     assert summary.notes[0].startswith("albert-base-v2: F1 61.25, 95 % interval")
     assert "never answering gives 52.10" in summary.notes[0]
-    assert summary.notes[-1].startswith("8 of 168 scores are NaN")
+    assert summary.notes[-1].startswith("8 of 192 scores are NaN")
     main = summary.tables["main"]
     assert len(main) == 3 * 4
     for figure in summary.figures.values():
