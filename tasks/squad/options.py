@@ -1,7 +1,9 @@
 """The options that the experiments on SQuAD share: models, questions, windows, fine-tuning. Imports no torch."""
 
+import types
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from orchestrator.options import Ints
 from tasks.encoders.options import at_least, distinct
@@ -86,3 +88,22 @@ class SquadOptions:
                 raise ValueError(f"embedding goes with --architecture albert: {self.architecture} has its width there")
         elif any(getattr(self, name) for name in SIZES[1:]):
             raise ValueError("the sizes of a checkpoint are its own: --layers, --width and the like go with scratch")
+
+
+QUICK_SQUAD: Mapping[str, Any] = types.MappingProxyType(
+    {
+        "models": (SCRATCH,),
+        "tokenizer": "builtin",
+        "layers": 2,
+        "width": 64,
+        "heads": 4,
+        "dataset": "builtin",
+        "max_length": 128,
+        "doc_stride": 48,
+        "max_query_length": 32,
+        "finetune_epochs": 2,
+        "finetune_learning_rate": 1e-3,  # the published 3e-5 is for weights that are pretrained
+        "finetune_warmup": 50,
+    }
+)
+"""The model and the questions of the quick presets: with one results directory their sweeps train it once."""

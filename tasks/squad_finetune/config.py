@@ -5,7 +5,7 @@ from typing import Literal
 
 from tasks.encoders.options import at_least, distinct
 from tasks.encoders.params import SCRATCH
-from tasks.squad.options import SquadOptions
+from tasks.squad.options import QUICK_SQUAD, SquadOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,18 +30,5 @@ class Config(SquadOptions):
 
 PRESETS = {
     "paper": Config(),
-    "quick": Config(
-        models=(SCRATCH,),
-        tokenizer="builtin",
-        layers=2,
-        width=64,
-        heads=4,
-        dataset="builtin",
-        max_length=128,
-        doc_stride=48,
-        max_query_length=32,
-        finetune_seeds=(0, 1),
-        finetune_learning_rate=1e-3,  # the published 3e-5 is for weights that are pretrained
-        finetune_warmup=50,
-    ),
+    "quick": Config(**QUICK_SQUAD, finetune_seeds=(0, 1)),
 }

@@ -7,7 +7,7 @@ from typing import Literal
 from orchestrator.options import Ints
 from tasks.encoders.options import at_least, distinct
 from tasks.encoders.params import SCRATCH
-from tasks.squad.options import SquadOptions
+from tasks.squad.options import QUICK_SQUAD, SquadOptions
 from tasks.squad_probes.params import Mode
 
 Kind = Literal["pretrained", "finetuned", "random"]
@@ -108,29 +108,14 @@ PRESETS = {
         seeds=(1,),
     ),
     "quick": Config(
-        dataset="builtin",
-        models=(SCRATCH,),
-        tokenizer="builtin",
-        architecture="bert",
-        layers=4,
-        width=64,
-        heads=4,
-        max_length=96,
-        doc_stride=32,
-        max_query_length=24,
-        train_limit=1500,
-        dev_limit=300,
+        **QUICK_SQUAD,
         finetuned=(HERE,),
-        finetune_epochs=6,
         finetune_seeds=(0,),
-        finetune_batch=16,
-        finetune_learning_rate=1e-3,
         encoders=("finetuned", "random"),
-        encoder_seeds=(0,),
         learning_rates=(3e-4, 3e-3),
         seeds=(0, 1, 2),
-        epochs=2,
+        epochs=1,
         l2=(1e-3, 1e-2),
-        converged_windows=800,
+        converged_windows=1000,
     ),
 }

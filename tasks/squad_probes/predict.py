@@ -23,9 +23,10 @@ from tasks.data.squad.windows import Windows
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.squad.decoding import decode, legacy_decode
 from tasks.squad_probes.artifacts import read_probes
+from tasks.squad_probes.memory import encoded_together
 from tasks.squad_probes.params import PredictParams
 from tasks.squad_probes.predictions import DECODERS, PREDICTIONS, SCHEMA, predictions_table, write_losses
-from tasks.squad_probes.states import FrozenEncoder, encoded_together, open_frozen
+from tasks.squad_probes.states import FrozenEncoder, open_frozen
 
 KEPT_BYTES = 40  # of a window and probe: two decoders' scores, starts and ends, and the null score
 

@@ -55,10 +55,10 @@ def test_steps_can_be_three_commands():
     [
         {"mode": "legacy"},
         {"data_seed": 2},
-        {"epochs": 4},
+        {"epochs": 3},
         {"batch_size": 4},
         {"dropout": 0.0},
-        {"max_length": 128},
+        {"max_length": 256},
         {"train_limit": 100},
         {"legacy_class_weights": True},
     ],
@@ -91,6 +91,7 @@ def test_given_checkpoints_are_read_and_not_trained(tmp_path):
         width=None,
         heads=None,
         encoders=("pretrained", "finetuned", "random"),
+        train_limit=1500,
     )
     assert "squad_train" not in counts(config)
     jobs = {job.params.encoder: job for job in jobs_of(config, "probe_train_adam")}
