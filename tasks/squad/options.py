@@ -98,10 +98,12 @@ QUICK_SQUAD: Mapping[str, Any] = types.MappingProxyType(
         "width": 64,
         "heads": 4,
         "dataset": "builtin",
-        "max_length": 128,
-        "doc_stride": 48,
-        "max_query_length": 32,
-        "finetune_epochs": 2,
+        "max_length": 96,
+        "doc_stride": 32,
+        "max_query_length": 24,
+        "train_limit": 1500,
+        "dev_limit": 300,
+        "finetune_epochs": 4,
         "finetune_learning_rate": 1e-3,  # the published 3e-5 is for weights that are pretrained
         "finetune_warmup": 50,
     }
