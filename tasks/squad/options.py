@@ -101,9 +101,9 @@ QUICK_SQUAD: Mapping[str, Any] = types.MappingProxyType(
         "max_length": 96,
         "doc_stride": 32,
         "max_query_length": 24,
-        "train_limit": 1500,
+        "train_limit": 2400,
         "dev_limit": 300,
-        "finetune_epochs": 4,
+        "finetune_epochs": 5,
         "finetune_learning_rate": 1e-3,  # the published 3e-5 is for weights that are pretrained
         "finetune_warmup": 50,
     }

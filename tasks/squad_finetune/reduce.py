@@ -9,9 +9,9 @@ import pandas as pd
 
 from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
+from tasks.squad.published import END_TO_END, EndToEnd, same_name
 from tasks.squad_finetune.config import Config
 from tasks.squad_finetune.figures import loss_figure, score_figure
-from tasks.squad_probes.published import END_TO_END, EndToEnd, same_name
 
 SCORES = ("exact", "f1", "has_exact", "has_f1", "no_exact")
 """The metrics that were published."""

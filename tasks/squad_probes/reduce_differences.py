@@ -9,8 +9,8 @@ import pandas as pd
 
 from metrics.intervals import mean_interval
 from tasks.encoders.params import SCRATCH
-from tasks.squad_probes.published import METRICS as PUBLISHED_METRICS
-from tasks.squad_probes.published import PROBES
+from tasks.squad.published import METRICS as PUBLISHED_METRICS
+from tasks.squad.published import PROBES
 from tasks.squad_probes.reduce_rows import GIVEN, INTERVAL, LINE, over_runs, run_values
 from tasks.squad_probes.reduce_selection import broadcast
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.encoders.params import SCRATCH
-from tasks.squad_probes.published import QUESTIONS, same_name
+from tasks.squad.published import QUESTIONS, same_name
 from tasks.squad_probes.reduce_differences import MARGIN
 from tasks.squad_probes.reduce_rows import LINE, always_null, of
 

@@ -7,7 +7,7 @@
 import numpy as np
 import pandas as pd
 
-from tasks.squad_probes.published import METRICS, PROBES, QUESTIONS, published_end_to_end, published_table
+from tasks.squad.published import METRICS, PROBES, QUESTIONS, published_end_to_end, published_table
 from tasks.squad_probes.reduce_rows import LINE, PROBE
 
 BESIDE = [

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from orchestrator.experiment import Job
 from orchestrator.parts import TableRows, full_schema, with_parameters
+from tasks.squad.published import PROBES
 from tasks.squad_probes.params import (
     BASELINES,
     COSTS,
@@ -27,7 +28,6 @@ from tasks.squad_probes.params import (
     LbfgsParams,
     PredictParams,
 )
-from tasks.squad_probes.published import PROBES
 
 TABLES = {
     "scores": SCORES,

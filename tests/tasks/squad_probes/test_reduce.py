@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metrics.intervals import mean_interval
-from tasks.squad_probes.published import ALWAYS_NULL
+from tasks.squad.published import ALWAYS_NULL
 from tasks.squad_probes.reduce import LAYERS, growing, summarise, unsolved
 from tasks.squad_probes.reduce_rows import counts, last_epochs, of, over_runs, prepared
 from tasks.squad_probes.reduce_selection import choices, selected, selected_runs

@@ -7,7 +7,7 @@
 import pandas as pd
 import pytest
 
-from tasks.squad_probes.published import METRICS
+from tasks.squad.published import METRICS
 from tasks.squad_probes.reduce import LAYERS
 from tasks.squad_probes.reduce_published import gaps, nearest_to_published, published_beside
 from tasks.squad_probes.reduce_rows import configuration, of, over_runs

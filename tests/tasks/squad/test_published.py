@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.squad_probes.published import (
+from tasks.squad.published import (
     ALWAYS_NULL,
     ANSWERABLE,
     END_TO_END,
