@@ -16,6 +16,7 @@ from typing import IO, Any
 import numpy as np
 
 from models import hub
+from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
 from tasks.seeds import numpy_stream
 
@@ -32,10 +33,7 @@ def resolve_revision() -> str:
     Raises:
         DataError: when there is neither.
     """
-    try:
-        return hub.commit(REPO, "dataset")
-    except hub.HubUnavailable as problem:
-        raise DataError(f"the hub data set {REPO} is missing ({problem}); {REMEDY}") from problem
+    return dataset_commit(REPO, REMEDY)
 
 
 def articles(revision: str, seed: int) -> Iterator[str]:

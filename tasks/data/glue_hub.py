@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from models import hub
+from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
 
@@ -63,10 +63,7 @@ def resolve_revision(task: str = "RTE") -> str:
     Raises:
         DataError: when there is neither.
     """
-    try:
-        return hub.commit(REPO, "dataset")
-    except hub.HubUnavailable as problem:
-        raise DataError(f"the hub data set {REPO} is missing ({problem}); {_remedy(task, 'train')}") from problem
+    return dataset_commit(REPO, _remedy(task, "train"))
 
 
 def read_split(task: str, split: str, revision: str) -> Examples:

@@ -6,8 +6,9 @@ A tokenised data set is an artifact that all jobs of the same task, tokenizer, l
 from dataclasses import dataclass
 
 from orchestrator.experiment import Job, Stage
+from tasks.data.places import places
 from tasks.data.sources import Source, locate
-from tasks.data.tokenizers import TokenizerRef, locate_tokenizer
+from tasks.data.tokenizers import locate_tokenizer
 
 MIN_LENGTH = 8  # a pair's three special tokens, and room for two pieces of each text
 
@@ -67,16 +68,6 @@ def tokens_job(
         dev_limit=dev_limit,
     )
     return Job(stage=TOKENS, params=params, fingerprints={task: source.fingerprint}, paths=places(source, ref))
-
-
-def places(source: Source, ref: TokenizerRef) -> dict[str, str]:
-    """What the stage must know of the place of data and tokenizer, for `Job.paths` and `Context.paths`.
-
-    `kind` and `fingerprint` always; `data` (directory), `revision` (hub), `tokenizer` (directory) where there is one.
-    """
-    optional = {"data": source.path, "revision": source.revision, "tokenizer": ref.path}
-    given = {name: value for name, value in optional.items() if value is not None}
-    return {"kind": source.kind, "fingerprint": source.fingerprint, **given}
 
 
 def planned_sizes(source: Source, train_limit: int | None, dev_limit: int | None) -> dict[str, int]:

@@ -8,7 +8,7 @@ Letters: N examples, S tokens of all examples together, B batch, T tokens of the
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,10 @@ import pyarrow as pa
 import torch
 
 from tasks.data import sources
+from tasks.data.arrow import list_values, read_table, write_table
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
+from tasks.data.places import check_fingerprint, read_place
 from tasks.data.plan import TokensParams
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.seeds import numpy_stream
@@ -33,7 +35,7 @@ CHUNK = 4096  # texts that the tokenizer gets at once: its encodings take some 1
 def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:
     """Tokenise all splits of a task into `context.artifact`; returns no rows.
 
-    `context.paths` is as `plan.places` makes it.
+    `context.paths` is as `places.places` makes it.
 
     Raises:
         DataError: when the data or the tokenizer on this machine are missing or not the planned ones.
@@ -41,8 +43,9 @@ def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:
     if context.artifact is None:
         raise ValueError("the tokens stage writes an artifact: give context.artifact, an empty directory")
     info = task_info(params.task)
-    kind, path, revision = _place(context.paths)
-    _check_fingerprint(params.task, kind, path, revision, context.paths["fingerprint"])
+    kind, path, revision = read_place(context.paths)
+    here = sources.fingerprint(kind, params.task, path, revision)
+    check_fingerprint(params.task, path or kind, here, context.paths["fingerprint"])
     tokenizer = load_tokenizer(
         TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=context.paths.get("tokenizer"))
     )
@@ -50,7 +53,8 @@ def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:
     for split in info.splits:
         examples = sources.read(kind, params.task, split, path, revision)
         examples = limited(examples, params.limit(split), params.task, split)
-        _write(tokenise(examples, tokenizer, params.max_length, info), context.artifact / split, context.job_id)
+        table = tokenise(examples, tokenizer, params.max_length, info)
+        write_table(table, context.artifact / split, f"{context.job_id}-{split}")
         sizes[split] = len(examples)
     meta = {
         "task": params.task,
@@ -183,17 +187,12 @@ def open_split(directory: Path, split: str) -> TokenisedSplit:
     Raises:
         DataError: when it is not there.
     """
-    from datasets import load_from_disk
-
     meta = read_meta(directory)
     if split not in meta["sizes"]:
         raise DataError(f"{directory}: no split {split!r}, it has {', '.join(meta['sizes'])}")
-    data = load_from_disk(str(Path(directory) / split), keep_in_memory=False)
-    table: Any = data.with_format("arrow")[:]
-    if any(isinstance(getattr(f.type, "value_type", f.type), pa.BaseExtensionType) for f in table.schema):
-        raise DataError(f"{directory}: {split} has columns whose types bring code of their own; run its job again")
-    input_ids, offsets = _values(table.column("input_ids"))
-    token_type_ids, _ = _values(table.column("token_type_ids"))
+    table = read_table(Path(directory) / split)
+    input_ids, offsets = list_values(table.column("input_ids"))
+    token_type_ids, _ = list_values(table.column("token_type_ids"))
     return TokenisedSplit(
         input_ids=input_ids,
         token_type_ids=token_type_ids,
@@ -203,48 +202,5 @@ def open_split(directory: Path, split: str) -> TokenisedSplit:
     )
 
 
-def _place(paths: Mapping[str, str]) -> tuple[sources.Kind, str | None, str | None]:
-    lacking = [name for name in ("kind", "fingerprint") if name not in paths]
-    if lacking:
-        raise ValueError(f"context.paths lacks {', '.join(lacking)}; make it with tasks.data.plan.places")
-    kind = paths["kind"]
-    if kind not in ("builtin", "files", "hub"):
-        raise ValueError(f"data of kind {kind!r}; expected builtin, files or hub")
-    return kind, paths.get("data"), paths.get("revision")
-
-
-def _check_fingerprint(task: str, kind: sources.Kind, path: str | None, revision: str | None, planned: str) -> None:
-    here = sources.fingerprint(kind, task, path, revision)
-    if here != planned:
-        raise DataError(
-            f"{task} ({path or kind}) was {planned} when the sweep was planned and is {here} here: the data have "
-            "changed, or another machine has other data; make them the same and start the sweep again"
-        )
-
-
-def _write(table: pa.Table, directory: Path, job_id: str) -> None:
-    from datasets import Dataset, are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from datasets.table import InMemoryTable
-
-    # A fingerprint of its own, or `datasets` writes a random one and the same job gives other bytes each time.
-    data = Dataset(InMemoryTable(table), fingerprint=f"{job_id}-{directory.name}")
-    quiet = are_progress_bars_disabled()
-    disable_progress_bars()  # the runner shows the progress; a bar of each worker would be noise in its log
-    try:
-        data.save_to_disk(str(directory), num_shards=1)
-    finally:
-        if not quiet:
-            enable_progress_bars()
-
-
 def _flat(rows: list[list[int]], kind: type) -> np.ndarray:
     return np.fromiter(itertools.chain.from_iterable(rows), dtype=kind)
-
-
-def _values(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """All values of a list column end to end, [S], and the offsets of its rows, int64 [N+1]."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    flat = [chunk.flatten().to_numpy(zero_copy_only=True) for chunk in chunks]  # flatten respects a chunk's own slice
-    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    return flat[0] if len(flat) == 1 else np.concatenate(flat), offsets

@@ -9,6 +9,7 @@ import pandas as pd
 
 from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
+from tasks.squad.faults import fault_notes
 from tasks.squad.published import END_TO_END, EndToEnd, same_name
 from tasks.squad_finetune.config import Config
 from tasks.squad_finetune.figures import loss_figure, score_figure
@@ -138,7 +139,9 @@ def summarise(results: Results, config: Config) -> Summary:
     if len(curves):
         figures["training_loss"] = loss_figure(curves)
     captions = {name: text for name, text in CAPTIONS.items() if name in tables or name in figures}
-    return Summary(tables=tables, figures=figures, captions=captions, notes=_notes(scores, table, config))
+    return Summary(
+        tables=tables, figures=figures, captions=captions, notes=_notes(scores, table, config) + fault_notes(data)
+    )
 
 
 def _notes(scores: pd.DataFrame, table: pd.DataFrame, config: Config) -> list[str]:

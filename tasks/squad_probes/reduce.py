@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from orchestrator.experiment import Results, Summary
+from tasks.squad.faults import fault_notes
 from tasks.squad_probes.captions import CAPTIONS
 from tasks.squad_probes.figures import draw
 from tasks.squad_probes.reduce_differences import differences, onsets, paired, published_pairs
@@ -60,7 +61,7 @@ def summarise(results: Results, config: Any) -> Summary:
         "layers": layers,
         "by_epoch": by_epoch(whole),
     }
-    told = notes(tables, scores, asked, weights, solutions, config)
+    told = notes(tables, scores, asked, weights, solutions, config) + fault_notes(results.table("data"))
     figures = draw(tables, prepared(results.table("curves")), always_null(asked))
     tables = {name: table for name, table in tables.items() if len(table)}
     captions = {name: text for name, text in CAPTIONS.items() if name in tables or name in figures}

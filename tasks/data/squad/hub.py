@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from models import hub
+from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
 from tasks.data.squad.examples import Problems, SquadSplit
 from tasks.data.squad.files import check_usable
@@ -23,10 +23,7 @@ def resolve_revision() -> str:
     Raises:
         DataError: when there is neither.
     """
-    try:
-        return hub.commit(REPO, "dataset")
-    except hub.HubUnavailable as problem:
-        raise DataError(f"the hub data set {REPO} is missing ({problem}); {REMEDY}") from problem
+    return dataset_commit(REPO, REMEDY)
 
 
 def read_split(split: str, revision: str) -> SquadSplit:

@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 
 from orchestrator.experiment import Job, Stage, TableSpec, column
-from tasks.data.plan import places
+from tasks.data.places import places
 from tasks.data.sources import Source
 from tasks.data.squad.sources import locate
 from tasks.data.tokenizers import locate_tokenizer

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from tasks.data.arrow import write_table
 from tasks.data.artifacts import read_meta, write_meta
-from tasks.data.errors import DataError
-from tasks.data.sources import Kind
+from tasks.data.places import check_fingerprint, read_place
 from tasks.data.squad import sources
-from tasks.data.squad.cutting import SplitTables, cut_split
+from tasks.data.squad.cutting import cut_split
 from tasks.data.squad.detokenising import joining
 from tasks.data.squad.examples import Paragraph, count
 from tasks.data.squad.pairs import pair_template
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 def squad_windows(params: WindowsParams, context: "Context") -> dict[str, Any]:
     """Cut both splits into windows, into `context.artifact`; returns no rows.
 
-    `context.paths` is as `tasks.data.plan.places` makes it.
+    `context.paths` is as `tasks.data.places.places` makes it.
 
     Raises:
         ValueError: when the lengths leave no room for context beside this tokenizer's special tokens.
@@ -40,8 +39,9 @@ def squad_windows(params: WindowsParams, context: "Context") -> dict[str, Any]:
     """
     if context.artifact is None:
         raise ValueError("the squad_windows stage writes an artifact: give context.artifact, an empty directory")
-    kind, path, revision = _place(context)
-    _check_fingerprint(params.dataset, kind, path, revision, context.paths["fingerprint"])
+    kind, path, revision = read_place(context.paths)
+    here = sources.fingerprint(kind, path, revision)
+    check_fingerprint(params.dataset, path or kind, here, context.paths["fingerprint"])
     ref = TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=context.paths.get("tokenizer"))
     tokenizer = load_tokenizer(ref)
     template = pair_template(tokenizer, ref.path or ref.name)
@@ -52,7 +52,9 @@ def squad_windows(params: WindowsParams, context: "Context") -> dict[str, Any]:
         found = sources.read(kind, split, path, revision)
         paragraphs = limited(found.paragraphs, params.limit(split), params.dataset, split)
         tables = cut_split(paragraphs, tokenizer, template, params, found.problems)
-        _write(tables, context.artifact / split, context.job_id)
+        for name in ("paragraphs", "questions", "windows"):
+            where = context.artifact / split / name
+            write_table(getattr(tables, name), where, f"{context.job_id}-{split}-{name}")
         counts[split] = {**tables.counts, **{f"problem_{kind}": n for kind, n in found.problems.counts.items()}}
         problems += [[split, p.kind, p.question_id, p.where, p.said] for p in found.problems.kept]
     (context.artifact / "tokenizer.json").write_text(backend.to_str(), "utf-8")
@@ -116,26 +118,6 @@ def limited(paragraphs: Sequence[Paragraph], limit: int | None, dataset: str, sp
     return [chosen[at] for at in sorted(chosen)]
 
 
-def _place(context: "Context") -> tuple[Kind, str | None, str | None]:
-    paths = context.paths
-    lacking = [name for name in ("kind", "fingerprint") if name not in paths]
-    if lacking:
-        raise ValueError(f"context.paths lacks {', '.join(lacking)}; make it with tasks.data.plan.places")
-    kind = paths["kind"]
-    if kind not in ("builtin", "files", "hub"):
-        raise ValueError(f"questions of kind {kind!r}; expected builtin, files or hub")
-    return kind, paths.get("data"), paths.get("revision")
-
-
-def _check_fingerprint(dataset: str, kind: Kind, path: str | None, revision: str | None, planned: str) -> None:
-    here = sources.fingerprint(kind, path, revision)
-    if here != planned:
-        raise DataError(
-            f"{dataset} ({path or kind}) was {planned} when the sweep was planned and is {here} here: the questions "
-            "have changed, or another machine has others; make them the same and start the sweep again"
-        )
-
-
 def _plain_backend(tokenizer: Any) -> Any:
     """A copy of the tokenizer's core without the truncation and padding that an earlier call may have left in it."""
     from tokenizers import Tokenizer
@@ -144,24 +126,3 @@ def _plain_backend(tokenizer: Any) -> Any:
     backend.no_truncation()
     backend.no_padding()
     return backend
-
-
-def _write(tables: SplitTables, directory: Path, job_id: str) -> None:
-    from datasets import Dataset, are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-    from datasets.table import InMemoryTable
-
-    parts: dict[str, pa.Table] = {
-        "paragraphs": tables.paragraphs,
-        "questions": tables.questions,
-        "windows": tables.windows,
-    }
-    quiet = are_progress_bars_disabled()
-    disable_progress_bars()  # the runner shows the progress; a bar of each worker would be noise in its log
-    try:
-        for name, table in parts.items():
-            # A fingerprint of its own, or `datasets` writes a random one and the same job gives other bytes each time.
-            data = Dataset(InMemoryTable(table), fingerprint=f"{job_id}-{directory.name}-{name}")
-            data.save_to_disk(str(directory / name), num_shards=1)
-    finally:
-        if not quiet:
-            enable_progress_bars()

@@ -5,12 +5,10 @@ Letters: Q questions, P paragraphs, S tokens of all paragraphs or questions end 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from tasks.data.errors import DataError
+from tasks.data.arrow import list_values, read_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +50,13 @@ class Questions:
 def read_paragraphs(directory: Path) -> Paragraphs:
     """Those of the split's directory."""
     table = read_table(directory / "paragraphs")
-    input_ids, offsets = _values(table.column("input_ids"))
+    input_ids, offsets = list_values(table.column("input_ids"))
     return Paragraphs(
         contexts=table.column("context").to_pylist(),
         articles=table.column("article").to_pylist(),
         input_ids=input_ids,
-        char_starts=_values(table.column("char_starts"))[0],
-        char_ends=_values(table.column("char_ends"))[0],
+        char_starts=list_values(table.column("char_starts"))[0],
+        char_ends=list_values(table.column("char_ends"))[0],
         offsets=offsets,
     )
 
@@ -66,7 +64,7 @@ def read_paragraphs(directory: Path) -> Paragraphs:
 def read_questions(directory: Path) -> Questions:
     """Those of the split's directory."""
     table = read_table(directory / "questions")
-    input_ids, offsets = _values(table.column("input_ids"))
+    input_ids, offsets = list_values(table.column("input_ids"))
     answers = table.column("answers").to_pylist()
     return Questions(
         ids=table.column("id").to_pylist(),
@@ -78,28 +76,3 @@ def read_questions(directory: Path) -> Questions:
         input_ids=input_ids,
         offsets=offsets,
     )
-
-
-def read_table(directory: Path) -> pa.Table:
-    """An Arrow data set, memory-mapped.
-
-    Raises:
-        DataError: when it is not there, or has columns whose types bring code of their own.
-    """
-    from datasets import load_from_disk
-
-    if not directory.is_dir():
-        raise DataError(f"{directory}: no such directory; run the squad_windows job again")
-    table: Any = load_from_disk(str(directory), keep_in_memory=False).with_format("arrow")[:]
-    if any(isinstance(getattr(f.type, "value_type", f.type), pa.BaseExtensionType) for f in table.schema):
-        raise DataError(f"{directory}: columns whose types bring code of their own; run the squad_windows job again")
-    return table
-
-
-def _values(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """All values of a list column end to end, [S], and the offsets of its rows, int64 [rows+1]."""
-    chunks = [chunk for chunk in column.chunks if len(chunk)]
-    flat = [chunk.flatten().to_numpy(zero_copy_only=True) for chunk in chunks]  # flatten respects a chunk's own slice
-    lengths = [np.diff(chunk.offsets.to_numpy()) for chunk in chunks]
-    offsets = np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64)
-    return flat[0] if len(flat) == 1 else np.concatenate(flat), offsets

@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from orchestrator.experiment import Job
-from orchestrator.parts import TableRows, full_schema, with_parameters
 from tasks.chaos import EXPERIMENT
 from tasks.chaos.params import CHAOS_LONG, CHAOS_SWEEP, LongParams, SweepParams
+from tests import fake_results
 
 TABLES = EXPERIMENT.tables
 THRESHOLDS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
@@ -22,28 +20,11 @@ LINES = (None, "hf_default", "keras")
 """Pretrained, and two styles of random networks."""
 
 
-class FakeResults:
-    """The `Results` interface over jobs and the rows of their tables; a table without rows has its columns."""
+class FakeResults(fake_results.FakeResults):
+    """Those of this experiment."""
 
     def __init__(self, rows: Sequence[tuple[Job, Mapping[str, Any]]]):
-        self._rows = rows
-
-    def table(self, name: str) -> pd.DataFrame:
-        spec = TABLES[name]
-        written = [
-            TableRows(job, pa.Table.from_pylist(list(tables[name]), schema=spec.schema))
-            for job, tables in self._rows
-            if tables.get(name)
-        ]
-        if written:
-            return with_parameters(spec, written).to_pandas()
-        jobs = [job for job, _ in self._rows if name in job.stage.tables]
-        return full_schema(spec, jobs).empty_table().to_pandas()
-
-    @property
-    def jobs(self) -> pd.DataFrame:
-        rows = [{"job_id": job.id, "stage": job.stage.name, "seconds": 2.0} for job, _ in self._rows]
-        return pd.DataFrame(rows, columns=["job_id", "stage", "seconds"])
+        super().__init__(TABLES, rows)
 
 
 def encoder(style: str | None, seed: int) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def test_params_and_places_are_checked(tmp_path):
         TokensParams(**good, dev_limit=0)
     with pytest.raises(ValueError, match=r"give context\.artifact"):
         tokens(TokensParams(**good), Context())
-    with pytest.raises(ValueError, match=r"context\.paths lacks kind, fingerprint; make it with tasks\.data\.plan"):
+    with pytest.raises(ValueError, match=r"context\.paths lacks kind, fingerprint; make it with tasks\.data\.places"):
         tokens(TokensParams(**good), Context(artifact=tmp_path))
     with pytest.raises(ValueError, match="data of kind 'disk'; expected builtin, files or hub"):
         tokens(TokensParams(**good), Context(artifact=tmp_path, paths={"kind": "disk", "fingerprint": "0"}))

@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from orchestrator.experiment import Job
-from orchestrator.parts import TableRows, full_schema, with_parameters
+from tasks.data.squad.plan import DATA
 from tasks.squad.published import PROBES
 from tasks.squad_probes.params import (
     BASELINES,
@@ -28,8 +26,10 @@ from tasks.squad_probes.params import (
     LbfgsParams,
     PredictParams,
 )
+from tests import fake_results
 
 TABLES = {
+    "data": DATA,
     "scores": SCORES,
     "baselines": BASELINES,
     "curves": CURVES,
@@ -43,27 +43,11 @@ ALBERT, BERT, DISTILBERT = "albert/albert-base-v2", "google-bert/bert-base-uncas
 CHECKPOINTS = {name: f"twmkn9/{name.rsplit('/', 1)[-1]}-squad2" for name in (ALBERT, BERT, DISTILBERT)}
 
 
-class FakeResults:
-    """The `Results` interface over jobs and the rows of their tables; a table without rows has its columns."""
+class FakeResults(fake_results.FakeResults):
+    """Those of this experiment."""
 
     def __init__(self, rows: Sequence[tuple[Job, Mapping[str, Any]]]):
-        self._rows = rows
-
-    def table(self, name: str) -> pd.DataFrame:
-        spec = TABLES[name]
-        written = [
-            TableRows(job, pa.Table.from_pylist(list(tables[name]), schema=spec.schema))
-            for job, tables in self._rows
-            if tables.get(name)
-        ]
-        if written:
-            return with_parameters(spec, written).to_pandas()
-        jobs = [job for job, _ in self._rows if name in job.stage.tables]
-        return full_schema(spec, jobs).empty_table().to_pandas()
-
-    @property
-    def jobs(self) -> pd.DataFrame:
-        return pd.DataFrame({"job_id": [job.id for job, _ in self._rows]})
+        super().__init__(TABLES, rows)
 
 
 def encoder(model: str, kind: str, seed: int | None = None, mode: str = "proper") -> dict[str, Any]:

@@ -239,7 +239,7 @@ def test_missing_parts_of_an_artifact(builtin_dir, tmp_path):
     with pytest.raises(DataError, match="no split 'test', it has train, dev"):
         open_windows(builtin_dir, "test")
     (tmp_path / "meta.json").write_bytes((builtin_dir / "meta.json").read_bytes())
-    with pytest.raises(DataError, match="no such directory; run the squad_windows job again"):
+    with pytest.raises(DataError, match="no such directory; run the job that made this artifact again"):
         open_windows(tmp_path, "dev")
     (tmp_path / "meta.json").write_text('{"stage": "tokens"}')
     with pytest.raises(DataError, match="not an artifact of the squad_windows stage"):
