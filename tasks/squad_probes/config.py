@@ -62,6 +62,12 @@ class Config(SquadOptions):
     """Strengths of lbfgs: mean cross entropy in nats + l2/2 |w|^2."""
     converged_windows: int | None = 8000
     """Training windows of lbfgs at most: a level's states of them are held in memory; None: all."""
+    max_answer_length: int = 30
+    """Tokens of an answer at most, in the proper decoder."""
+    legacy_answer_length: int = 17
+    """In the published decoder, which allows one token more."""
+    legacy_threshold: float = 0.0
+    """What the published decoder adds to a window's null score, in logits; below 0 it answers more."""
     legacy_class_weights: bool = False
     """Weigh each target position by N / its count, as an older published state did."""
 
@@ -69,7 +75,7 @@ class Config(SquadOptions):
         super().__post_init__()
         for name in ("encoders", "stages", "solvers", "encoder_seeds", "seeds"):
             distinct(self, name)
-        for name in ("epochs", "batch_size", "converged_windows"):
+        for name in ("epochs", "batch_size", "converged_windows", "max_answer_length", "legacy_answer_length"):
             at_least(self, name, 1)
         at_least(self, "clip", 0)
         if not 0 <= self.dropout < 1:

@@ -8,8 +8,9 @@ from metrics.squad import Scorer
 from orchestrator.experiment import Context
 from tasks.data.squad.windows import Windows, open_windows
 from tasks.squad.evaluation import HALVES, score_rows, second_half
-from tasks.squad_probes.params import PROBE_KEY, PredictParams
+from tasks.squad_probes.params import PredictParams
 from tasks.squad_probes.predictions import read_losses, read_predictions
+from tasks.squad_probes.tables import PROBE_KEY
 
 Rows = list[dict[str, Any]]
 

@@ -86,6 +86,9 @@ def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Jo
         clip=config.clip if adam else None,
         legacy_class_weights=adam and config.legacy_class_weights,
         converged_windows=config.converged_windows if "lbfgs" in config.solvers else None,
+        max_answer_length=config.max_answer_length,
+        legacy_answer_length=config.legacy_answer_length,
+        legacy_threshold=config.legacy_threshold,
     )
     common: dict[str, Any] = {"params": params, "fingerprints": windows.fingerprints}
     needs = {**encoder.needs, **trained, "windows": windows}

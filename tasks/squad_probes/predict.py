@@ -130,13 +130,13 @@ def _decode_windows(
             kept.loss_VG[level] += _losses(logits_2GBT, allowed_BT, targets_2B)
             start_GBT, end_GBT = logits_2GBT
             kept.null[level][:, at] = null_scores(start_GBT, end_GBT).cpu().numpy()
-            proper = best_spans(start_GBT, end_GBT, max_context_BT, context_BT, longest=params.longest)
+            proper = best_spans(start_GBT, end_GBT, max_context_BT, context_BT, longest=params.max_answer_length)
             legacy = legacy_spans(
                 start_GBT,
                 end_GBT,
                 context_start_B,
                 context_end_B,
-                longest=params.legacy_longest,
+                longest=params.legacy_answer_length,
                 threshold=params.legacy_threshold,
             )
             for name, spans in zip(DECODERS, (proper, legacy), strict=True):

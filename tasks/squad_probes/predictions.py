@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.squad.decoding import Predictions
-from tasks.squad_probes.params import PROBE_KEY
+from tasks.squad_probes.tables import PROBE_KEY
 
 PREDICTIONS = "predictions.parquet"
 LOSSES = "losses.json"

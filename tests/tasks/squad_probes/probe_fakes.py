@@ -12,20 +12,8 @@ import numpy as np
 from orchestrator.experiment import Job
 from tasks.data.squad.plan import DATA
 from tasks.squad.published import PROBES
-from tasks.squad_probes.params import (
-    BASELINES,
-    COSTS,
-    CURVES,
-    PROBE_ADAM,
-    PROBE_EVALUATE,
-    PROBE_LBFGS,
-    SCORES,
-    SOLUTIONS,
-    WEIGHTS,
-    AdamParams,
-    LbfgsParams,
-    PredictParams,
-)
+from tasks.squad_probes.params import PROBE_ADAM, PROBE_EVALUATE, PROBE_LBFGS, AdamParams, LbfgsParams, PredictParams
+from tasks.squad_probes.tables import BASELINES, COSTS, CURVES, SCORES, SOLUTIONS, WEIGHTS
 from tests import fake_results
 
 TABLES = {

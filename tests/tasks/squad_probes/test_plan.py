@@ -61,6 +61,8 @@ def test_steps_can_be_three_commands():
         {"max_length": 256},
         {"train_limit": 100},
         {"legacy_class_weights": True},
+        {"max_answer_length": 10},
+        {"legacy_threshold": -5.0},
     ],
 )
 def test_what_shapes_the_numbers_is_in_the_identity_and_a_column_of_the_scores(change):

@@ -67,7 +67,7 @@ def test_predictions_are_those_of_a_plain_pass_over_each_window(windows, trained
         for a in range(int(dev.context_start[n]), int(dev.context_end[n])):
             if not batch.max_context[0, a]:
                 continue
-            for b in range(a, min(a + PARAMS.longest, int(dev.context_end[n]))):
+            for b in range(a, min(a + PARAMS.max_answer_length, int(dev.context_end[n]))):
                 score = float(start[a] + end[b])
                 if score > best[q] + 1e-6:
                     best[q], texts[q] = score, dev.text(n, a, b)
