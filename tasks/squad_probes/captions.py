@@ -11,6 +11,10 @@ _SELECTED = (
 
 CAPTIONS = {
     "by_level": f"Scores in percent against level. {_SELECTED} {_RUNS} Dashed: never answering.",
+    "separated": (
+        "What F1 mixes, apart: F1 of the answerable questions where an answer is always given, and how well the null "
+        f"odds tell which questions have none (the share of these is what guessing gives). {_SELECTED}"
+    ),
     "difference": (
         "Fine-tuned minus before, in points of F1, paired by seeds (selected configurations). Before: pretrained, or "
         "for models from scratch the random weights that the fine-tuning began at. Triangle: the level from which on "

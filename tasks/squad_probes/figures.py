@@ -14,6 +14,7 @@ from tasks.squad_probes.figures_convergence import convergence_figure, training_
 from tasks.squad_probes.figures_difference import difference_figure
 from tasks.squad_probes.figures_levels import decoder_figure, level_figure, published_figure
 from tasks.squad_probes.figures_map import heat_map
+from tasks.squad_probes.figures_panels import SEPARATE_METRICS
 from tasks.squad_probes.reduce_rows import of
 
 
@@ -27,6 +28,7 @@ def draw(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame, always_null: 
     """
     found = {
         "by_level": level_figure(tables["selected"], always_null),
+        "separated": level_figure(tables["selected"], always_null, SEPARATE_METRICS),
         "difference": difference_figure(tables["differences"], tables["onset"]),
         "heat_map": heat_map(tables["selected"], always_null),
         "decoders": decoder_figure(tables["layers"], always_null),

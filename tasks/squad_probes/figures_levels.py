@@ -4,6 +4,8 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -29,23 +31,25 @@ from tasks.squad_probes.reduce_published import nearest_to_published
 from tasks.squad_probes.reduce_rows import of
 
 
-def level_figure(selected: pd.DataFrame, always_null: float) -> Figure | None:
-    """F1, F1 of answerable and score of unanswerable questions against level; a column a model, a line an encoder."""
+def level_figure(selected: pd.DataFrame, always_null: float, metrics: Mapping[str, str] = METRICS) -> Figure | None:
+    """The metrics against level, a row each (F1, that of answerable and of unanswerable questions); a column a model, a
+    line an encoder."""
     rows = shown(selected).dropna(subset="mean")
-    rows = rows[rows["metric"].isin(METRICS)]
+    rows = rows[rows["metric"].isin(metrics)]
     if not len(rows):
         return None
     models, handles = models_of(rows), {}
-    figure, axes = panels(len(METRICS), len(models), sharey="row", sharex="col")
+    figure, axes = panels(len(metrics), len(models), sharey="row", sharex="col")
     for column, model in zip(axes.T, models, strict=True):
         column[0].set_title(short(model), fontsize=11)
-        for axis, metric in zip(column, METRICS, strict=True):
+        for axis, metric in zip(column, metrics, strict=True):
             _lines(axis, of(rows, model=model, metric=metric), handles)
             if metric == "f1":
                 null_line(axis, always_null)
         level_axis(column[-1])
-    _label_rows(axes, list(METRICS.values()))
-    handles["null"] = null_handle()
+    _label_rows(axes, list(metrics.values()))
+    if "f1" in metrics:
+        handles["null"] = null_handle()
     legend(figure, handles)
     return figure
 

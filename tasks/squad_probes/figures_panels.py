@@ -24,6 +24,10 @@ COLOURS = {"finetuned": "#c2451e", "pretrained": "#1f5fa8", "random": "#6f6f6f"}
 MODEL_COLOURS = ("#1f5fa8", "#c2451e", "#2e8b57", "#8a4fa3", "#b8860b", "#16808a", "#444444")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 METRICS = {"f1": "F1 (%)", "has_f1": "F1 of answerable (%)", "no_exact": "unanswerable, left so (%)"}
+SEPARATE_METRICS = {
+    "forced_has_f1": "F1 of answerable,\nan answer forced (%)",
+    "null_average_precision": "finding the unanswerable,\naverage precision (%)",
+}
 GREY = "#666666"
 
 

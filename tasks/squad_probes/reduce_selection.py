@@ -14,7 +14,9 @@ import pandas as pd
 from tasks.squad_probes.reduce_rows import GIVEN, INTERVAL, LINE, PROBE, over_runs
 
 HALVES = ("first_half", "second_half")
-METRICS = ("exact", "f1", "has_f1", "no_exact", "cross_f1")
+METRICS = ("exact", "f1", "has_f1", "no_exact", "cross_f1", "forced_has_f1", "null_average_precision")
+ASKED = {"has_f1": "answerable", "forced_has_f1": "answerable", "no_exact": "unanswerable"}
+"""The questions that a metric is of; of the others all."""
 GROUP = [*LINE, "encoder_seed", "decoder", "level"]
 """What a configuration is chosen for: the probe of one level of one encoder, for one decoder."""
 CHOICE = [*GROUP, "chosen_on", *PROBE, "f1_there", "f1_elsewhere"]
@@ -59,7 +61,7 @@ def selected_runs(scores: pd.DataFrame, chosen: pd.DataFrame, counts: pd.DataFra
     keep = [*GROUP, "metric", "seed", "value"]
     first, second = (rows.loc[rows["part"] == half, keep] for half in HALVES)
     both = broadcast(first, second, [*GROUP, "metric"], ("_first", "_second"))
-    kinds = both["metric"].map(lambda name: {"has": "answerable", "no_": "unanswerable"}.get(name[:3], "questions"))
+    kinds = both["metric"].map(lambda name: ASKED.get(name, "questions"))
     sizes = counts.assign(unanswerable=counts["questions"] - counts["answerable"])
     total, weight = np.zeros(len(both)), np.zeros(len(both))
     for half, column in zip(HALVES, ("value_first", "value_second"), strict=True):

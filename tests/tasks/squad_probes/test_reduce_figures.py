@@ -46,7 +46,7 @@ def published():
 
 def test_all_figures_and_tables_are_there_with_captions(published):
     assert set(published.figures) == {
-        *("by_level", "difference", "heat_map", "decoders", "beside_published"),
+        *("by_level", "separated", "difference", "heat_map", "decoders", "beside_published"),
         *("convergence-albert_albert_base_v2", "training_curves-albert_albert_base_v2"),
         *("convergence-distilbert_base_uncased", "training_curves-distilbert_base_uncased"),
     }
