@@ -122,6 +122,20 @@ def test_the_official_files_hold_the_default_predictions(run):
     assert set(predictions["decoder"]) == {"exhaustive", "n_best", "legacy"}
 
 
+def test_the_list_of_best_answers_begins_with_what_n_best_predicts(run, params):
+    _, predictions, directory = run
+    listed = json.loads((directory / "nbest.json").read_text())
+    own = predictions[predictions["decoder"] == "n_best"].set_index("question_id")
+    assert set(listed) == set(own.index)
+    for id_, answers in listed.items():
+        assert 2 <= len(answers) <= params.n_best + 1
+        assert sum(answer["probability"] for answer in answers) == pytest.approx(1)
+        assert next(answer["text"] for answer in answers if answer["text"]) == own.loc[id_, "best_text"]
+        best, null = (next(a for a in answers if bool(a["text"]) == some) for some in (True, False))
+        odds = null["start_logit"] + null["end_logit"] - best["start_logit"] - best["end_logit"]
+        assert odds == pytest.approx(own.loc[id_, "null_odds"], abs=1e-5)
+
+
 def test_costs_are_counted(run, windows, checkpoint):
     data = open_windows(windows, "dev")
     [cost] = run[0]["costs"]
