@@ -4,6 +4,7 @@
 # pyright: reportGeneralTypeIssues=false
 
 import re
+from importlib import import_module
 
 import pandas as pd
 import pytest
@@ -50,11 +51,17 @@ TINY = [
 ]
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Call it and reduce draws no figures from then on: they are most of a tiny sweep's time."""
+    return lambda: monkeypatch.setattr(import_module("tasks.chaos.reduce"), "_figures", lambda *_: {})
+
+
 def read(out, table):
     return pd.read_parquet(out / "chaos" / f"{table}.parquet")
 
 
-def test_a_sweep_is_extended_by_what_is_new(tmp_path, capsys):
+def test_a_sweep_is_extended_by_what_is_new(tmp_path, capsys, undrawn):
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     written = {path.stem for path in (tmp_path / "chaos").glob("*.parquet")}
     assert written == {*SWEEP_TABLES, *LONG_TABLES, "pretraining", "jobs"} - {"lost"}  # nothing was lost
@@ -65,6 +72,7 @@ def test_a_sweep_is_extended_by_what_is_new(tmp_path, capsys):
     assert set(read(tmp_path, "long_windows")["start"]) == {40, 60}
     for name in ("report.html", "figures/growth_two_panels.png", "figures/survival.svg", "summary/comparison.parquet"):
         assert (tmp_path / "chaos" / name).stat().st_size > 500
+    undrawn()
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     assert "0 jobs to run" in capsys.readouterr().out
     # Another network: its pass and its long run. More layers of one vector: those runs alone.
@@ -79,7 +87,8 @@ def test_a_sweep_is_extended_by_what_is_new(tmp_path, capsys):
 
 
 @pytest.mark.real_data
-def test_real_sentences_with_the_real_tokenizer(tmp_path):
+def test_real_sentences_with_the_real_tokenizer(tmp_path, undrawn):
+    undrawn()
     data = ["--corpus", str(research_data("wikitext-2")), "--tokenizer", str(research_data("tokenizers", "albert"))]
     options = "--text pairs --length 32 --model scratch --encoders random --mask-modes none padding --long-steps 0"
     assert main([*TINY, *data, *options.split(), "--out", str(tmp_path)]) == 0
@@ -89,8 +98,9 @@ def test_real_sentences_with_the_real_tokenizer(tmp_path):
     assert (by_mask["none"] != by_mask["padding"]).any()
 
 
-def test_a_model_that_another_experiment_pretrained_is_not_trained_again(tmp_path, capsys):
+def test_a_model_that_another_experiment_pretrained_is_not_trained_again(tmp_path, capsys, undrawn):
     """Artifacts are shared by the experiments of a results directory; the training's rows are read out of them."""
+    undrawn()
     small = [option for option in TINY[: TINY.index("--steps")] if option not in ("--experiment", "chaos")]
     depths = ["--depths", "1-2", "--train-limit", "20", "--test-limit", "10"]
     assert main(["--experiment", "mlm_depth", *small, *depths, "--out", str(tmp_path)]) == 0
