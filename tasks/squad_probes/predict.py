@@ -115,7 +115,7 @@ def _decode_windows(
     seconds = 0.0
     by_length = np.argsort(-encoder.windows.lengths, kind="stable")
     for low in range(0, N, together):
-        levels, batch = encoder.levels(by_length[low : low + together])
+        levels, batch = encoder.states(by_length[low : low + together])
         clock = time.perf_counter()
         B, T = levels[0].shape[:2]
         at, device = batch.windows.numpy(), encoder.device

@@ -65,20 +65,15 @@ class FrozenEncoder:
         own = self.windows.context_end[indices] - self.windows.context_start[indices]
         return 1 + own.astype(np.int64)
 
-    def states(self, indices: Sequence[int] | np.ndarray) -> tuple[Tensor, WindowBatch]:
-        """States [L+1, B, T, H] on the encoder's device, and the batch, on the CPU.
+    @torch.no_grad()
+    def states(self, indices: Sequence[int] | np.ndarray) -> tuple[tuple[Tensor, ...], WindowBatch]:
+        """States [B, T, H] of the L + 1 levels on the encoder's device, and the batch, on the CPU.
 
         Proper batches are padded to their longest window; legacy ones to max_length, and all positions are `allowed`.
 
         Raises:
             ValueError: a state is not finite; with its level and question.
         """
-        levels, batch = self.levels(indices)
-        return torch.stack(levels), batch
-
-    @torch.no_grad()
-    def levels(self, indices: Sequence[int] | np.ndarray) -> tuple[tuple[Tensor, ...], WindowBatch]:
-        """As `states`, level by level."""
         clock = time.perf_counter()
         batch = self.windows.batch(indices, pad_to=self.max_length if self.mode == "legacy" else None)
         if self.mode == "legacy":
@@ -159,7 +154,7 @@ def collect(
     by_length = np.argsort(-encoder.windows.lengths[indices], kind="stable")
     for low in range(0, len(indices), together):
         own = by_length[low : low + together]
-        found, batch = encoder.levels(indices[own])
+        found, batch = encoder.states(indices[own])
         allowed = batch.allowed.numpy()
         labels = np.stack([batch.start.numpy(), batch.end.numpy()])
         target[:, own], weight[:, own] = ranked_targets(labels, allowed, class_weight_2T)

@@ -34,7 +34,8 @@ def test_the_objective_is_that_of_autograd_whatever_the_blocks(context, mode):
     chosen, l2 = np.array([4, 0, 9, 13, 2]), (0.3, 0.02)
     chunk = collect(encoder, chosen, 3, [1])
     w = torch.randn(4, 16, dtype=torch.float64).requires_grad_()
-    h_LBTH, batch = encoder.states(chosen)
+    levels, batch = encoder.states(chosen)
+    h_LBTH = torch.stack(levels)
     wanted = []
     for g, (strength, head) in enumerate([(s, h) for s in l2 for h in (0, 1)]):
         logits = (h_LBTH[1] @ w[g]).masked_fill(~batch.allowed, -torch.inf)
@@ -57,7 +58,8 @@ def test_planted_directions_are_found(context, monkeypatch):
     v_2H = torch.randn(2, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     labels = []
     for i in range(len(encoder.windows)):
-        h_LBTH, batch = encoder.states([i])
+        levels, batch = encoder.states([i])
+        h_LBTH = torch.stack(levels)
         along = (h_LBTH[level, 0] @ v_2H.T).masked_fill(~batch.allowed[0, :, None], -torch.inf)
         labels.append(along.argmax(dim=0).numpy())
     start, end = np.stack(labels, axis=1)
@@ -70,7 +72,8 @@ def test_planted_directions_are_found(context, monkeypatch):
     for head, name in enumerate(("start", "end")):
         w = weights[level, 0, head].double()
         for i in range(len(encoder.windows)):
-            h_LBTH, batch = encoder.states([i])
+            levels, batch = encoder.states([i])
+            h_LBTH = torch.stack(levels)
             logits = (h_LBTH[level, 0] @ w).masked_fill(~batch.allowed[0], -torch.inf)
             assert logits.argmax() == labels[i][head]
         assert found[level, name]["loss"] < 0.05

@@ -48,7 +48,8 @@ def test_collected_states_are_those_of_each_window_alone(context, mode):
     assert encoder.layer_passes == 2 * len(indices)
     first = 0
     for b, window in enumerate(indices):
-        h_LBTH, batch = encoder.states([window])
+        levels, batch = encoder.states([window])
+        h_LBTH = torch.stack(levels)
         assert h_LBTH.shape[2] == (80 if mode == "legacy" else encoder.windows.lengths[window])
         allowed = batch.allowed[0]
         if mode == "legacy":

@@ -49,7 +49,8 @@ def published(params, context, level, head, rate, seed):
     epochs, losses = [], []
     for order in data_orders(params.data_seed, len(chosen), params.epochs):
         for rows in order.split(params.batch_size):
-            h_LBTH, batch = encoder.states(chosen[rows.numpy()])
+            levels, batch = encoder.states(chosen[rows.numpy()])
+            h_LBTH = torch.stack(levels)
             logits = linear(h_LBTH[level])[..., 0].masked_fill(~batch.allowed, -torch.inf)
             loss = functional.cross_entropy(logits, (batch.start, batch.end)[head], weight=weight)
             losses.append(float(loss.detach()))
@@ -170,7 +171,8 @@ def test_what_does_not_fit_is_refused_before_the_start(context):
 
 def test_random_encoders_are_those_of_their_seed(context):
     """The stage reads its encoder as other jobs do: the same seed gives the same states, another does not."""
-    a, b, c = (open_frozen(adam(encoder_seed=seed), context(), "train").states([0])[0] for seed in (3, 3, 4))
+    opened = (open_frozen(adam(encoder_seed=seed), context(), "train") for seed in (3, 3, 4))
+    a, b, c = (torch.stack(encoder.states([0])[0]) for encoder in opened)
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
     assert stream_seed(3, "encoder") != stream_seed(4, "encoder")
