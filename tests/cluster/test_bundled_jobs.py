@@ -20,14 +20,16 @@ def test_short_jobs_give_the_rows_that_they_give_alone(drive, tmp_path, undistur
     [("die", ("--losses", "2"), "lost"), ("hang", ("--job-timeout", "3"), "timeout"), ("raise", (), "failed")],
 )
 def test_a_bad_job_among_short_ones_is_the_only_one_that_fails(drive, tmp_path, undisturbed, how, more, status):
-    bad = ("--wrong", "390", "--how", how)
-    driver = drive(*NUMBERS, *bad, *more, "--num-cpus", "2", "--out", tmp_path / "out")
+    # The first call of a process imports what it needs, and calls go alone for a while after such a long one: seconds
+    # of work before the bad job see to it that both processes have long been running.
+    bad = ("--numbers", "1-1000", "--seconds", "0.01", "--wrong", "990", "--how", how)
+    driver = drive(*bad, *more, "--num-cpus", "2", "--out", tmp_path / "out")
     assert driver.wait() == 1, driver.text()
     out = tmp_path / "out" / "toy"
-    whole = undisturbed("1-400").query("number != 390").reset_index(drop=True)
+    whole = undisturbed("1-1000").query("number != 990").reset_index(drop=True)
     pd.testing.assert_frame_equal(pd.read_parquet(out / "squares.parquet"), whole)
     jobs = pd.read_parquet(out / "jobs.parquet")
-    assert jobs.query("current")["status"].value_counts().to_dict() == {"done": 400, status: 1}  # with the preparation
+    assert jobs.query("current")["status"].value_counts().to_dict() == {"done": 1000, status: 1}  # with the preparation
     attempts = jobs.groupby("job_id").size()
     lost_with_it = jobs.query("current and status == 'done' and attempt == 2")
     assert attempts.tolist().count(3) == (how == "die")
