@@ -70,7 +70,7 @@ def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Jo
     dev_limit = reads.pop("dev_limit")
     shared = {**encoder.params, **reads, "mode": config.mode}
     counts, layers = n_windows(config), layers_of(config, model)
-    trained = _train_jobs(config, shared, encoder, windows, layers * counts["train"])
+    trained = _train_jobs(config, shared, encoder, windows, layers, counts["train"])
     if "train" in config.stages:
         yield from trained.values()
     if not {"predict", "evaluate"} & {*config.stages}:
@@ -100,9 +100,9 @@ def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Jo
 
 
 def _train_jobs(
-    config: Config, shared: dict[str, Any], encoder: PlannedEncoder, windows: Job, a_pass: float
+    config: Config, shared: dict[str, Any], encoder: PlannedEncoder, windows: Job, layers: int, n_train: int
 ) -> dict[str, Job]:
-    """The jobs that train probes, by solver; `a_pass` is the cost of one pass over the training windows."""
+    """The jobs that train probes, by solver; about `n_train` windows pass `layers` layers."""
     common: dict[str, Any] = {
         "needs": {**encoder.needs, "windows": windows},
         "fingerprints": windows.fingerprints,
@@ -121,7 +121,7 @@ def _train_jobs(
             clip=config.clip,
             legacy_class_weights=config.legacy_class_weights,
         )
-        jobs["adam"] = Job(stage=PROBE_ADAM, params=params, passes=config.epochs * a_pass, **common)
+        jobs["adam"] = Job(stage=PROBE_ADAM, params=params, passes=config.epochs * layers * n_train, **common)
     if "lbfgs" in config.solvers:
         params = LbfgsParams(
             **shared,
@@ -130,6 +130,6 @@ def _train_jobs(
             data_seed=config.data_seed,
         )
         # Passes: one for each group of levels whose states fit into memory together; at least this one.
-        share = min(1.0, (config.converged_windows or float("inf")) / max(1, n_windows(config)["train"]))
-        jobs["lbfgs"] = Job(stage=PROBE_LBFGS, params=params, passes=share * a_pass, **common)
+        chosen = min(n_train, config.converged_windows or n_train)
+        jobs["lbfgs"] = Job(stage=PROBE_LBFGS, params=params, passes=layers * chosen, **common)
     return jobs
