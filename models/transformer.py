@@ -34,7 +34,7 @@ from models.transformer_config import (
     longest,
     scratch_transformer_config,
 )
-from models.weights import first_line, read_weights
+from models.weights import few, first_line, read_weights
 
 __all__ = [
     "ARCHITECTURES", "Architecture", "check_transformer", "hidden_states", "layers_of_config", "load_reader",
@@ -71,7 +71,7 @@ def load_transformer(
     given: dict[str, Any] = {} if config.model_type == "distilbert" else {"add_pooling_layer": False}
     model, missing = _read(ENCODERS[config.model_type], path_or_name, config, revision, dtype, pickled, given)
     if missing:
-        raise ValueError(f"{path_or_name} lacks the weights {_few(missing)}; save the whole model")
+        raise ValueError(f"{path_or_name} lacks the weights {few(missing)}; save the whole model")
     return model.eval()
 
 
@@ -93,7 +93,7 @@ def load_reader(
             "give a checkpoint that was, or train it first"
         )
     if missing:
-        raise ValueError(f"{path_or_name} lacks the weights {_few(missing)}; save the whole model")
+        raise ValueError(f"{path_or_name} lacks the weights {few(missing)}; save the whole model")
     return model.eval()
 
 
@@ -182,8 +182,3 @@ def _read(
     except RuntimeError as problem:  # shapes that are not those of config.json
         raise ValueError(f"cannot load the weights of {place}: {first_line(problem)}") from problem
     return model, sorted(report["missing_keys"])
-
-
-def _few(names: list[str], most: int = 8) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -61,3 +61,9 @@ def read_weights(kind: Any, place: str | Path, what: str, *, pickled: bool, **gi
 def first_line(problem: BaseException) -> str:
     """The first line of an error's message; its name where there is none."""
     return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+
+
+def few(names: list[str], most: int = 8) -> str:
+    """The first of many names, for a message."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

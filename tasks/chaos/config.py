@@ -91,7 +91,7 @@ class Config(EncoderOptions):
             at_least(self, name, 0)
         if self.window > self.steps:
             raise ValueError(f"window is {self.window}: give at most the {self.steps} layers of --steps")
-        self.check_length("length")
+        self.check_length("length", (self.model,))
 
 
 PRESETS = {

@@ -4,14 +4,15 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+
+from tasks.panels import GREY
 
 COLOURS = {
     "pretrained": "#1f5fa8",
@@ -22,7 +23,6 @@ COLOURS = {
     "random, dump_legacy": "#7d6608",
 }
 MASKS = {"none": "no mask", "padding": "padding masked"}
-GREY = "#666666"
 
 
 def masks_of(table: pd.DataFrame) -> list[str]:
@@ -39,28 +39,6 @@ def colour(line: str) -> str:
     return COLOURS.get(line, GREY)
 
 
-def panels(
-    rows: int, columns: int, width: float = 4.2, height: float = 2.8, **shared: Any
-) -> tuple[Figure, np.ndarray]:
-    """A figure with a grid [rows, columns] of axes, sized by its panels in inches."""
-    figure = Figure(figsize=(1.0 + width * columns, 0.9 + height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    for axis in axes.flat:
-        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def outer_labels(axes: np.ndarray, x: str | Sequence[str], y: str | Sequence[str]) -> None:
-    """Label the lowest axes with x and the leftmost with y; a text for each column or row, or one for all."""
-    rows, columns = axes.shape
-    for axis, text in zip(axes[-1], [x] * columns if isinstance(x, str) else x, strict=True):
-        axis.set_xlabel(text)
-    for axis, text in zip(axes[:, 0], [y] * rows if isinstance(y, str) else y, strict=True):
-        axis.set_ylabel(text)
-
-
 def line_handles(lines: Iterable[str]) -> list[Line2D]:
     """A legend's entry for each line's colour."""
     return [Line2D([], [], color=colour(line), linewidth=2, label=line) for line in lines]
@@ -69,19 +47,6 @@ def line_handles(lines: Iterable[str]) -> list[Line2D]:
 def dash_handles(dashes: Mapping[str, str]) -> list[Line2D]:
     """A legend's entry for each kind of dash, by its label."""
     return [Line2D([], [], color=GREY, linestyle=dash, linewidth=1.3, label=label) for label, dash in dashes.items()]
-
-
-def legend(figure: Figure, handles: Sequence[Line2D]) -> None:
-    """One legend below all panels, with as many columns as its longest text leaves room for."""
-    if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles)
-        columns = int(figure.get_figwidth() / (0.6 + 0.075 * longest))  # inches: a handle, and a character of 10 pt
-        figure.legend(
-            handles=list(handles),
-            loc="outside lower center",
-            ncols=max(1, min(4, len(handles), columns)),
-            frameon=False,
-        )
 
 
 def band(axis: Axes, x: Any, low: Any, high: Any, line: str, **more: Any) -> None:
@@ -112,15 +77,3 @@ def spread_of(curve: pd.DataFrame) -> pd.Series:
 def zero_line(axis: Axes) -> None:
     """Between growth and decay."""
     axis.axhline(0.0, color="k", linewidth=0.8, zorder=1)
-
-
-def say_empty(axis: Axes, text: str = "no finite values") -> None:
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=GREY)
-
-
-def of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
-    """The rows in which these columns have these values."""
-    keep = np.ones(len(table), dtype=bool)
-    for name, value in values.items():
-        keep &= (table[name] == value).to_numpy(dtype=bool)
-    return table[keep]

@@ -10,8 +10,9 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.chaos.figures import MASKS, lines_of, masks_of, of
+from tasks.chaos.figures import MASKS, lines_of, masks_of
 from tasks.chaos.figures_sample import first_shown
+from tasks.panels import of
 
 
 def attention_figure(rows: pd.DataFrame) -> Figure:

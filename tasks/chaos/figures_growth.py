@@ -15,17 +15,13 @@ from tasks.chaos.figures import (
     band,
     colour,
     dash_handles,
-    legend,
     line_handles,
     lines_of,
     masks_of,
-    of,
-    outer_labels,
-    panels,
-    say_empty,
     spread_of,
     zero_line,
 )
+from tasks.panels import legend, of, outer_labels, panels, say_empty
 
 GROWTH = "nats per layer"
 KINDS = {

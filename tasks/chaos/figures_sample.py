@@ -13,22 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
-from tasks.chaos.figures import (
-    GREY,
-    MASKS,
-    band,
-    colour,
-    dash_handles,
-    legend,
-    line_handles,
-    lines_of,
-    log_y,
-    masks_of,
-    of,
-    outer_labels,
-    panels,
-    say_empty,
-)
+from tasks.chaos.figures import MASKS, band, colour, dash_handles, line_handles, lines_of, log_y, masks_of
+from tasks.panels import GREY, legend, of, outer_labels, panels, say_empty
 
 LOG_ABOVE = 200
 """Layers above which the axis of the effective dimension is logarithmic: what happens, happens in the first tens."""

@@ -13,21 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tasks.chaos.figures import (
-    GREY,
-    MASKS,
-    band,
-    colour,
-    dash_handles,
-    legend,
-    line_handles,
-    lines_of,
-    masks_of,
-    of,
-    outer_labels,
-    panels,
-    say_empty,
-)
+from tasks.chaos.figures import MASKS, band, colour, dash_handles, line_handles, lines_of, masks_of
+from tasks.panels import GREY, legend, of, outer_labels, panels, say_empty
 
 CHAOS_RULES = {"first_nonpositive": "-", "last_positive": "--"}
 OFFSET_RULES = {"persistent": "-", "first": "--"}

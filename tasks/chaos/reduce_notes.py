@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tasks.chaos.figures import MASKS, of
+from tasks.chaos.figures import MASKS
 from tasks.chaos.reduce_lines import LINE
+from tasks.panels import of
 
 
 def notes(tables: Mapping[str, pd.DataFrame], sentences: Mapping[tuple[str, str], int], threshold: float) -> list[str]:

@@ -1,7 +1,7 @@
 """The options that say which encoders an experiment works on; its Config inherits them."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,19 +57,9 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderOptions(ModelOptions):
-    """Pretrained and random encoders of one architecture."""
+class PretrainOptions:
+    """How the project pretrains the model small, where it is asked for."""
 
-    model: str = "albert/albert-large-v2"
-    """ALBERT checkpoint: a hub name or a directory; scratch: random weights of the --width given; small: an ALBERT of
-    that --width which the project pretrains itself, a job of the sweep."""
-    encoders: tuple[Encoder, ...] = ("pretrained", "random")
-    """Where the encoders' weights come from."""
-    init_styles: tuple[InitStyle, ...] = ("hf_default",)
-    """How random weights are drawn: hf_default (normal), keras (truncated normal, the published dynamics' way), and
-    three published ways that also re-draw LayerNorm gains: glue_legacy, mlm_legacy, dump_legacy."""
-    encoder_seeds: Ints = (0,)
-    """Seeds of random encoders."""
     pretrain_corpus: str | None = None
     """Text for the model small: builtin, wikipedia, a directory or a file; None: the experiment's own corpus."""
     pretrain_steps: int = 3000
@@ -83,11 +73,50 @@ class EncoderOptions(ModelOptions):
     pretrain_seed: int = 0
     """Seed of the model small."""
 
+    def check_pretraining(self) -> None:
+        """Refuse counts below 1.
+
+        Raises:
+            ValueError: with the option's name.
+        """
+        for name in ("pretrain_steps", "pretrain_batch", "pretrain_depth", "pretrain_length"):
+            at_least(self, name, 1)
+
+    def check_length(self, name: str, models: Sequence[str]) -> None:
+        """Refuse texts longer than the model small, if it is one of `models`, has positions.
+
+        Of a checkpoint the job says it.
+
+        Raises:
+            ValueError: with the name of the option that says how long they are.
+        """
+        length, option = getattr(self, name), name.replace("_", "-")
+        if SMALL in models and length > self.pretrain_length:
+            raise ValueError(
+                f"{option} is {length}, the model small has the {self.pretrain_length} positions that it is pretrained "
+                f"with: give a smaller --{option} or a larger --pretrain-length"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderOptions(PretrainOptions, ModelOptions):
+    """Pretrained and random encoders of one architecture."""
+
+    model: str = "albert/albert-large-v2"
+    """ALBERT checkpoint: a hub name or a directory; scratch: random weights of the --width given; small: an ALBERT of
+    that --width which the project pretrains itself, a job of the sweep."""
+    encoders: tuple[Encoder, ...] = ("pretrained", "random")
+    """Where the encoders' weights come from."""
+    init_styles: tuple[InitStyle, ...] = ("hf_default",)
+    """How random weights are drawn: hf_default (normal), keras (truncated normal, the published dynamics' way), and
+    three published ways that also re-draw LayerNorm gains: glue_legacy, mlm_legacy, dump_legacy."""
+    encoder_seeds: Ints = (0,)
+    """Seeds of random encoders."""
+
     def __post_init__(self):
         for name in ("encoders", "init_styles", "encoder_seeds"):
             distinct(self, name)
-        for name in ("pretrain_steps", "pretrain_batch", "pretrain_depth", "pretrain_length"):
-            at_least(self, name, 1)
+        self.check_pretraining()
         self.check_model((SCRATCH, SMALL))
         if self.model == SCRATCH and "pretrained" in self.encoders:
             raise ValueError(
@@ -97,19 +126,6 @@ class EncoderOptions(ModelOptions):
         # A ranged style among others keeps its range; alone, the others would ignore it in silence.
         if self.init_range is not None and "random" in self.encoders and not set(self.init_styles) & {*RANGED_STYLES}:
             raise ValueError(f"init-range goes with the init styles {' and '.join(RANGED_STYLES)}")
-
-    def check_length(self, name: str) -> None:
-        """Refuse texts longer than the model small has positions; of a checkpoint the job says it.
-
-        Raises:
-            ValueError: with the name of the option that says how long they are.
-        """
-        length, option = getattr(self, name), name.replace("_", "-")
-        if self.model == SMALL and length > self.pretrain_length:
-            raise ValueError(
-                f"{option} is {length}, the model small has the {self.pretrain_length} positions that it is pretrained "
-                f"with: give a smaller --{option} or a larger --pretrain-length"
-            )
 
 
 QUICK_SMALL: Mapping[str, Any] = types.MappingProxyType(

@@ -10,6 +10,7 @@ from tasks.data.blocks import blocks_job
 from tasks.encoders.options import EncoderOptions, ModelOptions
 from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL
 from tasks.encoders.small import pretrain_job, report_job
+from tasks.encoders.transformer_options import TransformerOrSmallOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ def model_paths(ref: ModelRef) -> dict[str, str]:
     return {**paths, "pickled_weights": "allowed"} if ref.pickled else paths
 
 
-def small_job(options: EncoderOptions, corpus: str | None = None) -> Job:
+def small_job(options: EncoderOptions | TransformerOrSmallOptions, corpus: str | None = None) -> Job:
     """The job that pretrains the model `small` of these options.
 
     Raises:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.encoders.params import JOB, SCRATCH, require
+from tasks.encoders.params import JOB, SCRATCH, SMALL, require
 
 Architecture = Literal["albert", "bert", "distilbert", "roberta"]
 Weights = Literal["pretrained", "finetuned", "random"]
@@ -15,7 +15,7 @@ class TransformerParams:
     """One encoder of the BERT family. The parameters of stages that work on one inherit it."""
 
     model: str
-    """Hub name or directory name of the checkpoint that names the encoder, or `scratch`."""
+    """Hub name or directory name of the checkpoint that names the encoder, `scratch`, or `small`."""
     checkpoint: str = ""
     """Hub name or directory name of the fine-tuned checkpoint that was given beside it; else empty."""
     revision: str = ""
@@ -54,16 +54,22 @@ class TransformerParams:
         for name in ("heads", "intermediate", "embedding"):
             value = getattr(self, name)
             require(scratch or value is None, name, value, "None unless the model is scratch")
-        made = self.encoder == "random" or self.is_made
+        made = self.encoder == "random" or (self.is_made and not self.is_small)
         require((self.encoder_seed is not None) == made, "encoder_seed", self.encoder_seed, "a seed iff made here")
         given = self.encoder == "finetuned" and not self.is_made
         require(given or not self.checkpoint, "checkpoint", self.checkpoint, "one for a given finetuned encoder only")
-        require(not self.is_made or self.encoder == "finetuned", "revision", self.revision, "a job's iff finetuned")
+        trained = self.encoder == "finetuned" or self.is_small
+        require(not self.is_made or trained, "revision", self.revision, "a job's iff finetuned or small")
 
     @property
     def is_made(self) -> bool:
         """Whether a job of the sweep trained the weights."""
         return self.revision.startswith(JOB)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the project pretrains the model itself."""
+        return self.model == SMALL and self.is_made
 
     @property
     def is_scratch(self) -> bool:

@@ -33,7 +33,10 @@ def load_transformer_here(
         model = transformer.load_transformer(place, revision, dtype, pickled)
     else:
         assert params.encoder_seed is not None  # the parameters have seen to it
-        config = _random_config(params, context, vocab_size, pad_token_id, longest)
+        if params.is_scratch:
+            config = scratch_config_here(params, vocab_size, pad_token_id, longest)
+        else:
+            config = transformer.load_transformer_config(*transformer_place(params, context))
         model = transformer.random_transformer(config, stream_seed(params.encoder_seed, "encoder"), dtype)
     _check(params, model.config, vocab_size, pad_token_id, longest)
     return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
@@ -63,15 +66,14 @@ def transformer_place(params: TransformerParams, context: Context) -> tuple[str,
         ValueError: the directory holds other weights than planned, or the training job's artifact is not there.
     """
     if params.is_made:
-        return made_place(context, "the job that fine-tunes it"), None
+        return made_place(context, "the job that trains it"), None
     return given_place(params.checkpoint or params.model, params.revision, context)
 
 
-def _random_config(
-    params: TransformerParams, context: Context, vocab_size: int, pad_token_id: int, longest: int
+def scratch_config_here(
+    params: TransformerParams, vocab_size: int, pad_token_id: int, longest: int
 ) -> PreTrainedConfig:
-    if not params.is_scratch:
-        return transformer.load_transformer_config(*transformer_place(params, context))
+    """The configuration of the model `scratch` of these parameters, for the tokens that it will get."""
     assert params.architecture is not None
     assert params.layers is not None
     assert params.width is not None

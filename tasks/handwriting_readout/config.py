@@ -76,7 +76,7 @@ class Config(EncoderOptions):
         for name, of in (("drawn_starts", "starts"), ("drawn_lengths", "lengths")):
             if other := sorted(set(getattr(self, name)) - set(getattr(self, of))):
                 raise ValueError(f"{name.replace('_', '-')} {other[0]} is none of the --{of}: give solved windows")
-        self.check_length("max_length")
+        self.check_length("max_length", (self.model,))
 
 
 PRESETS = {

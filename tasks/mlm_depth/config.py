@@ -62,7 +62,7 @@ class Config(EncoderOptions):
             raise ValueError(f"mask-ratio is {self.mask_ratio}: give a share between 0 and 1")
         if "trained" in self.random_readouts:
             raise ValueError("random-readouts has trained: a random encoder has no readout to train further; give new")
-        self.check_length("length")
+        self.check_length("length", (self.model,))
 
 
 PRESETS = {

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.options import Ints
 from tasks.encoders.options import at_least, distinct
 from tasks.encoders.params import SCRATCH
-from tasks.encoders.transformer import SIZES, Architecture
+from tasks.encoders.transformer_options import TransformerOptions
 
 PUBLISHED_MODELS = (
     "albert/albert-base-v2",
@@ -19,28 +19,12 @@ PUBLISHED_MODELS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class SquadOptions:
+class SquadOptions(TransformerOptions):
     """Models, questions, windows, and how models are fine-tuned on them."""
 
     models: tuple[str, ...] = PUBLISHED_MODELS
     """BERT, ALBERT, DistilBERT or RoBERTa checkpoints: hub names or directories; scratch: random weights of the sizes
     given."""
-    pickled_weights: bool = False
-    """Also read pytorch_model.bin where a checkpoint has no safetensors; only tensors are taken out of it."""
-    tokenizer: str | None = None
-    """A hub name, a directory, or builtin, for all models; None: each model's own."""
-    architecture: Architecture = "bert"
-    """Type of the model scratch."""
-    layers: int | None = None
-    """Its layers; None: 12."""
-    width: int | None = None
-    """Its hidden size; None: 768."""
-    heads: int | None = None
-    """Its attention heads; None: one per 64 of width."""
-    intermediate: int | None = None
-    """Its feed-forward size; None: four times the width."""
-    embedding: int | None = None
-    """Its embedding size (albert only); None: 128."""
     dataset: Literal["squad_v2", "builtin"] = "squad_v2"
     """squad_v2: --data-dir, else the hub's; builtin: questions on Python's own documentation."""
     data_dir: str | None = None
@@ -71,9 +55,9 @@ class SquadOptions:
     """bf16: mixed precision while fine-tuning, on CUDA only."""
 
     def __post_init__(self):
-        for name in ("models", "finetune_seeds"):
-            distinct(self, name)
-        counts = ("max_length", "doc_stride", "max_query_length", "train_limit", "dev_limit", *SIZES[1:])
+        self.check_models()
+        distinct(self, "finetune_seeds")
+        counts = ("max_length", "doc_stride", "max_query_length", "train_limit", "dev_limit")
         for name in (*counts, "finetune_epochs", "finetune_batch", "finetune_parts"):
             at_least(self, name, 1)
         at_least(self, "finetune_warmup", 0)
@@ -81,13 +65,6 @@ class SquadOptions:
             raise ValueError(f"finetune-learning-rate is {self.finetune_learning_rate}: give more than 0")
         if self.dataset == "builtin" and self.data_dir is not None:
             raise ValueError("data-dir goes with the dataset squad_v2: leave it out, or give --dataset squad_v2")
-        if SCRATCH in self.models:
-            if self.tokenizer is None:
-                raise ValueError("the model scratch needs a --tokenizer (a directory, a hub name, or builtin)")
-            if self.embedding is not None and self.architecture != "albert":
-                raise ValueError(f"embedding goes with --architecture albert: {self.architecture} has its width there")
-        elif any(getattr(self, name) for name in SIZES[1:]):
-            raise ValueError("the sizes of a checkpoint are its own: --layers, --width and the like go with scratch")
 
 
 QUICK_SQUAD: Mapping[str, Any] = types.MappingProxyType(

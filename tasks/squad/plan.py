@@ -3,21 +3,16 @@
 Imports no torch.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
-from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
 from tasks.data.squad.plan import planned_windows, windows_job
 from tasks.data.squad.sources import locate
 from tasks.encoders.params import JOB, SCRATCH
-from tasks.encoders.plan import PlannedEncoder, model_paths
-from tasks.encoders.transformer import SIZES
+from tasks.encoders.plan import PlannedEncoder
+from tasks.encoders.transformer_plan import given_encoder, layers_of, random_encoder, scratch_fields
 from tasks.squad.options import SquadOptions
 from tasks.squad.params import TRAIN, TRAIN_REPORT, TrainParams
-
-LAYERS, WIDTH = 12, 768  # of the model scratch where nothing is said; the layers of a hub model, to estimate costs
 
 
 def windows_of(options: SquadOptions, model: str) -> Job:
@@ -38,30 +33,6 @@ def windows_of(options: SquadOptions, model: str) -> Job:
     )
 
 
-def given_encoder(options: SquadOptions, model: str, finetuned: str | None = None) -> PlannedEncoder:
-    """The encoder with the weights of the checkpoint `model`; with those of `finetuned`, a checkpoint trained from it.
-
-    Raises:
-        ValueError: the checkpoint is missing, or the model is scratch, which has none.
-    """
-    if model == SCRATCH:
-        raise ValueError("the model scratch has no weights to read: give a checkpoint, or train it first")
-    label, ref = _ref(options, model), _ref(options, finetuned or model)
-    fields = {"model": label.name, "revision": ref.revision, "encoder": "finetuned" if finetuned else "pretrained"}
-    if finetuned and ref.name != label.name:
-        fields["checkpoint"] = ref.name
-    return PlannedEncoder(params=fields, paths=model_paths(ref))
-
-
-def random_encoder(options: SquadOptions, model: str, seed: int) -> PlannedEncoder:
-    """The encoder with weights drawn from a seed, for the checkpoint's architecture or the sizes of scratch."""
-    drawn: dict[str, Any] = {"encoder": "random", "encoder_seed": seed}
-    if model == SCRATCH:
-        return PlannedEncoder(params={**_sizes(options), **drawn})
-    ref = _ref(options, model)
-    return PlannedEncoder(params={"model": ref.name, "revision": ref.revision, **drawn}, paths=model_paths(ref))
-
-
 def first_encoder(options: SquadOptions, model: str, seed: int) -> PlannedEncoder:
     """What the training of one seed starts from: the checkpoint, or random weights of scratch."""
     return random_encoder(options, model, seed) if model == SCRATCH else given_encoder(options, model)
@@ -70,7 +41,7 @@ def first_encoder(options: SquadOptions, model: str, seed: int) -> PlannedEncode
 def trained_encoder(options: SquadOptions, model: str, seed: int, windows: Job) -> PlannedEncoder:
     """The encoder after the training of one seed; it needs the last job of that training as `model`."""
     last = train_jobs(options, model, seed, windows)[-1]
-    fields = _sizes(options) if model == SCRATCH else {"model": last.params.model}
+    fields = scratch_fields(options) if model == SCRATCH else {"model": last.params.model}
     fields |= {"encoder": "finetuned", "encoder_seed": seed, "revision": JOB + last.id}
     return PlannedEncoder(params=fields, needs={"model": last})
 
@@ -127,27 +98,3 @@ def n_windows(options: SquadOptions) -> dict[str, int]:
     """About how many windows each split has, for the cost of a plan."""
     source = locate(options.dataset, options.data_dir)
     return planned_windows(source, options.train_limit, options.dev_limit)
-
-
-def layers_of(options: SquadOptions, model: str) -> int:
-    """Layers of a model, for the cost of a plan: a directory's are read; of a hub model nothing is fetched for it."""
-    if model == SCRATCH:
-        return options.layers or LAYERS
-    config = Path(model).expanduser() / "config.json"
-    if config.is_file():
-        try:
-            read = json.loads(config.read_bytes())
-            return int(read.get("num_hidden_layers") or read.get("n_layers") or LAYERS)
-        except (ValueError, TypeError, AttributeError):
-            return LAYERS  # the job that loads the model says what is wrong with its configuration
-    return LAYERS // 2 if "distil" in model else LAYERS
-
-
-def _ref(options: SquadOptions, model: str) -> ModelRef:
-    return resolve_model(model, options.pickled_weights)
-
-
-def _sizes(options: SquadOptions) -> dict[str, Any]:
-    sizes = {name: getattr(options, name) for name in SIZES}
-    sizes |= {"layers": options.layers or LAYERS, "width": options.width or WIDTH}
-    return {"model": SCRATCH, "revision": "", **sizes}

@@ -7,16 +7,8 @@ from orchestrator.experiment import Job
 from tasks.data.squad.plan import data_job
 from tasks.encoders.params import SCRATCH
 from tasks.encoders.plan import PlannedEncoder
-from tasks.squad.plan import (
-    given_encoder,
-    layers_of,
-    n_windows,
-    train_jobs,
-    train_report,
-    trained_encoder,
-    window_fields,
-    windows_of,
-)
+from tasks.encoders.transformer_plan import given_encoder, layers_of
+from tasks.squad.plan import n_windows, train_jobs, train_report, trained_encoder, window_fields, windows_of
 from tasks.squad_finetune.config import Config
 from tasks.squad_finetune.params import EVALUATE, EvaluateParams
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from tasks.panels import of
 from tasks.squad_probes.figures_convergence import convergence_figure, training_figure
 from tasks.squad_probes.figures_difference import difference_figure
 from tasks.squad_probes.figures_levels import decoder_figure, level_figure, published_figure
 from tasks.squad_probes.figures_map import heat_map
 from tasks.squad_probes.figures_panels import SEPARATE_METRICS
-from tasks.squad_probes.reduce_rows import of
 
 
 def draw(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame, always_null: float) -> dict[str, Figure]:

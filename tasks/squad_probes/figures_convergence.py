@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from tasks.squad_probes.figures_panels import level_bar, level_colours, null_line, panels, say_empty, shown
+from tasks.panels import of, panels, say_empty
+from tasks.squad_probes.figures_panels import level_bar, level_colours, null_line, shown
 from tasks.squad_probes.reduce_notes import WORDS
 from tasks.squad_probes.reduce_published import nearest_to_published
-from tasks.squad_probes.reduce_rows import LINE, last_epochs, of
+from tasks.squad_probes.reduce_rows import LINE, last_epochs
 
 AXES = {"learning_rate": "learning rate of Adam", "epoch": "epoch", "l2": "L2 (λ) of L-BFGS"}
 LEAST_SPAN = 3.0

@@ -10,19 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tasks.squad_probes.figures_panels import (
-    GREY,
-    MODEL_COLOURS,
-    curve,
-    legend,
-    level_axis,
-    panels,
-    say_empty,
-    short,
-    shown,
-)
+from tasks.panels import GREY, legend, of, panels, say_empty, short
+from tasks.squad_probes.figures_panels import MODEL_COLOURS, curve, level_axis, shown
 from tasks.squad_probes.reduce_differences import MARGIN, differences, published_pairs
-from tasks.squad_probes.reduce_rows import of
 
 PANELS = {"f1": "difference in F1 (points)", "has_f1": "difference in answerable F1 (points)"}
 

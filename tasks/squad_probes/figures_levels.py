@@ -10,25 +10,20 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from tasks.panels import GREY, legend, of, panels, say_empty, short
 from tasks.squad_probes.figures_panels import (
     COLOURS,
-    GREY,
     METRICS,
     curve,
     encoder_lines,
-    legend,
     level_axis,
     models_of,
     null_handle,
     null_line,
-    panels,
     percent_limits,
-    say_empty,
-    short,
     shown,
 )
 from tasks.squad_probes.reduce_published import nearest_to_published
-from tasks.squad_probes.reduce_rows import of
 
 
 def level_figure(selected: pd.DataFrame, always_null: float, metrics: Mapping[str, str] = METRICS) -> Figure | None:

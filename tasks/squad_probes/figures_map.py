@@ -9,9 +9,10 @@ import pandas as pd
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from tasks.squad_probes.figures_panels import COLOURS, short, shown
+from tasks.panels import of, short
+from tasks.squad_probes.figures_panels import COLOURS, shown
 from tasks.squad_probes.reduce_notes import WORDS
-from tasks.squad_probes.reduce_rows import LINE, of
+from tasks.squad_probes.reduce_rows import LINE
 
 SCORES = {"exact": "exact match (%)", "f1": "F1 (%)"}
 

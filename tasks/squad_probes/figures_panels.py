@@ -4,7 +4,7 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tasks.panels import of
 from tasks.squad_probes.reduce_notes import WORDS, shown_decoder
-from tasks.squad_probes.reduce_rows import of
 
 COLOURS = {"finetuned": "#c2451e", "pretrained": "#1f5fa8", "random": "#6f6f6f"}
 MODEL_COLOURS = ("#1f5fa8", "#c2451e", "#2e8b57", "#8a4fa3", "#b8860b", "#16808a", "#444444")
@@ -28,23 +28,6 @@ SEPARATE_METRICS = {
     "forced_has_f1": "F1 of answerable,\nan answer forced (%)",
     "null_average_precision": "finding the unanswerable,\naverage precision (%)",
 }
-GREY = "#666666"
-
-
-def panels(rows: int, columns: int, width: float = 3.6, height: float = 2.5, **shared: Any) -> tuple[Figure, Any]:
-    """A figure with a grid [rows, columns] of axes, sized by its panels in inches."""
-    figure = Figure(figsize=(0.9 + width * columns, 1.0 + height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    for axis in axes.flat:
-        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def short(model: str) -> str:
-    """A model without its owner."""
-    return model.rsplit("/", 1)[-1]
 
 
 def models_of(table: pd.DataFrame) -> list[str]:
@@ -101,24 +84,10 @@ def level_axis(axis: Axes, label: str = "layer (0: embedding output)") -> None:
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def say_empty(axis: Axes, text: str = "no values") -> None:
-    axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes, color=GREY)
-
-
 def level_bar(figure: Figure, mapping: ScalarMappable, axes: Any) -> None:
     """The colour bar of levels, with whole numbers."""
     ticks = MaxNLocator(integer=True, min_n_ticks=1)
     figure.colorbar(mapping, ax=list(axes.flat), label="layer (0: embedding output)", shrink=0.9, ticks=ticks)
-
-
-def legend(figure: Figure, handles: Sequence[Line2D] | Mapping[str, Line2D]) -> None:
-    """One legend below all panels, with as many columns as its longest text leaves room for."""
-    entries = list(handles.values()) if isinstance(handles, Mapping) else list(handles)
-    if entries:
-        longest = max(len(str(entry.get_label())) for entry in entries)
-        columns = int(figure.get_figwidth() / (0.6 + 0.075 * longest))  # inches: a handle, and a character of 10 pt
-        columns = max(1, min(len(entries), columns))
-        figure.legend(handles=entries, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def level_colours(levels: Sequence[int]) -> tuple[Any, ScalarMappable]:

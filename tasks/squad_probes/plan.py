@@ -11,16 +11,8 @@ from typing import Any
 from orchestrator.experiment import Job
 from tasks.data.squad.plan import data_job
 from tasks.encoders.plan import PlannedEncoder
-from tasks.squad.plan import (
-    given_encoder,
-    layers_of,
-    n_windows,
-    random_encoder,
-    train_report,
-    trained_encoder,
-    window_fields,
-    windows_of,
-)
+from tasks.encoders.transformer_plan import given_encoder, layers_of, random_encoder
+from tasks.squad.plan import n_windows, train_report, trained_encoder, window_fields, windows_of
 from tasks.squad_probes.config import HERE, Config
 from tasks.squad_probes.params import (
     PROBE_ADAM,

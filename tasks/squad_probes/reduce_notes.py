@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.encoders.params import SCRATCH
+from tasks.panels import of
 from tasks.squad.published import QUESTIONS, same_name
 from tasks.squad_probes.reduce_differences import MARGIN
-from tasks.squad_probes.reduce_rows import LINE, always_null, of
+from tasks.squad_probes.reduce_rows import LINE, always_null
 
 GROWTH = 1.0
 """Percent of growth in the last epoch above which a probe is said to grow still."""

@@ -100,11 +100,3 @@ def counts(baselines: pd.DataFrame) -> pd.DataFrame:
 def always_null(table: pd.DataFrame) -> float:
     """The score in percent of never answering, of a table as `counts` makes it; NaN where it is not known."""
     return float(table["always_null"].get("all", np.nan)) if len(table) else np.nan
-
-
-def of(table: pd.DataFrame, **values: object) -> pd.DataFrame:
-    """The rows in which these columns have these values."""
-    keep = np.ones(len(table), dtype=bool)
-    for name, value in values.items():
-        keep &= (table[name] == value).to_numpy(dtype=bool)
-    return table[keep]

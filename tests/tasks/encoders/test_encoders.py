@@ -152,6 +152,6 @@ def test_text_longer_than_the_small_models_positions_is_refused():
         max_length: int = 33
 
     with pytest.raises(ValueError, match="max-length is 33, the model small has the 32 positions"):
-        Config(**QUICK_SMALL).check_length("max_length")
+        Config(**QUICK_SMALL).check_length("max_length", ("small",))
     with pytest.raises(ValueError, match="needs text"):
         planned_encoders(small_options(pretrain_corpus=None))

@@ -58,7 +58,7 @@ def test_what_a_job_trained_is_read_from_its_artifact(checkpoint):
     expected = load_transformer_here(params, context, **TOKENS).state_dict()
     found = load_transformer_here(made, Context(needs={"model": checkpoint}), **TOKENS).state_dict()
     assert all(torch.equal(x, found[name]) for name, x in expected.items())
-    with pytest.raises(ValueError, match=r'context\.needs has no "model"; plan the job that fine-tunes it'):
+    with pytest.raises(ValueError, match=r'context\.needs has no "model"; plan the job that trains it'):
         load_reader_here(made, Context(), **TOKENS)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from metrics.intervals import mean_interval
+from tasks.panels import of
 from tasks.squad.published import ALWAYS_NULL
 from tasks.squad_probes.reduce import LAYERS, growing, summarise, unsolved
-from tasks.squad_probes.reduce_rows import counts, last_epochs, of, over_runs, prepared
+from tasks.squad_probes.reduce_rows import counts, last_epochs, over_runs, prepared
 from tasks.squad_probes.reduce_selection import choices, selected, selected_runs
 from tests.tasks.squad_probes.planted_scores import Asked, even, f1_of, results, scores_of
 from tests.tasks.squad_probes.probe_fakes import (

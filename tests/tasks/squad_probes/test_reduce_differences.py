@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.panels import of
 from tasks.squad_probes.reduce_differences import differences, first_level, onsets, paired, published_pairs
-from tasks.squad_probes.reduce_rows import of
 from tests.tasks.squad_probes.planted_scores import even, results, scores_of
 from tests.tasks.squad_probes.probe_fakes import (
     BERT,

@@ -7,10 +7,11 @@
 import pandas as pd
 import pytest
 
+from tasks.panels import of
 from tasks.squad.published import METRICS
 from tasks.squad_probes.reduce import LAYERS
 from tasks.squad_probes.reduce_published import gaps, nearest_to_published, published_beside
-from tasks.squad_probes.reduce_rows import configuration, of, over_runs
+from tasks.squad_probes.reduce_rows import configuration, over_runs
 from tests.tasks.squad_probes.planted_scores import even, f1_of, results, scores_of
 from tests.tasks.squad_probes.probe_fakes import (
     BERT,

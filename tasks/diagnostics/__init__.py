@@ -1,0 +1,1 @@
+"""What the four diagnostics on sentences share: options, parameters, plan, sentences, loading, lines of figures."""
