@@ -1,0 +1,112 @@
+"""From costs of heads to lines: means over proteins, then over seeds; what a matching saves against shuffled heads."""
+
+# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false, reportReturnType=false
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from metrics.intervals import student_half
+from orchestrator.experiment import Results, Summary
+from tasks.attention_matching.captions import CAPTIONS
+from tasks.attention_matching.config import Config
+from tasks.attention_matching.figures import draw
+from tasks.attention_matching.notes import notes_of
+
+LINE = ["model", "protein_task", "pair"]
+"""The columns that tell one line from another."""
+SEEDS = ["encoder_seed", "plus_seed"]
+"""What is drawn: of a pair with a random twin its weights, of a small or random PLUS its own."""
+SAVED = {"saved_matched": "matched_mean", "saved_one_matching": "one_matching", "saved_crossfit": "crossfit"}
+"""1 - cost / unmatched cost, by the metric whose cost it is."""
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the pair as one column, `first-second`, and seeds that are there where they play no part (-1)."""
+    seeds = {name: pd.to_numeric(table[name]).fillna(-1).astype(int) for name in SEEDS}
+    return table.assign(pair=table["first"].astype(str) + "-" + table["second"].astype(str), **seeds)
+
+
+def over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Mean of `value` for each line and `keys` over seeds, with Student's 95 % interval [low, high] (NaN for one).
+
+    Values that are not finite are left out and counted in `not_finite`.
+    """
+    by = [*LINE, *keys]
+    values = pd.to_numeric(rows["value"]).to_numpy(dtype=float)
+    known = rows[by].assign(value=np.where(np.isfinite(values), values, np.nan), bad=~np.isfinite(values))
+    table = (
+        known.groupby(by, dropna=False, observed=True)
+        .agg(mean=("value", "mean"), sd=("value", "std"), seeds=("value", "count"), not_finite=("bad", "sum"))
+        .reset_index()
+    )
+    half = student_half(table["sd"], table["seeds"])
+    return table.assign(low=table["mean"] - half, high=table["mean"] + half)
+
+
+def savings(layers: pd.DataFrame) -> pd.DataFrame:
+    """What a matching saves of the cost of shuffled heads, a row a line, seed, tokens, layer and metric of `SAVED`."""
+    keys = [*LINE, *SEEDS, "tokens", "layer"]
+    wide = layers.pivot_table(index=keys, columns="metric", values="value", dropna=False, aggfunc="first").reset_index()
+    if not len(wide):
+        return pd.DataFrame(columns=[*keys, "metric", "value"])
+    parts = [
+        wide[keys].assign(metric=name, value=1 - wide[cost] / wide["unmatched_mean"]) for name, cost in SAVED.items()
+    ]
+    return pd.concat(parts, ignore_index=True).dropna(subset=[*SEEDS])
+
+
+def closeness(layers: pd.DataFrame) -> pd.DataFrame:
+    """Mean over layers, within each seed first, of costs, savings, agreement and z; then over seeds."""
+    kept = layers[layers["metric"].isin(["matched_mean", "unmatched_mean", "crossfit", "crossfit_z", "agreement"])]
+    rows = pd.concat([kept[[*LINE, *SEEDS, "tokens", "metric", "value"]], savings(layers)], ignore_index=True)
+    inner = rows.groupby([*LINE, *SEEDS, "tokens", "metric"], observed=True)["value"].mean().reset_index()
+    return over_seeds(inner, ["tokens", "metric"])
+
+
+def one_seed(table: pd.DataFrame) -> pd.DataFrame:
+    """Of each line the rows of the lowest seeds: heads of different random encoders have nothing to do with each other."""
+    lowest = table.groupby(LINE, observed=True)[SEEDS].transform("min")
+    return table[(table[SEEDS] == lowest).all(axis=1)]
+
+
+def partners(heads: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of each layer's one matching, of the lowest seeds."""
+    pairs = one_seed(heads[heads["in_matching"].astype(bool)])
+    columns = [*LINE, *SEEDS, "tokens", "layer", "head_second", "head_first", "share", "cost"]
+    return pairs[columns].sort_values(columns[:8], ignore_index=True)
+
+
+def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
+    """Jobs, seconds, layer passes and memory of each line."""
+    return costs.groupby(LINE, as_index=False, observed=True).agg(
+        jobs=("job_id", "nunique"),
+        proteins=("n_proteins", "max"),
+        longest=("longest", "max"),
+        encoder_seconds=("encoder_seconds", "sum"),
+        matching_seconds=("matching_seconds", "sum"),
+        layer_passes=("layer_passes", "sum"),
+        map_bytes=("map_bytes", "max"),
+        sum_bytes=("sum_bytes", "max"),
+        not_finite=("not_finite", "sum"),
+    )
+
+
+def summarise(results: Results, config: Config) -> Summary:
+    """Tables, figures and sentences of a sweep, whatever part of it is done."""
+    layers, heads, costs = (named(results.table(name)) for name in ("layers", "heads", "costs"))
+    by_layer = over_seeds(layers, ["tokens", "layer", "layer_first", "layer_second", "metric"])
+    tables = {
+        "closeness": closeness(layers),
+        "by_layer": by_layer,
+        "partners": partners(heads),
+        "costs": costs_by_line(costs),
+    }
+    figures = draw(by_layer, one_seed(heads)) if len(layers) else {}
+    captions = {name: text for name, text in CAPTIONS.items() if name in tables} | {
+        name: CAPTIONS[name.split("-")[0]] for name in figures
+    }
+    return Summary(tables=tables, figures=figures, captions=captions, notes=notes_of(tables, config))
