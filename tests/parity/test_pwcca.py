@@ -56,8 +56,6 @@ def test_it_is_the_definition_and_the_published_value(case, i):
         for ours_C, name, close in (
             (found.correlations_C, "own64_cancorrs", 1e-7 if case == "layernormed" else 1e-10),
             (found.weights_first_C, "own64_weights_norm", DEFINITION.get(case, 1e-10)),
-            (found.correlations_C, "orig64_cancorrs", 1e-6),
-            (centred.correlations_C, "centred64_cancorrs", 1e-7 if case == "layernormed" else 1e-10),
         ):
             np.testing.assert_allclose(ours_C.numpy(), FIXTURE[f"{case}/{name}"][i, :C], atol=close, rtol=0)
     if case not in ("self", "rank_deficient", "layernormed"):
