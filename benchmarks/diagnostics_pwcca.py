@@ -1,10 +1,10 @@
 """PWCCA from moments against the published solver. Part of `benchmarks/diagnostics.py`.
 
-The plain way is the published one (transfer_analysis 8): Gram matrices of all rows, the generalised symmetric eigenproblem
-of both sides together, the canonical variates of all rows, their QR factorisation and a loop over Pearson correlations;
-for the three pairs of three networks all of it three times. As built, the moments are whitened once a network, and a pair
-is one SVD. Both must give the same value: of centred rows, with the ridge in parts of the mean scatter. One thread;
-seconds are of the processor, so that a busy machine changes them little.
+The plain way is the published one (transfer_analysis 8): Gram matrices of all rows, the generalised symmetric
+eigenproblem of both sides together, the canonical variates of all rows, their QR factorisation and a loop over Pearson
+correlations; for the three pairs of three networks all of it three times. As built, the moments are whitened once a
+network, and a pair is one SVD. Both must give the same value: of centred rows, with the ridge in parts of the mean
+scatter. One thread; seconds are of the processor, so that a busy machine changes them little.
 
 Dimensions: N rows, D features of each network, C = D correlations.
 """
