@@ -22,7 +22,7 @@ from models.weights import few, first_line, read_config, read_weights
 
 Attention = Literal["fused", "eager"]
 """fused: what the library takes for the type. eager: every step is a plain operation, whose derivative `vmap` knows,
-and probabilities can be asked for."""
+and probabilities can be asked for; some types (ModernBERT) take its softmax in float32 whatever the precision."""
 
 
 def load_any_config(path_or_name: str | Path, revision: str | None = None) -> PreTrainedConfig:

@@ -13,7 +13,6 @@ from tasks.attention_matching.params import MATCHING
 from tasks.attention_matching.plan import plan
 from tasks.data.blocks import BLOCKS
 from tasks.data.protein.stages import PROTEINS
-from tasks.data.tokens import TOKENS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.proteins.small_plus import PLUS_REPORT, PRETRAIN_PLUS
 

@@ -17,7 +17,8 @@ class Config(ProteinOptions):
     """As published: pad to --max-length, count padding, and sum over rows instead of the mean. Costs are then mostly
     those of padding."""
     legacy_totals: bool = False
-    """Report the totals of the published code, whose missing index adds other proteins' costs, beside the right ones."""
+    """Report the totals of the published code, whose missing index adds other proteins' costs, beside the right
+    ones."""
 
     def __post_init__(self):
         super().__post_init__()

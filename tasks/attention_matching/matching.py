@@ -129,7 +129,9 @@ class Work:
         half, matches, read = folds(self.params.fold_seed), [], []
         for batch in batches:
             halves = np.array([next(half) for _ in batch.proteins])
-            read += [{"protein": int(p), "n_tokens": int(n)} for p, n in zip(batch.proteins, batch.lengths, strict=True)]
+            read += [
+                {"protein": int(p), "n_tokens": int(n)} for p, n in zip(batch.proteins, batch.lengths, strict=True)
+            ]
             maps = self._maps(batch)
             clock = time.perf_counter()
             for (kind, layer), sums in self.sums.items():

@@ -61,8 +61,8 @@ def _closer(close: pd.DataFrame, model: str, task: str, tokens: str) -> list[str
         clear = not math.isnan(twin["low"]) and not twin["low"] <= own["mean"] <= twin["high"]
         closer = "more" if own["mean"] > twin["mean"] else "less"
         notes.append(
-            f"{task}, {short(model)}, {TOKENS[tokens]}: the pretrained encoder's heads correspond {closer} to PLUS's than "
-            f"a random twin's do ({own['mean']:.1%} against {twin['mean']:.1%} saved"
+            f"{task}, {short(model)}, {TOKENS[tokens]}: the pretrained encoder's heads correspond {closer} to PLUS's "
+            f"than a random twin's do ({own['mean']:.1%} against {twin['mean']:.1%} saved"
             + ("" if clear else "; not clear of the interval over random twins, or it is not known")
             + ")."
         )

@@ -68,7 +68,7 @@ def closeness(layers: pd.DataFrame) -> pd.DataFrame:
 
 
 def one_seed(table: pd.DataFrame) -> pd.DataFrame:
-    """Of each line the rows of the lowest seeds: heads of different random encoders have nothing to do with each other."""
+    """Of each line the rows of the lowest seeds: heads of different random encoders are different heads."""
     lowest = table.groupby(LINE, observed=True)[SEEDS].transform("min")
     return table[(table[SEEDS] == lowest).all(axis=1)]
 
