@@ -7,8 +7,10 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 EXPERIMENTS = {
     "chaos": "tasks.chaos",
     "glue_depth": "tasks.glue_depth",
+    "gradient_confusion": "tasks.gradient_confusion",
     "handwriting_readout": "tasks.handwriting_readout",
     "mlm_depth": "tasks.mlm_depth",
+    "perturbation": "tasks.perturbation",
     "squad_finetune": "tasks.squad_finetune",
     "squad_probes": "tasks.squad_probes",
 }

@@ -138,8 +138,10 @@ def open_network(
     *,
     attention: Attention = "fused",
     classifier: bool = False,
+    pad_to: int | None = None,
 ) -> PreTrainedModel:
-    """The network in evaluation mode: bare, or with a new classifier for the task.
+    """The network in evaluation mode: bare, or with a new classifier for the task; it must have the positions that the
+    longest sentence needs, or `pad_to`.
 
     Raises:
         ValueError: as `tasks.encoders.any_loading.load_any_here`.
@@ -150,7 +152,7 @@ def open_network(
         context,
         vocab_size=sentences.vocab_size,
         pad_token_id=sentences.split.pad_token_id,
-        longest=sentences.longest,
+        longest=max(sentences.longest, pad_to or 0),
         attention=attention,
         head_seed=params.seed,
         **given,
