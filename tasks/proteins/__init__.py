@@ -1,0 +1,1 @@
+"""What the two experiments on proteins share: options, parameters, plan, encoders of a pair, batches."""
