@@ -107,7 +107,7 @@ def pair_statistics(values_Q: np.ndarray, n: int) -> dict[str, Spread]:
         raise ValueError(f"{values_Q.shape} values for {n} gradients, which have {len(i)} pairs")
     known = np.isfinite(values_Q)
     few = values_Q[known]
-    if not len(few):
+    if not few.size:
         return {name: Spread(np.nan, np.nan) for name in ("min", "median", "mean", "negative_share")}
     negative = (values_Q < 0).astype(float)
     return {

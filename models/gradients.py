@@ -48,6 +48,7 @@ def gradient_layout(model: PreTrainedModel, ids: Iterable[Tensor]) -> Layout:
     """The layout for texts with these token ids, which must be all that the model will read."""
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     table = model.get_input_embeddings().weight
+    assert isinstance(table, nn.Parameter)  # of an embedding
     read = torch.zeros(len(table), dtype=torch.bool)
     for batch in ids:
         read[batch.flatten().cpu()] = True

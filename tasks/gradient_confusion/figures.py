@@ -77,12 +77,13 @@ def confusion_figure(cosine: pd.DataFrame) -> Figure:
         for column, task in enumerate(tasks):
             axis, here = axes[row, column], of(cosine, model=model, task=task)
             axis.set_title(f"{short(model)}, {task}", fontsize=10)
-            axis.axvline(0, color=GREY, linewidth=0.8)
             values = here["value"].to_numpy(dtype=float)
             values = values[np.isfinite(values)]
             if not len(values):
                 say_empty(axis)
                 continue
+            if values.min() < 0:
+                axis.axvline(0, color=GREY, linewidth=0.8)
             x = values.min() + CURVE * (values.max() - values.min())
             for (encoder, shift), line in here.groupby(["encoder", "shift"], sort=True):
                 seeds = [distribution(own["value"].to_numpy(dtype=float), x) for _, own in line.groupby("seed")]

@@ -69,7 +69,7 @@ class GradientStore:
         self._row.zero_()
         yield self._row
         self.file.seek(i * self.row_bytes)
-        self.file.write(memoryview(self._row.cpu().numpy()).cast("B"))
+        self.file.write(_bytes(self._row.cpu()))
 
     def blocks(self) -> Iterator[Tensor]:
         """All gradients as blocks [n, b] on the device, first entries first, once; the next block overwrites one."""
@@ -86,7 +86,7 @@ class GradientStore:
             width = min(self.columns, self.size - start)
             for i in range(self.n):
                 self.file.seek(i * self.row_bytes + start * self.dtype.itemsize)
-                view = memoryview(read[i, :width].numpy()).cast("B")
+                view = _bytes(read[i, :width])
                 if self.file.readinto(view) != len(view):
                     raise OSError(f"the file of gradients in {tempfile.gettempdir()} was cut short; is the disk full?")
             if there is not read:
@@ -123,3 +123,8 @@ def open_store(
             )
         with (Path(directory) / "gradients").open("w+b") as file:
             yield GradientStore(**given, block_bytes=block_bytes, file=file)
+
+
+def _bytes(row: Tensor) -> memoryview:
+    """The memory of a contiguous tensor of the CPU."""
+    return memoryview(row.numpy().view("uint8"))  # pyright: ignore[reportArgumentType]  # arrays are buffers
