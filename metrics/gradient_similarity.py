@@ -102,9 +102,9 @@ def pair_statistics(values_Q: np.ndarray, n: int) -> dict[str, Spread]:
     Raises:
         ValueError: another number of values than of pairs.
     """
-    i, j = pairs(n)
-    if values_Q.shape != i.shape:
-        raise ValueError(f"{values_Q.shape} values for {n} gradients, which have {len(i)} pairs")
+    count = n * (n - 1) // 2
+    if values_Q.shape != (count,):
+        raise ValueError(f"{values_Q.shape} values for {n} gradients, which have {count} pairs")
     known = np.isfinite(values_Q)
     few = values_Q[known]
     if not few.size:

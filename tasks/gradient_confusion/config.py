@@ -8,7 +8,7 @@ from tasks.encoders.options import at_least
 
 @dataclass(frozen=True, kw_only=True)
 class Config(DiagnosticOptions):
-    """Are gradients of different batches alike? Cosine, inner product and distance of all pairs, before any training."""
+    """Are gradients of different batches alike? Cosine, inner product and distance of all pairs, before training."""
 
     batches: int = 101
     """Batches, at most; of all pairs of them the gradients are compared."""

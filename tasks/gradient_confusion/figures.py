@@ -19,8 +19,7 @@ CURVE = np.linspace(0, 1, 401)
 
 def boxes_figure(cosine: pd.DataFrame) -> Figure:
     """A row a model, a column a shift: two boxes a task, pairs of all seeds together."""
-    models, shifts, tasks = (list(dict.fromkeys(cosine[name])) for name in ("model", "shift", "task"))
-    shifts.sort()
+    models, shifts, tasks = (sorted(set(cosine[name])) for name in ("model", "shift", "task"))
     figure, axes = panels(len(models), len(shifts), width=1.0 + 1.1 * len(tasks), sharey="row")
     for row, model in enumerate(models):
         for column, shift in enumerate(shifts):
@@ -70,8 +69,7 @@ def _box(axis, values: np.ndarray, at: float, colour: str) -> None:
 
 def confusion_figure(cosine: pd.DataFrame) -> Figure:
     """A row a model, a column a task: the distribution function of the cosines, a line an encoder and shift."""
-    models, shifts, tasks = (list(dict.fromkeys(cosine[name])) for name in ("model", "shift", "task"))
-    shifts.sort()
+    models, shifts, tasks = (sorted(set(cosine[name])) for name in ("model", "shift", "task"))
     figure, axes = panels(len(models), len(tasks), width=3.3, sharey=True)
     for row, model in enumerate(models):
         for column, task in enumerate(tasks):

@@ -15,8 +15,6 @@ from tasks.gradient_confusion.config import Config
 from tasks.gradient_confusion.figures import boxes_figure, confusion_figure
 from tasks.panels import of, short
 
-TOLD = {"min": "least cosine", "negative_share": "share of negative cosines"}
-
 
 def summarise(results: Results, config: Config) -> Summary:
     """Tables, figures and sentences; an empty table stays away, and the notes say what is missing."""
@@ -75,12 +73,13 @@ def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
 def notes(tables: dict[str, pd.DataFrame], pairs: pd.DataFrame, results: Results, config: Config) -> list[str]:
     """What came out, what is missing, and what is not finite."""
     told = []
-    for row in tables["beside"].itertuples():
-        if row.metric in TOLD:
-            told.append(
-                f"{short(row.model)}, {row.task}, {shift_label(row.shift)}: {TOLD[row.metric]} "
-                f"{row.mean_pretrained:.3f} pretrained, {row.mean_random:.3f} random."
-            )
+    for (model, task, shift), line in tables["beside"].groupby(LINE[:-1]):
+        by = line.set_index("metric")
+        told.append(
+            f"{short(model)}, {task}, {shift_label(shift)}: least cosine {by.loc['min', 'mean_pretrained']:.3f} "
+            f"pretrained, {by.loc['min', 'mean_random']:.3f} random; share of negative ones "
+            f"{by.loc['negative_share', 'mean_pretrained']:.3f} and {by.loc['negative_share', 'mean_random']:.3f}."
+        )
     regressions = [task for task in pd.unique(pairs["task"]) if task_info(task).is_regression]
     if regressions:
         told.append(

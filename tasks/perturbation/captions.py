@@ -20,8 +20,8 @@ CAPTIONS = {
     ),
     "amplification": (
         "Mean over sentences of ln(distance / standard deviation of the noise), as a number: flat where the network is "
-        "linear in the noise, falling where the distance cannot grow any further. Mean over seeds, band: 95 % interval "
-        "(Student)."
+        "linear in the noise, falling where the distance cannot grow any further. Mean over seeds, bars: 95 % interval "
+        "(Student); lines stand beside each other so that bars can be told apart."
     ),
     "levels": (
         f"Quartiles of the distance over sentences, in each seed. {_SEEDS} bound: sqrt(2H). The precision is that of "

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from tasks.diagnostics.lines import COLOURS, ENCODERS, shift_label
 from tasks.panels import GREY, legend, line_handle, of, outer_labels, panels, say_empty, short
@@ -24,9 +25,9 @@ def distance_figure(rows: pd.DataFrame, bound: float, floor: float) -> Figure:
         bound: sqrt(2H), drawn dotted; NaN: not known.
         floor: what rounding to float32 moves, drawn dashed; NaN: not known.
     """
-    kinds, shifts, tasks = (list(dict.fromkeys(rows[name])) for name in ("noise", "shift", "task"))
+    kinds, shifts, tasks = (sorted(set(rows[name])) for name in ("noise", "shift", "task"))
     stds = sorted(rows["std"].unique(), reverse=True)
-    lines = [(kind, shift) for kind in kinds for shift in sorted(shifts)]
+    lines = [(kind, shift) for kind in kinds for shift in shifts]
     figure, axes = panels(len(lines), len(tasks), width=1.2 + 0.55 * len(stds), sharey=True, sharex=True)
     model = short(str(rows["model"].iloc[0]))
     for row, (kind, shift) in enumerate(lines):
@@ -81,8 +82,7 @@ def _boxes(axis: Axes, here: pd.DataFrame, stds: list[float]) -> None:
 
 def amplification_figure(gains: pd.DataFrame) -> Figure:
     """A row a model and kind of noise, a column a task; a line an encoder and shift."""
-    models, kinds, tasks, shifts = (list(dict.fromkeys(gains[name])) for name in ("model", "noise", "task", "shift"))
-    shifts.sort()
+    models, kinds, tasks, shifts = (sorted(set(gains[name])) for name in ("model", "noise", "task", "shift"))
     lines = [(model, kind) for model in models for kind in kinds]
     figure, axes = panels(len(lines), len(tasks), width=3.2, sharex=True, sharey="row")
     for row, (model, kind) in enumerate(lines):
@@ -93,11 +93,23 @@ def amplification_figure(gains: pd.DataFrame) -> Figure:
             axis.set_yscale("log")
             if not np.isfinite(here["mean"].to_numpy(dtype=float)).any():
                 say_empty(axis)
-            for (encoder, shift), line in here.groupby(["encoder", "shift"], sort=True):
+            for number, ((encoder, shift), line) in enumerate(here.groupby(["encoder", "shift"], sort=True)):
                 line = line.sort_values("std")
-                style = DASHES[shifts.index(shift) % len(DASHES)]
-                axis.plot(line["std"], line["mean"], color=COLOURS[encoder], linestyle=style, marker="o", markersize=3)
-                axis.fill_between(line["std"], line["low"], line["high"], color=COLOURS[encoder], alpha=0.15, lw=0)
+                ends = np.abs(line[["low", "high"]].to_numpy(dtype=float).T - line["mean"].to_numpy(dtype=float))
+                axis.errorbar(
+                    line["std"] * 1.25**number,  # beside each other, so that the intervals can be told apart
+                    line["mean"],
+                    yerr=ends,
+                    color=COLOURS[encoder],
+                    linestyle=DASHES[shifts.index(shift) % len(DASHES)],
+                    marker="o",
+                    markersize=3,
+                    capsize=2,
+                    elinewidth=0.8,
+                )
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axis.yaxis.set_minor_formatter(NullFormatter())
     outer_labels(axes, "std of noise", "L2 difference / std")
     names = [line_handle(name, COLOURS[name]) for name in ENCODERS]
     dashes = [

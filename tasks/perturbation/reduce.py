@@ -5,6 +5,7 @@
 # pyright: reportIndexIssue=false, reportReturnType=false
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -96,7 +97,7 @@ def slopes(rows: pd.DataFrame) -> pd.DataFrame:
     known, found = logarithms(rows), []
     stds = sorted(rows["std"].unique())
     key = [*LINE, "seed", "noise", "batch", "sentence"]
-    for low, high in zip(stds, stds[1:], strict=False):
+    for low, high in pairwise(stds):
         both = of(known, std=low)[[*key, "log"]].merge(
             of(known, std=high)[[*key, "log"]], on=key, suffixes=("", "_high")
         )
@@ -138,10 +139,12 @@ def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
 def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, results: Results, config: Config) -> list[str]:
     """What came out, what is missing, and what is not finite."""
     told = []
-    for row in tables["beside"].itertuples():
+    for (model, task, shift, kind), line in tables["beside"].groupby([*LINE[:-1], "noise"]):
+        large, small = line.loc[line["std"].idxmax()], line.loc[line["std"].idxmin()]
         told.append(
-            f"{short(row.model)}, {row.task}, {shift_label(row.shift)}, {row.noise} noise {row.std:g}: median distance "
-            f"{row.mean_pretrained:.3g} pretrained, {row.mean_random:.3g} random."
+            f"{short(model)}, {task}, {shift_label(shift)}, {kind} noise {large['std']:g}: median distance "
+            f"{large['mean_pretrained']:.3g} pretrained, {large['mean_random']:.3g} random; noise {small['std']:g}: "
+            f"pretrained / random = {small['ratio']:.3g}."
         )
     small = of(tables["slopes"], std_low=min(config.stds))
     if len(small) and not config.legacy_dropout:
