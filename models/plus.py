@@ -131,7 +131,7 @@ def read_plus_config(directory: str | Path) -> PlusConfig:
         raise ValueError(f"{path}: unknown fields {few(unknown)}; a PLUS-TFM has {', '.join(known)}")
     for name, kind in known.items():
         if name in given and type(given[name]) is not kind and not (kind is float and type(given[name]) is int):
-            raise ValueError(f"{path}: {name} is {given[name]!r}; give a {kind.__name__}")
+            raise ValueError(f"{path}: {name} is {given[name]!r}, expected {kind.__name__}")
     try:
         return PlusConfig(**{name: given[name] for name in known if name in given})
     except ValueError as problem:

@@ -83,7 +83,7 @@ def plus_report(params: PretrainPlusParams, context: Context) -> dict[str, list[
 def first_weights(config: PlusConfig, seed: int) -> Plus:
     """The model before its first step: `random_plus`, with the tables of words and segments scaled down.
 
-    The table of words also reads out, and N(0, 1) there begins at 8 nats; a few hundred steps are too few to unlearn it.
+    The table of words also reads out, and with N(0, 1) the loss begins at 8 nats: too much for a few hundred steps.
     """
     model = random_plus(config, stream_seed(seed, "pretrain plus", "weights"))
     with torch.no_grad():

@@ -32,7 +32,7 @@ class PretrainPlusParams:
     """Training steps."""
     batch_size: int = 32
     """Proteins a step."""
-    learning_rate: float = 5e-3
+    learning_rate: float = 3e-3
     """Highest learning rate; it rises linearly over `warmup` steps and falls linearly to zero at the last."""
     warmup: int = 100
     """Steps of warm-up."""
@@ -108,7 +108,7 @@ def pretrain_plus_job(
     max_length: int = 512,
     steps: int = 2000,
     batch_size: int = 32,
-    learning_rate: float = 5e-3,
+    learning_rate: float = 3e-3,
     seed: int = 0,
 ) -> Job:
     """The job that pretrains a small PLUS-TFM on `proteins`, a job of the stage `protein_data` (`proteins_job`).

@@ -104,32 +104,40 @@ def three_line_records(path: Path) -> Iterator[Record]:
 
 
 def table_records(path: Path) -> Iterator[Record]:
-    """The records of a TSV file with the columns `label` and `sequence`, found by the names in its first line.
+    """The records of a TSV file with the columns `label` and `sequence`.
 
     Raises:
-        DataError: missing file, a header without one of them, a line with another number of fields, an empty sequence.
+        DataError: as `table_rows`; an empty sequence.
+    """
+    for line, fields in table_rows(path, COLUMNS):
+        content = fields["sequence"].strip().encode("latin-1").upper()
+        yield _checked(Record(f"{path}:{line}", fields["label"].strip(), ((line, content),)))
+
+
+def table_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, fields by name) of a TSV file whose columns are found by the names in its first line.
+
+    Raises:
+        DataError: missing file, a header without one of the columns, a line with another number of fields.
     """
     lines = _lines(path)
-    header = next(lines, b"").decode("utf-8", "replace").split("\t")
-    missing = [name for name in COLUMNS if name not in header]
+    header = next(lines, b"").decode("latin-1").split("\t")  # which gives every byte back, so that each is one letter
+    missing = [name for name in columns if name not in header]
     if missing:
         raise DataError(
             f"{path}:1: the header has no column {' and no '.join(missing)}, found {', '.join(header)!r}; "
-            "expected label<TAB>sequence"
+            f"expected {'<TAB>'.join(columns)}"
         )
-    label, sequence = (header.index(name) for name in COLUMNS)
     for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
-        fields = line.split(b"\t")
+        fields = line.decode("latin-1").split("\t")
         if len(fields) != len(header):
             raise DataError(
                 f"{path}:{number}: {len(fields)} fields between tabs, expected {len(header)} ({', '.join(header)}); "
                 "mend or remove the line"
             )
-        text = fields[label].decode("utf-8", "replace").strip()
-        row = ((number, fields[sequence].strip().upper()),)
-        yield _checked(Record(f"{path}:{number}", text, row))
+        yield number, dict(zip(header, fields, strict=True))
 
 
 def json_records(path: Path, key: str) -> Iterator[Record]:
@@ -157,7 +165,7 @@ def json_records(path: Path, key: str) -> Iterator[Record]:
             raise DataError(f"{where}: primary is {type(sequence).__name__}, expected a string of residues")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise DataError(f"{where}: {key} is {value!r}, expected a number")
-        content = sequence.strip().upper().encode("utf-8")
+        content = sequence.strip().encode("latin-1", "replace").upper()
         yield _checked(Record(where, repr(value), ((0, content),)))
 
 
