@@ -12,7 +12,7 @@ from tasks.attention_matching.config import PRESETS, Config
 from tasks.attention_matching.params import MATCHING
 from tasks.attention_matching.plan import plan
 from tasks.data.blocks import BLOCKS
-from tasks.data.protein.stages import PROTEINS
+from tasks.data.protein.plan import PROTEIN_DATA
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.proteins.small_plus import PLUS_REPORT, PRETRAIN_PLUS
 
@@ -28,7 +28,7 @@ EXPERIMENT = Experiment(
     name="attention_matching",
     config=Config,
     presets=PRESETS,
-    stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, PROTEINS, PRETRAIN_PLUS, PLUS_REPORT, MATCHING),
+    stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, PROTEIN_DATA, PRETRAIN_PLUS, PLUS_REPORT, MATCHING),
     plan=plan,
     reduce=reduce,
 )

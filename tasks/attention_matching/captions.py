@@ -9,7 +9,9 @@ CAPTIONS = {
     "matching that is best for it; band: ±1 standard deviation over proteins, mean over seeds. Dashed: the expected "
     "cost of shuffled heads; band: ±1 standard deviation of a shuffle of one protein's heads. Dotted: matched by the "
     "other half of the proteins. The solid line lies below the dashed one for any two encoders, being the best of all "
-    "matchings; the dotted one does so only where heads correspond on proteins that did not choose the matching.",
+    "matchings; the dotted one does so only where heads correspond on proteins that did not choose the matching. "
+    "Right: how much less than shuffled heads that costs; band: Student's 95 % interval over seeds, where there are "
+    "several.",
     "matched_heads": "Share of the proteins in whose best matching two heads are a pair, all tokens; the lowest seeds. "
     "Rows are heads of the second encoder; columns, of the first, stand in the order of the one matching that is best "
     "for all proteins (its pairs are framed). A head that is matched with the same partner on every protein has a "

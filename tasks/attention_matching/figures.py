@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tasks.panels import legend, line_handle, of, outer_labels, panels, say_empty, short
+from tasks.panels import legend, line_handle, of, panels, say_empty, short
 
 COLOURS = {"pretrained-plus": "#1f5fa8", "pretrained-random": "#d1701c", "random-plus": "#2f8f4e"}
 NAMES = {"pretrained": "pretrained", "random": "random", "plus": "PLUS"}
@@ -21,36 +21,45 @@ TOKENS = {"all": "all tokens", "residues": "residues alone"}
 
 
 def draw(by_layer: pd.DataFrame, heads: pd.DataFrame) -> dict[str, Figure]:
-    """All figures by name: the costs, and for each model and protein task the pairs of heads."""
-    found = {"matched_cost": cost_figure(by_layer)}
-    for (model, task), table in of(heads, tokens="all").groupby(["model", "protein_task"], sort=True):
-        found[f"matched_heads-{_file_name(f'{model}_{task}')}"] = heads_figure(table, f"{short(str(model))}, {task}")
+    """All figures by name: for each model and protein task the costs against layer, and the pairs of heads."""
+    found = {}
+    for (model, task), table in by_layer.groupby(["model", "protein_task"], sort=True):
+        name, title = _file_name(f"{model}_{task}"), f"{short(str(model))}, {task} proteins"
+        found[f"matched_cost-{name}"] = cost_figure(table, title)
+        pairs = of(heads, model=model, protein_task=task, tokens="all")
+        if len(pairs):
+            found[f"matched_heads-{name}"] = heads_figure(pairs, title)
     return found
 
 
-def cost_figure(by_layer: pd.DataFrame) -> Figure:
-    """Costs against layer: a column a model and protein task, a row all tokens or residues, a colour a pair."""
-    lines = by_layer[["model", "protein_task"]].drop_duplicates().sort_values(["model", "protein_task"])
+def cost_figure(by_layer: pd.DataFrame, title: str) -> Figure:
+    """Against layer: in a column a pair of encoders the costs; in the last the share of the shuffled cost that the
+    matching by the other half saves. A row all tokens, and one residues alone."""
+    pairs = [pair for pair in COLOURS if (by_layer["pair"] == pair).any()]
     kinds = [kind for kind in TOKENS if (by_layer["tokens"] == kind).any()]
-    figure, axes = panels(len(kinds), len(lines), width=4.4, height=3.0, sharex="col", sharey="row")
+    figure, axes = panels(len(kinds), len(pairs) + 1, width=3.2, height=2.8, sharex="all")
     for row, kind in zip(axes, kinds, strict=True):
-        for axis, (model, task) in zip(row, lines.itertuples(index=False), strict=True):
-            table = of(by_layer, model=model, protein_task=task, tokens=kind)
-            for pair, colour in COLOURS.items():
-                _cost_lines(axis, of(table, pair=pair), colour)
-            if not np.isfinite(table["mean"]).any():
-                say_empty(axis)
-            axis.set_title(f"{task}, {short(str(model))}; {TOKENS[kind]}", fontsize=10)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    outer_labels(axes, "layer", "L1 cost of matched heads, mean a query token")
-    for row in axes:
+        for axis, pair in zip(row, pairs, strict=False):
+            axis.sharey(row[0])
+            _cost_lines(axis, of(by_layer, pair=pair, tokens=kind), COLOURS[pair])
+            axis.set_title(_pair_name(pair), fontsize=10)
+        for pair in pairs:
+            _saved_line(row[-1], of(by_layer, pair=pair, tokens=kind, metric="saved_crossfit"), COLOURS[pair])
+        row[-1].axhline(0, color="0.5", linewidth=1.0)
+        row[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
+        row[-1].set_title("saved by the other half", fontsize=10)
+        row[-1].set_ylabel("share of the shuffled cost")
+        row[0].set_ylabel(f"L1 cost a query token,\n{TOKENS[kind]}")
         row[0].set_ylim(bottom=0)
-    drawn = [pair for pair in COLOURS if (by_layer["pair"] == pair).any()]
+        row[0].xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axis in axes[-1]:
+        axis.set_xlabel("layer")
+    figure.suptitle(title, fontsize=11)
     legend(
         figure,
         [
-            *(line_handle(_pair_name(pair), COLOURS[pair]) for pair in drawn),
-            line_handle("best matching of each protein", "0.3", marker="o", markersize=4),
+            *(line_handle(_pair_name(pair), COLOURS[pair]) for pair in pairs),
+            line_handle("best for each protein", "0.3", marker="o", markersize=4),
             line_handle("matched by the other half", "0.3", linestyle=":"),
             line_handle("shuffled heads", "0.3", linestyle="--"),
         ],
@@ -60,15 +69,25 @@ def cost_figure(by_layer: pd.DataFrame) -> Figure:
 
 def _cost_lines(axis: Axes, table: pd.DataFrame, colour: str) -> None:
     wide = table.pivot_table(index="layer", columns="metric", values="mean", dropna=False)
-    if not {"matched_mean", "crossfit", "unmatched_mean"} <= set(wide.columns):
-        return  # nothing finite
+    if not np.isfinite(wide["unmatched_mean"]).any():
+        say_empty(axis, "no finite values")
+        return
     x = wide.index.to_numpy(dtype=float)
     axis.plot(x, wide["matched_mean"], "-o", color=colour, markersize=4, linewidth=1.6)
-    axis.plot(x, wide["crossfit"], ":", color=colour, linewidth=1.6)
-    axis.plot(x, wide["unmatched_mean"], "--", color=colour, linewidth=1.2)
-    for centre, sd, alpha in (("matched_mean", "matched_sd", 0.22), ("unmatched_mean", "shuffled_sd", 0.10)):
+    axis.plot(x, wide["crossfit"], ":", color=colour, linewidth=1.8)
+    axis.plot(x, wide["unmatched_mean"], "--", color="0.3", linewidth=1.3)
+    for centre, sd, shade, alpha in (
+        ("unmatched_mean", "shuffled_sd", "0.3", 0.12),
+        ("matched_mean", "matched_sd", colour, 0.25),
+    ):
         low, high = wide[centre] - wide[sd], wide[centre] + wide[sd]
-        axis.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
+        axis.fill_between(x, low, high, color=shade, alpha=alpha, linewidth=0)
+
+
+def _saved_line(axis: Axes, table: pd.DataFrame, colour: str) -> None:
+    table = table.sort_values("layer")
+    axis.plot(table["layer"], table["mean"], "-o", color=colour, markersize=4, linewidth=1.6)
+    axis.fill_between(table["layer"], table["low"], table["high"], color=colour, alpha=0.18, linewidth=0)
 
 
 def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
@@ -76,7 +95,7 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
     pairs = [pair for pair in COLOURS if (heads["pair"] == pair).any()]
     deepest = int(heads["layer"].max())
     side = 2.0 if deepest > 4 else 2.6
-    figure = Figure(figsize=(1.4 + side * deepest, 0.9 + (side + 0.5) * len(pairs)), layout="constrained")
+    figure = Figure(figsize=(1.6 + side * deepest, 0.6 + (side + 0.5) * len(pairs)), layout="constrained")
     axes = figure.subplots(len(pairs), deepest, squeeze=False)
     image = None
     for row, pair in zip(axes, pairs, strict=True):
@@ -96,7 +115,7 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
 
 
 def _share_map(axis: Axes, table: pd.DataFrame):
-    share = table.pivot_table(index="head_second", columns="head_first", values="share", dropna=False).sort_index()
+    share = table.pivot_table(index="head_second", columns="head_first", values="share", dropna=False)
     chosen = table[table["in_matching"].astype(bool)].sort_values("head_second")
     order = chosen["head_first"].astype(int).tolist()
     order += [head for head in share.columns if head not in order]

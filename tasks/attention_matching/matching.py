@@ -6,12 +6,10 @@ held, as many as fit into the job's memory.
 Dimensions: B proteins of a batch, T tokens, L layers, a heads of the second encoder, b of the first.
 """
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,8 +21,9 @@ from tasks.attention_matching.params import MatchingParams
 from tasks.attention_matching.sums import LayerSums, PublishedTotals, Rows
 from tasks.data.protein.alphabets import PAD
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.proteins.dropout import dropout_of
 from tasks.proteins.sides import ProteinBatch, Side, open_here, open_pair, protein_batches
-from tasks.seeds import numpy_stream, stream_seed
+from tasks.seeds import numpy_stream
 
 # Beyond this padding grows and nothing is gained.
 LARGEST_BATCH = 16
@@ -41,7 +40,7 @@ def matching(params: MatchingParams, context: Context) -> dict[str, Rows]:
     """
     with exact_numerics(), torch.inference_mode():
         first, second = open_pair(params, context, attention="eager")
-        lengths = open_here(params, context).lengths + 2
+        lengths = np.minimum(open_here(params, context).lengths + 2, params.max_length)
         T = params.max_length if params.legacy_padding else int(lengths.max())
         each, usable = map_bytes(params, first, second, T), usable_bytes(context)
         size = min(LARGEST_BATCH, usable // each)
@@ -122,8 +121,8 @@ class Work:
         """Rows of the tables but `costs`."""
         layers = layer_pairs(self.first.layers, self.second.layers)
         kinds = ("all",) if self.params.legacy_padding else ("all", "residues")
-        heads = {"heads_first": self.first.heads, "heads_second": self.second.heads}
-        self.sums = {(kind, layer): LayerSums(**heads) for kind in kinds for layer, _, _ in layers}
+        a, b = self.second.heads, self.first.heads
+        self.sums = {(kind, at): LayerSums(heads_first=b, heads_second=a) for kind in kinds for at, _, _ in layers}
         if self.params.legacy_totals:
             self.published = {layer: PublishedTotals(heads=self.first.heads) for layer, _, _ in layers}
         half, matches, read = folds(self.params.fold_seed), [], []
@@ -197,13 +196,3 @@ def padded(batch: ProteinBatch, T: int) -> ProteinBatch:
     """The batch with padding up to T tokens."""
     more = (0, T - batch.tokens.shape[1])
     return dataclasses.replace(batch, tokens=pad(batch.tokens, more, value=PAD), mask=pad(batch.mask, more))
-
-
-def dropout_of(params: MatchingParams, batch: ProteinBatch, device: torch.device) -> Any:
-    """With `legacy_dropout` a context in which the masks of a batch depend on its first protein alone (batches are then
-    of one); else one that changes nothing. The global random state is left as it was."""
-    stack = contextlib.ExitStack()
-    if params.legacy_dropout:
-        stack.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
-        torch.manual_seed(stream_seed(params.encoder_seed or 0, "dropout", int(batch.proteins[0])))
-    return stack

@@ -50,13 +50,13 @@ def over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 def savings(layers: pd.DataFrame) -> pd.DataFrame:
     """What a matching saves of the cost of shuffled heads, a row a line, seed, tokens, layer and metric of `SAVED`."""
     keys = [*LINE, *SEEDS, "tokens", "layer"]
-    wide = layers.pivot_table(index=keys, columns="metric", values="value", dropna=False, aggfunc="first").reset_index()
-    if not len(wide):
-        return pd.DataFrame(columns=[*keys, "metric", "value"])
-    parts = [
-        wide[keys].assign(metric=name, value=1 - wide[cost] / wide["unmatched_mean"]) for name, cost in SAVED.items()
-    ]
-    return pd.concat(parts, ignore_index=True).dropna(subset=[*SEEDS])
+    of_metric = {metric: layers.loc[layers["metric"] == metric, [*keys, "value"]] for metric in set(layers["metric"])}
+    parts = []
+    for name, cost in SAVED.items():
+        if cost in of_metric:
+            both = of_metric[cost].merge(of_metric["unmatched_mean"], on=keys, suffixes=("", "_unmatched"))
+            parts.append(both[keys].assign(metric=name, value=1 - both["value"] / both["value_unmatched"]))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*keys, "metric", "value"])
 
 
 def closeness(layers: pd.DataFrame) -> pd.DataFrame:
@@ -98,14 +98,14 @@ def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
 def summarise(results: Results, config: Config) -> Summary:
     """Tables, figures and sentences of a sweep, whatever part of it is done."""
     layers, heads, costs = (named(results.table(name)) for name in ("layers", "heads", "costs"))
-    by_layer = over_seeds(layers, ["tokens", "layer", "layer_first", "layer_second", "metric"])
+    by_layer = over_seeds(pd.concat([layers, savings(layers)], ignore_index=True), ["tokens", "layer", "metric"])
     tables = {
         "closeness": closeness(layers),
         "by_layer": by_layer,
         "partners": partners(heads),
         "costs": costs_by_line(costs),
     }
-    figures = draw(by_layer, one_seed(heads)) if len(layers) else {}
+    figures = draw(by_layer, one_seed(heads))
     captions = {name: text for name, text in CAPTIONS.items() if name in tables} | {
         name: CAPTIONS[name.split("-")[0]] for name in figures
     }
