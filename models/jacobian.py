@@ -51,8 +51,7 @@ class Blocks:
     output_level: int
     position: int
     values: Tensor
-    """J [W, H, H]: word of the input, component of the output, component of the input. The memory is used again for
-    the next blocks."""
+    """J [W, H, H]: word of the input, component of the output, component of the input."""
     nulls: int
     """Structurally zero singular values of each block."""
 
@@ -132,29 +131,38 @@ def jacobian_blocks(
                     )
 
 
-def cls_jacobian(
+def whole_jacobians(
     model: PreTrainedModel,
     inputs: Inputs,
     *,
-    input_level: int = 0,
-    output_level: int | None = None,
+    input_levels: Sequence[int] = (0,),
+    output_levels: Sequence[int] | None = None,
     budget_bytes: int,
-) -> list[Tensor]:
-    """The Jacobian [H, n H] of position 0 with respect to all n valid words of the same sentence, for each of a batch.
+) -> Iterator[tuple[int, Blocks]]:
+    """The Jacobian [1, H, n H] of position 0 with respect to all n valid words of the same sentence, of each sentence.
 
-    Sentences do not see each other, so the batch's outputs are summed and differentiated together. The columns are
-    those of the first word, then of the second, …
+    Sentences do not see each other, so the batch's outputs are summed and differentiated together: one pass for a
+    padded batch (the "cls-full" of transfer_analysis 1). Yields (row of the batch, its Jacobian); the columns are those
+    of the first word, then of the second, …
 
     Raises:
-        ValueError: a level that is not there, or more than fits into `budget_bytes`.
+        ValueError: a level that is not there, or blocks that do not fit into `budget_bytes`.
     """
     graph = level_graph(model, *inputs)
-    ((output, own),) = level_pairs(
-        len(graph.states) - 1, (input_level,), None if output_level is None else (output_level,)
-    ).items()
-    ((group, rows),) = _groups(graph, own, budget_bytes)
-    (J_BTHH,) = _pull_back(graph, output, 0, group, rows)
-    return [J[real].transpose(0, 1).flatten(1) for J, real in zip(J_BTHH, inputs[2].bool(), strict=True)]
+    for output, own in level_pairs(len(graph.states) - 1, input_levels, output_levels).items():
+        for group, rows in _groups(graph, own, budget_bytes):
+            for level, J_BTHH in zip(group, _pull_back(graph, output, 0, group, rows), strict=True):
+                for number, real in enumerate(inputs[2].bool()):
+                    yield (
+                        number,
+                        Blocks(
+                            input_level=level,
+                            output_level=output,
+                            position=0,
+                            values=J_BTHH[number, real].transpose(0, 1).flatten(1)[None],
+                            nulls=graph.nulls[output],
+                        ),
+                    )
 
 
 def level_pairs(

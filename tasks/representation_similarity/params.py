@@ -61,7 +61,9 @@ TABLE = TableSpec(
                 "their mean for the principal components with 99 % of the variance; cka: linear",
             ),
             column("value", pa.float64(), "0 to 1; NaN where states are constant or not finite"),
-            column("null_mean", pa.float64(), "mean of the same of independent Gaussian rows, as many, of equal scatter"),
+            column(
+                "null_mean", pa.float64(), "mean of the same of independent Gaussian rows, as many, of equal scatter"
+            ),
             column("null_sd", pa.float64(), "sample standard deviation of these draws; NaN for one"),
             column("null_max", pa.float64(), "largest of these draws"),
             column(

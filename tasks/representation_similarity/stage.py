@@ -83,7 +83,9 @@ def groups(params: SimilarityParams, first: Side, second: Side, budget: int) -> 
     ]
     for side, levels in zip((first, second), chosen, strict=True):
         if not levels:
-            raise ValueError(f"{side.role} has the levels 0 to {side.layers}, none of {params.levels}; give some of them")
+            raise ValueError(
+                f"{side.role} has the levels 0 to {side.layers}, none of {params.levels}; give some of them"
+            )
     if params.compare == "equal":
         return [[([level], [level]) for level in chosen[0] if level in chosen[1]]]
     shape = (len(chosen[1]), second.width)

@@ -8,7 +8,7 @@ from torch import nn
 
 from metrics.singular_values import singular_values
 from models.any_encoder import levels
-from models.jacobian import cls_jacobian, jacobian_blocks, level_graph, level_pairs
+from models.jacobian import jacobian_blocks, level_graph, level_pairs, whole_jacobians
 from tests.models.tiny_encoders import LAYERS, TYPES, WIDTH, sentence, tiny
 
 PLENTY = 1 << 28
@@ -82,11 +82,12 @@ def test_padding_changes_nothing_of_the_whole_jacobian(kind):
     ids[0, :4], ids[1] = short[0][0], long[0][0]
     mask = torch.ones_like(ids)
     mask[0, 4:] = 0
-    both = cls_jacobian(model, (ids, torch.zeros_like(ids), mask), budget_bytes=PLENTY)
-    assert [tuple(J.shape) for J in both] == [(WIDTH, 4 * WIDTH), (WIDTH, 7 * WIDTH)]
-    for J, inputs in zip(both, (short, long), strict=True):
+    both = list(whole_jacobians(model, (ids, torch.zeros_like(ids), mask), budget_bytes=PLENTY))
+    assert [number for number, _ in both] == [0, 1]
+    assert [tuple(found.values.shape) for _, found in both] == [(1, WIDTH, 4 * WIDTH), (1, WIDTH, 7 * WIDTH)]
+    for (_, found), inputs in zip(both, (short, long), strict=True):
         (alone,) = jacobian_blocks(model, inputs, positions=[0], budget_bytes=PLENTY)
-        torch.testing.assert_close(J, alone.values.transpose(0, 1).flatten(1), rtol=0, atol=1e-12)
+        torch.testing.assert_close(found.values[0], alone.values.transpose(0, 1).flatten(1), rtol=0, atol=1e-12)
 
 
 class Turn(nn.Module):
