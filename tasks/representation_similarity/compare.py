@@ -67,7 +67,7 @@ class Comparison:
         return self._prepared[side, level]
 
     def _nulls(self, second: int, y: Level, xs: dict[int, Level]) -> dict[int, list[dict[str, float]]]:
-        """For each level of the first encoder the metrics of every draw; none where a side is constant or not finite."""
+        """Of each level of the first encoder the metrics of every draw; none where a side is constant or not finite."""
         found: dict[int, list[dict[str, float]]] = {level: [] for level in xs}
         if not y.finite:
             return found

@@ -1,4 +1,4 @@
-"""The options of `representation_similarity` and its presets; `legacy` is the published setting (transfer_analysis 8)."""
+"""The options of `representation_similarity` and its presets; `legacy` is the published setting."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ PUBLISHED_RIDGES = {"stability": 1.5e-3, "fluorescence": 1e-3, "localization": 1
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ProteinOptions):
-    """How alike a text encoder, its random twin and PLUS represent proteins: PWCCA, SVCCA, CKA of all pairs of levels."""
+    """How alike a text encoder, its random twin and PLUS represent proteins: PWCCA, SVCCA, CKA of pairs of levels."""
 
     proteins: int | None = 1000
     """At most so many proteins, a fixed random part; None: all."""

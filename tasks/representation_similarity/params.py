@@ -13,7 +13,7 @@ from tasks.encoders.params import require
 from tasks.proteins.params import PairParams
 
 Compare = Literal["all", "equal", "last"]
-"""all: every level of one encoder with every level of the other; equal: levels of one number; last: the last of each."""
+"""all: every level of one with every level of the other; equal: levels of one number; last: the last of each."""
 METRICS = ("pwcca", "pwcca_reverse", "pwcca_mean", "mean_cca", "svcca", "cka")
 
 

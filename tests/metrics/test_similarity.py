@@ -2,15 +2,14 @@
 
 import math
 
-import numpy as np
 import pytest
-import scipy.linalg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.moments import empty_moments
 from metrics.similarity import METRICS, Level, linear_cka, prepare, pwcca, similarities, svcca
+from tests.slow_cca import pwcca_on_rows
 
 
 def gaussian(*shape, seed=0):
@@ -33,34 +32,15 @@ def prepared(x, y, ridge=0.0, **how):
     return first, second, moments.cross(0, 0)
 
 
-def on_rows(x, y, ridge):
-    """PWCCA(x, y) as the text defines it, on centred rows: generalised eigenproblem, variates, QR, Pearson, loops."""
-    x, y = (np.asarray(a - a.mean(0)) for a in (x, y))
-    n_x, n_y = x.shape[1], y.shape[1]
-    sxx, syy, sxy = x.T @ x, y.T @ y, x.T @ y
-    left = np.block([[np.zeros((n_x, n_x)), sxy], [sxy.T, np.zeros((n_y, n_y))]])
-    right = scipy.linalg.block_diag(
-        sxx + ridge * np.trace(sxx) / n_x * np.eye(n_x), syy + ridge * np.trace(syy) / n_y * np.eye(n_y)
-    )
-    C = min(n_x, n_y)
-    _, w = scipy.linalg.eigh(left, right, subset_by_index=[n_x + n_y - C, n_x + n_y - 1])
-    w = w[:, ::-1]
-    p, q = x @ w[:n_x], y @ w[n_x:]
-    u = np.linalg.qr(p)[0]
-    rho = [np.corrcoef(p[:, k], q[:, k])[0, 1] for k in range(C)]
-    alpha = [float(np.sum([abs(x[:, i] @ u[:, k]) for i in range(n_x)])) for k in range(C)]
-    return float(np.dot(alpha, rho) / np.sum(alpha)), float(np.mean(rho))
-
-
 @pytest.mark.parametrize("ridge", [0.0, 1e-6, 0.3])
 @pytest.mark.parametrize(("i", "j"), [(6, 6), (9, 5), (5, 9)])
 def test_it_is_the_definition_on_rows_both_ways(i, j, ridge):
     x, y = related(60, i, j)
     found = similarities(*prepared(x + 5, y - 3, ridge))
-    forward, mean = on_rows(x, y, ridge)
+    forward, mean = pwcca_on_rows(x, y, ridge)
     assert found["pwcca"] == pytest.approx(forward, abs=1e-10)
     assert found["mean_cca"] == pytest.approx(mean, abs=1e-10)
-    assert found["pwcca_reverse"] == pytest.approx(on_rows(y, x, ridge)[0], abs=1e-10)
+    assert found["pwcca_reverse"] == pytest.approx(pwcca_on_rows(y, x, ridge)[0], abs=1e-10)
     assert found["pwcca_mean"] == pytest.approx((found["pwcca"] + found["pwcca_reverse"]) / 2)
     assert list(found) == list(METRICS)
     a, b = x - x.mean(0), y - y.mean(0)
@@ -157,7 +137,7 @@ def test_dependent_features_are_those_without_the_dependent_one(ridge, dtype):
         assert found["mean_cca"] == pytest.approx(fewer["mean_cca"], abs=1e-6)
         assert found["pwcca_reverse"] == pytest.approx(fewer["pwcca_reverse"], abs=1e-6)
     else:
-        assert found["pwcca"] == pytest.approx(on_rows(x, y, ridge)[0], abs=1e-6)
+        assert found["pwcca"] == pytest.approx(pwcca_on_rows(x, y, ridge)[0], abs=1e-6)
 
 
 def test_correlations_come_in_order_and_weights_sum_to_one():
