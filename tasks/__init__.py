@@ -5,12 +5,15 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 """
 
 EXPERIMENTS = {
+    "attention_matching": "tasks.attention_matching",
     "chaos": "tasks.chaos",
+    "dynamical_isometry": "tasks.dynamical_isometry",
     "glue_depth": "tasks.glue_depth",
     "gradient_confusion": "tasks.gradient_confusion",
     "handwriting_readout": "tasks.handwriting_readout",
     "mlm_depth": "tasks.mlm_depth",
     "perturbation": "tasks.perturbation",
+    "representation_similarity": "tasks.representation_similarity",
     "squad_finetune": "tasks.squad_finetune",
     "squad_probes": "tasks.squad_probes",
 }
