@@ -80,7 +80,8 @@ def distances(gram: np.ndarray) -> np.ndarray:
     """
     i, j = pairs(len(gram))
     squares = np.diag(gram)
-    return np.sqrt(np.maximum(squares[i] + squares[j] - 2 * gram[i, j], 0.0))
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(np.maximum(squares[i] + squares[j] - 2 * gram[i, j], 0.0))
 
 
 @dataclass(frozen=True)

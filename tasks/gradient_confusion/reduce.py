@@ -6,6 +6,7 @@
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from orchestrator.experiment import Results, Summary
 from tasks.data.examples import task_info
@@ -29,13 +30,18 @@ def summarise(results: Results, config: Config) -> Summary:
         "costs": costs_by_line(results.table("costs")),
         "pretraining": pretraining[~pretraining["metric"].isin(["loss", "learning_rate"])],
     }
-    figures = {}
-    if np.isfinite(cosine["value"].to_numpy(dtype=float)).any():
-        figures = {"cosine_boxes": boxes_figure(cosine), "confusion": confusion_figure(cosine)}
+    figures = draw(cosine)
     told = notes(tables, pairs, results, config)
     tables = {name: table for name, table in tables.items() if len(table)}
     captions = {name: text for name, text in CAPTIONS.items() if name in tables or name in figures}
     return Summary(tables=tables, figures=figures, captions=captions, notes=told)
+
+
+def draw(cosine: pd.DataFrame) -> dict[str, Figure]:
+    """Both figures, if there is a cosine to show."""
+    if not np.isfinite(cosine["value"].to_numpy(dtype=float)).any():
+        return {}
+    return {"cosine_boxes": boxes_figure(cosine), "confusion": confusion_figure(cosine)}
 
 
 def with_errors(similarity: pd.DataFrame) -> pd.DataFrame:

@@ -1,11 +1,9 @@
 """Sentences of a diagnostic: order, shift, batches; the network that reads them; inputs that cannot be."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -15,30 +13,9 @@ from models.any_encoder import levels, random_any
 from models.checkpoints import directory_revision
 from models.transformer import scratch_transformer_config
 from orchestrator.experiment import Context
-from tasks.data.arrow import write_table
 from tasks.diagnostics.inputs import open_network, open_sentences, shift_ids
 from tasks.diagnostics.params import DiagnosticParams
-
-VOCAB = 40
-LENGTHS = (5, 9, 3, 12, 7, 4, 6)
-
-
-def write_tokens(directory: Path, task: str, lengths=LENGTHS) -> Path:
-    """An artifact of the tokens stage with made ids."""
-    rng, regression = np.random.default_rng(0), task == "similarity"
-    ids = [rng.integers(4, VOCAB, n) for n in lengths]
-    labels = pa.array(np.arange(len(lengths)) % 3 / 2 if regression else np.arange(len(lengths)) % 2)
-    columns = {
-        "input_ids": pa.array(ids, pa.list_(pa.int32())),
-        "token_type_ids": pa.array([np.zeros(n) for n in lengths], pa.list_(pa.int8())),
-        "label": labels.cast(pa.float64() if regression else pa.int64()),
-    }
-    directory.mkdir(parents=True)
-    write_table(pa.table(columns), directory / "train", "made")
-    meta = {"task": task, "n_outputs": 1 if regression else 2, "is_regression": regression, "vocab_size": VOCAB}
-    meta |= {"pad_token_id": 1, "max_length": 16, "sizes": {"train": len(lengths)}}
-    (directory / "meta.json").write_text(json.dumps(meta))
-    return directory
+from tests.tasks.diagnostics.made_tokens import LENGTHS, VOCAB, write_tokens
 
 
 @pytest.fixture(scope="module")
