@@ -136,7 +136,9 @@ def random_classifier(
         ValueError: no encoder, or the library has no classifier of this type.
     """
     check_encoder(config, "the configuration")
-    config = type(config).from_dict(config.to_dict() | {"num_labels": outputs})
+    # The names of the labels go, since they are those of the number of outputs before.
+    fields = {key: value for key, value in config.to_dict().items() if key not in ("id2label", "label2id")}
+    config = type(config).from_dict({**fields, "num_labels": outputs})
     kind = _class(MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, config, "the configuration")
     return _draw(kind, config, seed, dtype, attention, {})
 

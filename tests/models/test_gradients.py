@@ -53,6 +53,7 @@ def test_the_vector_holds_all_that_backward_finds(kind, outputs):
     assert layout.names == tuple(name for name, _ in model.named_parameters())
     assert layout.total == sum(p.numel() for p in model.parameters())
     table = model.get_input_embeddings().weight
+    assert isinstance(table, torch.nn.Parameter)
     assert layout.kept == layout.total - (VOCAB - len(layout.word_rows)) * table.shape[1]
     for (name, p), part in zip(model.named_parameters(), found.split(layout.sizes), strict=True):
         whole = torch.zeros_like(p) if p.grad is None else p.grad
@@ -76,15 +77,17 @@ def test_padding_and_micro_batches_change_nothing(kind):
     assert torch.allclose(gradient(model, padded, labels, layout)[1], whole, atol=1e-13)
     parts = torch.zeros_like(whole)
     for rows in (slice(0, 2), slice(2, 4)):
-        trimmed = tuple(x[rows] for x in inputs)
-        add_gradient(model, layout, trimmed, labels[rows], 0.5, parts)
+        ids, types, mask = (x[rows] for x in inputs)
+        add_gradient(model, layout, (ids, types, mask), labels[rows], 0.5, parts)
     assert torch.allclose(parts, whole, atol=1e-13)
 
 
 def test_a_word_table_with_another_use_is_kept_whole():
     model = network("bert")
     model.again = torch.nn.Linear(16, VOCAB, bias=False)
-    model.again.weight = model.get_input_embeddings().weight
+    table = model.get_input_embeddings().weight
+    assert isinstance(table, torch.nn.Parameter)
+    model.again.weight = table
     layout = gradient_layout(model, [batch()[0][0]])
     assert layout.word_table is None
     assert layout.kept == layout.total

@@ -16,15 +16,16 @@ TASKS = {"MNLI": 3, "STS-B": 1}
 def network(task: str, dtype: torch.dtype) -> BertForSequenceClassification:
     config = BertConfig(
         vocab_size=50, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=128, type_vocab_size=2, layer_norm_eps=1e-12, num_labels=TASKS[task],
+        max_position_embeddings=128, type_vocab_size=2, layer_norm_eps=1e-12,
     )  # fmt: skip
+    config.num_labels = TASKS[task]
     model = BertForSequenceClassification(config)
     start = f"{task}/pretrain/weights/"
     weights = {k.removeprefix(start): torch.from_numpy(FIXTURE[k]) for k in FIXTURE.files if k.startswith(start)}
     report = model.load_state_dict(weights, strict=False)
     assert not report.missing_keys
     assert not [key for key in report.unexpected_keys if not key.endswith("position_ids")]
-    return model.eval().to(dtype)
+    return model.eval().to(dtype=dtype)
 
 
 def gradients(task: str, accumulation: int, dtype: torch.dtype, trim: bool = True) -> tuple[torch.Tensor, list[float]]:
@@ -40,7 +41,7 @@ def gradients(task: str, accumulation: int, dtype: torch.dtype, trim: bool = Tru
     kept, losses = torch.zeros(n, layout.kept, dtype=dtype), []
     for micro in range(n * accumulation):
         longest = int(mask[micro].sum(1).max()) if trim else ids.shape[-1]
-        inputs = tuple(x[micro, :, :longest] for x in (ids, types, mask))
+        inputs = (ids[micro, :, :longest], types[micro, :, :longest], mask[micro, :, :longest])
         row = kept[micro // accumulation]
         losses.append(add_gradient(model, layout, inputs, labels[micro], 1 / accumulation, row))
     return kept, losses

@@ -1,5 +1,9 @@
 """Tables, figures and sentences of `gradient_confusion` from rows."""
 
+# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
+# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
+
 import dataclasses
 import itertools
 

