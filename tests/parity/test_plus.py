@@ -69,7 +69,7 @@ def test_files_are_read_alike(task, tmp_path):
     elif task in ("secstr", "transmembrane"):
         assert np.array_equal(np.concatenate(found.labels), ARRAYS[f"loader/{task}/labels_concat"])
     else:
-        assert np.array_equal(found.labels, ARRAYS[f"loader/{task}/labels"].ravel())
+        assert np.array_equal(np.asarray(found.labels, dtype=np.float64), ARRAYS[f"loader/{task}/labels"].ravel())
 
 
 @pytest.mark.parametrize("length", [8, 16])

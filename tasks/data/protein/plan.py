@@ -34,11 +34,12 @@ class ProteinDataParams:
         protein_task(self.task)
         if self.split not in SPLITS:
             raise ValueError(f"split is {self.split!r}; choose one of {', '.join(SPLITS)}")
-        if self.limit is not None and self.limit < 1:
-            raise ValueError(f"limit is {self.limit}; expected at least 1, or None for all proteins")
-        if self.max_length is not None and self.max_length < 1:
-            raise ValueError(f"max_length is {self.max_length}; expected at least 1, or None for whole proteins")
-        _ = self.parsing
+        for name in ("limit", "min_length", "drop_longer", "max_length", "min_members"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; give 1 or more")
+        if self.drop_longer is not None and self.drop_longer < self.min_length:
+            raise ValueError(f"drop_longer is {self.drop_longer}, below min_length {self.min_length}: nothing is left")
 
     @property
     def parsing(self) -> ParsingOptions:
