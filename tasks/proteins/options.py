@@ -93,6 +93,7 @@ QUICK_PROTEIN: Mapping[str, Any] = types.MappingProxyType(
         "plus_width": 64,
         "plus_heads": 4,
         "plus_steps": 300,
+        "plus_learning_rate": 5e-3,  # at this width; at 1e-3 so few steps learn little more than frequencies
         "protein_tasks": ("builtin",),
         "max_length": 32,
     }

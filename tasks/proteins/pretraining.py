@@ -7,6 +7,7 @@ was also trained to tell pairs of one family, which needs families; that part is
 Dimensions: B proteins of a batch, T tokens, P hidden places, N proteins, V words.
 """
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from tasks.training import is_curve_point
 
 CURVE_POINTS = 100
 TRAINING = "training.json"
+TEST_ROUNDS = 4  # each protein is judged under so many masks: sixty short ones have few hidden residues
 TABLE_SCALE = 0.3  # words still weigh beside positions, and the loss begins at 4 nats
 BETAS = (0.9, 0.98)  # of a few hundred steps, 0.999 would average over all
 
@@ -188,9 +190,10 @@ def _judge(
     counts_TV = _place_counts(params, proteins, train)
     guess, places_T = int(counts_TV.sum(axis=0).argmax()), counts_TV.argmax(axis=1)
     loss, right, guessed, placed, hidden = 0.0, 0, 0, 0, 0
-    for start in range(0, len(test), params.batch_size):
+    rounds = itertools.product(range(TEST_ROUNDS), range(0, len(test), params.batch_size))
+    for masks, start in rounds:
         framed = frame_batch(proteins.sequences(test[start : start + params.batch_size]), params.max_length)
-        rng = numpy_stream(params.seed, "pretrain plus", "test", start)
+        rng = numpy_stream(params.seed, "pretrain plus", "test", masks, start)
         inputs, labels = mask_proteins(framed, params.mask_ratio, rng)
         logits, wanted = hidden_logits(model, inputs, labels, framed.mask)
         loss += float(functional.cross_entropy(logits, wanted, reduction="sum"))
