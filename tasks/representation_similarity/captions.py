@@ -19,7 +19,8 @@ CAPTIONS = {
     "crosses: shuffled positions. What is not above both says nothing. " + _NULLS,
     "last_levels": "The deepest levels compared of each pair, by every metric. " + _SEEDS + _NULLS,
     "closer_to_plus": "The question of the paper: is the pretrained text encoder closer to PLUS than its random twin? "
-    "Last levels. clear: the pretrained encoder's value is outside the 95 % interval for the random twins' mean.",
+    "Last levels. clear: the pretrained encoder's value is outside the 95 % prediction interval for one more random "
+    "twin (Student).",
     "closest_levels": "Of each pair and metric the levels whose similarity is farthest above the higher of the two "
     "nulls. It is the largest of many, so its own value is too high on average.",
     "levels": "Every pair of levels by every metric. " + _SEEDS + _NULLS,

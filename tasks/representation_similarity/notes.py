@@ -12,6 +12,8 @@ from tasks.representation_similarity.config import Config
 
 ENOUGH = 10
 """Rows for each feature, below which a similarity is mostly that of independent data (transfer_analysis 8)."""
+ALIKE = 0.8
+"""Part of a value that shuffled positions reach, above which that is said."""
 SHOWN = ("pwcca_mean", "svcca", "cka")
 NAMES = {"pwcca_mean": "PWCCA", "svcca": "SVCCA", "cka": "CKA"}
 
@@ -28,7 +30,7 @@ def notes_of(tables: Mapping[str, pd.DataFrame], config: Config) -> list[str]:
             f"{row.protein_task}, {short(row.model)}, {row.pair}: PWCCA of the last levels is {row.mean:.3f}{interval}"
             f", of independent data {row.null_mean:.3f}, of shuffled positions {row.shuffled:.3f}, {row.n_rows:,} rows."
         )
-    notes += _few_rows(last)
+    notes += _few_rows(last) + _alike(last)
     planned = len(config.pairs) * len(config.models) * len(config.protein_tasks)
     found = len(last[["model", "protein_task", "pair"]].drop_duplicates())
     if found < planned:
@@ -45,7 +47,7 @@ def _closer(row: object) -> list[str]:
     gap = abs(row.difference)
     relation = "closer to PLUS than" if row.difference > 0 else "farther from PLUS than"
     if row.seeds_random > 1:
-        doubt = "" if row.clear else "; not clear of the 95 % interval for random twins"
+        doubt = "" if row.clear else "; not clear of what another random twin may have"
     else:
         doubt = "; one random twin, so no interval"
     return [
@@ -53,6 +55,19 @@ def _closer(row: object) -> list[str]:
         f"{relation} its random twin is, by {gap:.3f} ({row.mean_pretrained:.3f} against {row.mean_random:.3f}; "
         f"shuffled positions {row.shuffled_pretrained:.3f} and {row.shuffled_random:.3f}{doubt})."
     ]
+
+
+def _alike(last: pd.DataFrame) -> list[str]:
+    """Where proteins are so alike that rows repeat, the independent null is far too low."""
+    rows = of(last, metric="pwcca_mean")
+    notes = []
+    for task, group in rows[rows["shuffled"] > ALIKE * rows["mean"]].groupby("protein_task", observed=True):
+        notes.append(
+            f"{task}: shuffled positions come to {group['shuffled'].mean():.3f} on average where the PWCCA is "
+            f"{group['mean'].mean():.3f}: many rows repeat each other, as in proteins of one family, so that the "
+            "number of rows says too much and the independent null is too low; compare with the shuffled one."
+        )
+    return notes
 
 
 def _few_rows(last: pd.DataFrame) -> list[str]:

@@ -84,8 +84,9 @@ def closest(levels: pd.DataFrame) -> pd.DataFrame:
 def closer(last: pd.DataFrame) -> pd.DataFrame:
     """The question of the paper: last levels of PLUS with the pretrained encoder's, and with its random twin's.
 
-    A row a model, protein task and metric that has both; `difference` is pretrained - random, `clear` whether the
-    pretrained encoder's value is outside the interval of the random twins' mean.
+    A row a model, protein task and metric that has both; `difference` is pretrained - random. `clear`: the pretrained
+    encoder's value is outside Student's 95 % prediction interval for one more random twin, t s sqrt(1 + 1 / n): it is
+    one encoder, and twins differ by their weights.
     """
     by = ["model", "protein_task", "metric"]
     sides = [
@@ -93,8 +94,9 @@ def closer(last: pd.DataFrame) -> pd.DataFrame:
         for name in ("pretrained", "random")
     ]
     both = sides[0].merge(sides[1], on=by, suffixes=("_pretrained", "_random"))
-    outside = (both["mean_pretrained"] < both["low_random"]) | (both["mean_pretrained"] > both["high_random"])
-    return both.assign(difference=both["mean_pretrained"] - both["mean_random"], clear=outside)
+    difference = both["mean_pretrained"] - both["mean_random"]
+    half = (both["high_random"] - both["mean_random"]) * np.sqrt(both["seeds_random"] + 1)
+    return both.assign(difference=difference, clear=difference.abs() > half)
 
 
 def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from tasks.proteins.sides import open_here, open_pair, protein_batches
 from tasks.representation_similarity import stage
 from tasks.representation_similarity.params import METRICS
 from tasks.representation_similarity.stage import Work, groups
+from tests.research_data import research_data
 from tests.slow_cca import pwcca_on_rows
 from tests.tasks.representation_similarity.conftest import values
 
@@ -201,3 +202,18 @@ def test_equal_jobs_give_equal_numbers(planned):
     assert values(other) == pytest.approx(values(given.run()))
     assert values(other, "null_mean") != values(given.run(), "null_mean")
     assert np.isfinite(list(values(other, "shuffled").values())).all()
+
+
+@pytest.mark.real_data
+def test_variants_of_one_protein_are_alike_at_shuffled_positions_too(planned):
+    """Rows of 60 variants of one protein are nearly 62 different ones: independent rows do not see that."""
+    given = {"compare": "last", "proteins": 60, "max_length": 64}
+    tables = planned(protein_tasks=("fluorescence",), data_dir=str(research_data("protein")), **given).run()
+    families = planned(**given).run()
+    (variants,), (others,) = (
+        [row for row in found["similarity"] if row["metric"] == "pwcca_mean"] for found in (tables, families)
+    )
+    assert variants["n_rows"] == 60 * 64
+    assert variants["null_mean"] < 0.15
+    assert variants["shuffled"] > others["shuffled"] + 0.2
+    assert variants["value"] > variants["shuffled"]
