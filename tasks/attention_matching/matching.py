@@ -148,6 +148,7 @@ class Work:
                     matches += [{**lead, "metric": metric, "value": x} for metric, x in value.items()]
                 if kind == "all" and self.published:
                     self.published[layer].update(cost, matching)
+            del maps  # else they would be held while the next batch's are made
             self.matching_seconds += time.perf_counter() - clock
         return {"matches": matches + self._published_rows(read), "layers": self._layers(), "heads": self._heads()}
 
