@@ -49,7 +49,7 @@ def over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 def savings(layers: pd.DataFrame) -> pd.DataFrame:
     """What a matching saves of the cost of shuffled heads, a row a line, seed, tokens, layer and metric of `SAVED`."""
-    keys = [*LINE, *SEEDS, "tokens", "layer"]
+    keys = ["job_id", *LINE, *SEEDS, "tokens", "layer"]
     of_metric = {metric: layers.loc[layers["metric"] == metric, [*keys, "value"]] for metric in set(layers["metric"])}
     parts = []
     for name, cost in SAVED.items():
