@@ -1,4 +1,4 @@
-"""What the diagnostics and the comparisons on proteins save, side by side: `python benchmarks/diagnostics.py [--only PART ...]`.
+"""What the diagnostics and the comparisons on proteins save: `python benchmarks/diagnostics.py [--only PART ...]`.
 
 Each part computes the same numbers in the plain (published) way and as built, in one process, in turns, and reports the
 largest difference of the results beside the seconds.
