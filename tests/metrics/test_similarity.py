@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.moments import empty_moments
-from metrics.similarity import METRICS, Level, linear_cka, prepare, pwcca, similarities, svcca
+from metrics.similarity import METRICS, Level, linear_cka, prepare, pwcca, similarities, spectrum, svcca
 from tests.slow_cca import pwcca_on_rows
 
 
@@ -107,6 +107,16 @@ def test_as_many_features_as_rows_are_alike_whatever_they_are():
         x, y = gaussian(20, i), gaussian(20, j, seed=1)
         assert similarities(*prepared(x, y))["pwcca"] == pytest.approx(1, abs=1e-9)
         assert similarities(*prepared(x, y, 1e-6))["pwcca"] > 0.999
+
+
+def test_a_spectrum_is_of_the_range_and_of_no_more_directions_than_rows_leave():
+    values = torch.tensor([1.0, 5.0, 1e-13, 3.0], dtype=torch.float64)
+    found = spectrum(torch.diag(values))
+    assert found.values_K.tolist() == pytest.approx([5.0, 3.0, 1.0])
+    torch.testing.assert_close(found.vectors_HK.abs(), torch.eye(4, dtype=torch.float64)[:, [1, 3, 0]])
+    assert spectrum(torch.diag(values), 2).values_K.tolist() == pytest.approx([5.0, 3.0])
+    for nothing in (torch.zeros(3, 3), torch.full((3, 3), math.nan), torch.eye(3)):
+        assert spectrum(nothing.double(), 0).vectors_HK.shape == (3, 0)
 
 
 def test_one_row_and_constant_features_have_no_similarity():
