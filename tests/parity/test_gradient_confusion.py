@@ -25,7 +25,8 @@ def network(task: str, dtype: torch.dtype) -> BertForSequenceClassification:
     report = model.load_state_dict(weights, strict=False)
     assert not report.missing_keys
     assert not [key for key in report.unexpected_keys if not key.endswith("position_ids")]
-    return model.eval().to(dtype=dtype)
+    model.eval()
+    return model.to(dtype=dtype)  # pyright: ignore[reportCallIssue]  # the decorated method loses its `self`
 
 
 def gradients(task: str, accumulation: int, dtype: torch.dtype, trim: bool = True) -> tuple[torch.Tensor, list[float]]:
