@@ -2,7 +2,7 @@
 
 # pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false
+# pyright: reportOperatorIssue=false, reportCallIssue=false
 
 from typing import Any
 

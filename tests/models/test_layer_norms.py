@@ -31,7 +31,7 @@ def test_every_layer_has_two_whose_outputs_are_known(kind):
     found, states = entering(model, inputs, sites), levels(model, *inputs)
     # What leaves the second of a layer is its level.
     for number, level in ((2, 1), (4, 2)):
-        norm = model.get_submodule(sites[number].name)
+        norm: Any = model.get_submodule(sites[number].name)
         torch.testing.assert_close(norm(found[number]), states[level], rtol=0, atol=1e-13)
         assert sites[number].eps == pytest.approx(getattr(norm, "eps", None) or norm.variance_epsilon)
         torch.testing.assert_close(sites[number].gain, norm.weight.abs())
