@@ -22,8 +22,8 @@ CAPTIONS = {
     "proteins (crossfit). crossfit_z: distance from the mean of shuffled heads in standard deviations of one shuffle "
     "for all proteins. agreement: share of the proteins' pairs that are pairs of the one matching. Two things save a "
     "little for any two encoders: heads that look at few tokens cost less with one another than with heads that look "
-    "at many; and where all proteins are variants of one (fluorescence), the other half is nearly the same protein. So a "
-    "pair is to be compared with that of the random twin, in which both are at work too.",
+    "at many; and where all proteins are variants of one (fluorescence), the other half is nearly the same protein. So "
+    "a pair is to be compared with that of the random twin, in which both are at work too.",
     "by_layer": "Every metric of each layer (see the table layers): mean over seeds, Student's 95 % interval.",
     "partners": "The one matching that is best for all proteins, with the share of proteins whose own best matching "
     "has the pair; lowest seeds. Heads count from 0, layers from 1.",
