@@ -20,19 +20,19 @@ NAMES = {"pretrained": "pretrained", "random": "random", "plus": "PLUS"}
 TOKENS = {"all": "all tokens", "residues": "residues alone"}
 
 
-def draw(by_layer: pd.DataFrame, heads: pd.DataFrame) -> dict[str, Figure]:
+def draw(by_layer: pd.DataFrame, heads: pd.DataFrame, unit: str = "a query token") -> dict[str, Figure]:
     """All figures by name: for each model and protein task the costs against layer, and the pairs of heads."""
     found = {}
     for (model, task), table in by_layer.groupby(["model", "protein_task"], sort=True):
         name, title = _file_name(f"{model}_{task}"), f"{short(str(model))}, {task} proteins"
-        found[f"matched_cost-{name}"] = cost_figure(table, title)
+        found[f"matched_cost-{name}"] = cost_figure(table, title, unit)
         pairs = of(heads, model=model, protein_task=task, tokens="all")
         if len(pairs):
             found[f"matched_heads-{name}"] = heads_figure(pairs, title)
     return found
 
 
-def cost_figure(by_layer: pd.DataFrame, title: str) -> Figure:
+def cost_figure(by_layer: pd.DataFrame, title: str, unit: str) -> Figure:
     """Against layer: in a column a pair of encoders the costs; in the last the share of the shuffled cost that the
     matching by the other half saves. A row all tokens, and one residues alone."""
     pairs = [pair for pair in COLOURS if (by_layer["pair"] == pair).any()]
@@ -49,7 +49,7 @@ def cost_figure(by_layer: pd.DataFrame, title: str) -> Figure:
         row[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
         row[-1].set_title("saved by the other half", fontsize=10)
         row[-1].set_ylabel("share of the shuffled cost")
-        row[0].set_ylabel(f"L1 cost a query token,\n{TOKENS[kind]}")
+        row[0].set_ylabel(f"L1 cost {unit},\n{TOKENS[kind]}")
         row[0].set_ylim(bottom=0)
         row[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in axes[-1]:

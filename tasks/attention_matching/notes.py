@@ -20,6 +20,7 @@ def notes_of(tables: Mapping[str, pd.DataFrame], config: Config) -> list[str]:
     close, notes = tables["closeness"], []
     for (model, task, tokens), _ in close.groupby(["model", "protein_task", "tokens"], sort=True):
         notes += _closer(of(close, model=model, protein_task=task, tokens=tokens), str(model), str(task), str(tokens))
+    notes += _published(tables["by_layer"])
     done = set(close["pair"])
     missing = [pair for pair in config.pairs if pair not in done]
     if missing:
@@ -65,6 +66,19 @@ def _closer(close: pd.DataFrame, model: str, task: str, tokens: str) -> list[str
             f"than a random twin's do ({own['mean']:.1%} against {twin['mean']:.1%} saved"
             + ("" if clear else "; not clear of the interval over random twins, or it is not known")
             + ")."
+        )
+    return notes
+
+
+def _published(by_layer: pd.DataFrame) -> list[str]:
+    """What the missing index makes of the totals, with --legacy-totals."""
+    notes = []
+    for (task, pair), table in of(by_layer, metric="bug_mean").groupby(["protein_task", "pair"], sort=True):
+        first, second = (_name(side) for side in str(pair).split("-"))
+        right = of(by_layer, protein_task=task, pair=pair, tokens="all", metric="matched_mean")
+        notes.append(
+            f"{task}, {first} and {second}: published totals with their missing index {table['mean'].mean():,.1f} "
+            f"(mean over layers), where one matched pair of heads costs {right['mean'].mean():,.1f}."
         )
     return notes
 

@@ -105,7 +105,8 @@ def summarise(results: Results, config: Config) -> Summary:
         "partners": partners(heads),
         "costs": costs_by_line(costs),
     }
-    figures = draw(by_layer, one_seed(heads))
+    unit = "over all rows, padding too" if config.legacy_padding else "a query token"
+    figures = draw(by_layer, one_seed(heads), unit)
     captions = {name: text for name, text in CAPTIONS.items() if name in tables} | {
         name: CAPTIONS[name.split("-")[0]] for name in figures
     }

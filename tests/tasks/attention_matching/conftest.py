@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 import torch
 
-from models.transformer import random_transformer, scratch_transformer_config
 from orchestrator.experiment import Context
 from tasks.attention_matching.params import MatchingParams
 from tasks.data.arrow import write_table
@@ -99,14 +98,3 @@ def planted(layers: int, heads: int, seed: int, like: Side | None = None, perm: 
         states=lambda batch: (),
         maps=maps,
     )
-
-
-@pytest.fixture(scope="session")
-def checkpoint(tmp_path_factory) -> Path:
-    """A tiny BERT that takes the ids of the builtin tokenizer."""
-    directory = tmp_path_factory.mktemp("models") / "tiny"
-    config = scratch_transformer_config(
-        "bert", layers=2, width=16, heads=2, vocab_size=2000, positions=20, pad_token_id=0
-    )
-    random_transformer(config, 5).save_pretrained(directory)
-    return directory

@@ -96,6 +96,16 @@ def test_the_summary_says_which_encoder_is_closer_to_plus(done):
     np.testing.assert_array_equal(shown, np.eye(3))  # columns in the order of the one matching
 
 
+def test_published_totals_and_units_are_named_in_the_legacy_form(done):
+    bug = {"tokens": "all", "layer": 1, "layer_first": 1, "layer_second": 1, "metric": "bug_mean", "value": 43.0}
+    job, tables = done[0]
+    rows = [(job, {**tables, "layers": [*tables["layers"], {**bug, "n_proteins": 7}]})]
+    summary = summarise(results(rows), dataclasses.replace(CONFIG, legacy_padding=True, legacy_totals=True))
+    assert any("published totals with their missing index 43.0" in note for note in summary.notes)
+    label = summary.figures["matched_cost-mine_builtin"].axes[0].get_ylabel()
+    assert label == "L1 cost over all rows, padding too,\nall tokens"
+
+
 def test_only_one_random_encoder_is_drawn(done):
     heads = one_seed(named(results(done).table("heads")))
     assert heads.groupby("pair")["encoder_seed"].unique().map(list).to_dict() == {

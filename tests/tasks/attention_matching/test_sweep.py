@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from orchestrator.cli import main
-from tasks import EXPERIMENTS
 from tests.research_data import research_data
 
 TINY = [
@@ -19,17 +18,12 @@ TINY = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(EXPERIMENTS, "attention_matching", "tasks.attention_matching")
-
-
 def read(out, table):
     return pd.read_parquet(out / "attention_matching" / f"{table}.parquet")
 
 
 def test_a_sweep_of_all_pairs_and_what_is_asked_for_later(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.attention_matching.reduce.draw", lambda by_layer, heads: {})
+    monkeypatch.setattr("tasks.attention_matching.reduce.draw", lambda by_layer, heads, unit: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     layers = read(tmp_path, "layers")
     key = ["first", "second", "encoder_seed", "tokens", "layer", "metric"]
