@@ -11,6 +11,7 @@ EXPERIMENTS = {
     "glue_depth": "tasks.glue_depth",
     "gradient_confusion": "tasks.gradient_confusion",
     "handwriting_readout": "tasks.handwriting_readout",
+    "layernorm_lipschitz": "tasks.layernorm_lipschitz",
     "mlm_depth": "tasks.mlm_depth",
     "perturbation": "tasks.perturbation",
     "representation_similarity": "tasks.representation_similarity",
