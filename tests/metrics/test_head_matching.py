@@ -189,6 +189,9 @@ def test_cross_fitting_keeps_what_all_samples_share_and_nothing_else():
     mean, sd = shuffled_heads(noise.mean(0))
     assert own < mean - 0.5
     assert abs(fitted - mean) < 6 * sd
+    # Halves that want opposite pairs: each is matched by the other, at the highest cost.
+    opposite = np.array([[[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    assert cross_fitted(3 * opposite, [3, 3]) == 2
     assert np.isnan(cross_fitted(np.zeros((2, 4, 4)), [0, 3]))
 
 
