@@ -59,12 +59,14 @@ def _closer(close: pd.DataFrame, model: str, task: str, tokens: str) -> list[str
     notes = [f"{task}, {short(model)}, {TOKENS[tokens]}. {'; '.join(said)}."] if said else []
     if {"pretrained-plus", "random-plus"} <= set(saved):
         own, twin = saved["pretrained-plus"], saved["random-plus"]
-        clear = not math.isnan(twin["low"]) and not twin["low"] <= own["mean"] <= twin["high"]
+        # Student's 95 % prediction interval for one more random twin: the pretrained encoder is one encoder.
+        half = (twin["high"] - twin["mean"]) * math.sqrt(twin["seeds"] + 1)
+        clear = abs(own["mean"] - twin["mean"]) > half
         closer = "more" if own["mean"] > twin["mean"] else "less"
         notes.append(
             f"{task}, {short(model)}, {TOKENS[tokens]}: the pretrained encoder's heads correspond {closer} to PLUS's "
             f"than a random twin's do ({own['mean']:.1%} against {twin['mean']:.1%} saved"
-            + ("" if clear else "; not clear of the interval over random twins, or it is not known")
+            + ("" if clear else "; not clear of what another random twin may have")
             + ")."
         )
     return notes
