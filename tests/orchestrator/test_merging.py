@@ -109,7 +109,7 @@ def test_thousands_of_flushes_leave_few_files(tmp_path, monkeypatch):
     monkeypatch.setattr(Storage, "write", counted)
     monkeypatch.setattr("orchestrator.journal.time.monotonic", iter(range(0, 10**9, 5)).__next__)
     journal = store.journal(RUNS[0])
-    n = 1100  # flushes: 8**3 and more
+    n = 600  # flushes: 8**3 and more
     for seed in range(n):
         a = Job(stage=stage, params=Params(seed=seed))
         rows = {name: rows_to_table([{"value": seed}], spec, "") for name, spec in specs.items()}
@@ -173,7 +173,7 @@ def test_whenever_it_is_killed_each_attempt_is_there_once(tmp_path, monkeypatch)
     assert operation > 60
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fanout=st.integers(2, 4), operation=st.integers(0, 120), n=st.integers(1, 14))
 def test_a_killed_run_and_its_next_give_the_tables_of_an_undisturbed_one(
     tmp_path_factory, monkeypatch, fanout, operation, n
