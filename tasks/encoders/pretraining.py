@@ -6,14 +6,13 @@ readout with the tied word table; float32, fused AdamW, no dropout.
 Dimensions: B blocks of a batch, T tokens, P hidden positions, H hidden, V vocabulary.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import AlbertForMaskedLM
 
@@ -24,13 +23,9 @@ from tasks.data.blocks import open_blocks
 from tasks.data.masking import Masking, block_masking, mask_batch
 from tasks.encoders.small import PretrainParams
 from tasks.numerics import exact_numerics
-from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
+from tasks.optimisers import split_decay
 from tasks.seeds import numpy_stream, stream_seed
-from tasks.training import is_curve_point
-
-CURVE_POINTS = 100
-TRAINING = "training.json"
-BETAS = (0.9, 0.98)  # of a thousand steps, 0.999 would average over all
+from tasks.small_training import metric_rows, read_training, train_small, write_training
 
 
 def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
@@ -49,10 +44,11 @@ def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[d
     masking = block_masking(train.meta, params.mask_ratio)
     with exact_numerics():
         model = small_model(params, masking).to(context.device)  # pyright: ignore[reportArgumentType]
-        rows = _train(model, params, train.input_ids, masking)
+        losses = _losses(model, params, train.input_ids, masking)
+        rows = train_small(*split_decay(model), losses, params, remedy=", or a smaller init_range")
         rows += _judge(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
     model.to("cpu").save_pretrained(context.artifact)  # pyright: ignore[reportArgumentType]
-    (context.artifact / TRAINING).write_text(json.dumps(rows), encoding="utf-8")
+    write_training(context.artifact, rows)
     return {}
 
 
@@ -62,10 +58,7 @@ def pretrain_report(params: PretrainParams, context: Context) -> dict[str, list[
     Raises:
         ValueError: it is not there.
     """
-    path = context.needs["model"] / TRAINING
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected an artifact of pretrain_small, run its job again")
-    return {"pretraining": json.loads(path.read_text(encoding="utf-8"))}
+    return {"pretraining": read_training(context.needs["model"], "pretrain_small")}
 
 
 def small_model(params: PretrainParams, masking: Masking) -> AlbertForMaskedLM:
@@ -127,31 +120,10 @@ def hidden_logits(model: AlbertForMaskedLM, inputs_BT: np.ndarray, labels_BT: np
     return model.predictions(h[hidden]), labels[hidden]
 
 
-def _train(
-    model: AlbertForMaskedLM, params: PretrainParams, ids_NT: np.ndarray, masking: Masking
-) -> list[dict[str, Any]]:
-    decayed, undecayed = split_decay(model)
-    optimiser = make_optimiser(decayed, undecayed, "adamw", params.weight_decay, BETAS)
-    rows, since = [], []
-    for step, (inputs, labels) in enumerate(_batches(ids_NT, params, masking)):
+def _losses(model: AlbertForMaskedLM, params: PretrainParams, ids_NT: np.ndarray, masking: Masking) -> Iterator[Tensor]:
+    for inputs, labels in _batches(ids_NT, params, masking):
         logits, wanted = hidden_logits(model, inputs, labels)
-        loss = functional.cross_entropy(logits, wanted)
-        since.append(float(loss.detach()))
-        if not math.isfinite(since[-1]):
-            raise ValueError(
-                f"the loss is {since[-1]} at step {step} of {params.steps}; give a lower learning rate than "
-                f"{params.learning_rate:g}, or a smaller init_range"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if params.clip:
-            nn.utils.clip_grad_norm_([*decayed, *undecayed], params.clip)
-        rate = learning_rate("linear", params.learning_rate, step, params.steps, params.warmup)
-        take_step(optimiser, "adamw", rate, step, decayed, params.weight_decay)
-        if is_curve_point(step, params.steps, CURVE_POINTS):
-            rows += _rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
-            since = []
-    return rows
+        yield functional.cross_entropy(logits, wanted)
 
 
 @torch.no_grad()
@@ -174,7 +146,7 @@ def _judge(
         right.append(int((logits.argmax(dim=-1) == wanted).sum()))
         guessed.append(int((wanted == guess).sum()))
         hidden.append(len(wanted))
-    return _rows(
+    return metric_rows(
         params.steps,
         {
             "test_loss": loss / max(1, sum(hidden)),
@@ -182,7 +154,3 @@ def _judge(
             "guess_accuracy": accuracy_of_counts(np.array(guessed), np.array(hidden)).micro,
         },
     )
-
-
-def _rows(step: int, values: dict[str, float]) -> list[dict[str, Any]]:
-    return [{"step": step, "metric": metric, "value": value} for metric, value in values.items()]

@@ -8,14 +8,12 @@ Dimensions: B proteins of a batch, T tokens, P hidden places, N proteins, V word
 """
 
 import itertools
-import json
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from models.plus import Plus, PlusConfig, plus_levels, random_plus, save_plus
@@ -26,16 +24,13 @@ from tasks.data.protein.alphabets import FIRST_RESIDUE, LAST_RESIDUE, MASK, WORD
 from tasks.data.protein.framing import Framed, frame_batch
 from tasks.data.protein.stages import Proteins, open_proteins
 from tasks.numerics import exact_numerics
-from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step
+from tasks.optimisers import split_decay
 from tasks.proteins.small_plus import PretrainPlusParams
 from tasks.seeds import numpy_stream, stream_seed
-from tasks.training import is_curve_point
+from tasks.small_training import metric_rows, read_training, train_small, write_training
 
-CURVE_POINTS = 100
-TRAINING = "training.json"
 TEST_ROUNDS = 4  # each protein is judged under so many masks: sixty short ones have few hidden residues
 TABLE_SCALE = 0.3  # words still weigh beside positions, and the loss begins at 4 nats
-BETAS = (0.9, 0.98)  # of a few hundred steps, 0.999 would average over all
 
 
 def pretrain_plus(params: PretrainPlusParams, context: Context) -> dict[str, list[dict[str, Any]]]:
@@ -63,10 +58,10 @@ def pretrain_plus(params: PretrainPlusParams, context: Context) -> dict[str, lis
     with exact_numerics():
         # In evaluation mode, so that the dropout of the configuration, which is the published one, is off.
         model = first_weights(config, params.seed).to(context.device)
-        rows = _train(model, params, proteins, train)
+        rows = train_small(*_split_decay(model), _losses(model, params, proteins, train), params)
         rows += _judge(model, params, proteins, train, test)
     save_plus(model, context.artifact)
-    (context.artifact / TRAINING).write_text(json.dumps(rows), encoding="utf-8")
+    write_training(context.artifact, rows)
     return {}
 
 
@@ -76,10 +71,7 @@ def plus_report(params: PretrainPlusParams, context: Context) -> dict[str, list[
     Raises:
         ValueError: it is not there.
     """
-    path = context.needs["plus"] / TRAINING
-    if not path.is_file():
-        raise ValueError(f"{path}: no such file; expected an artifact of pretrain_plus, run its job again")
-    return {"pretraining_plus": json.loads(path.read_text(encoding="utf-8"))}
+    return {"pretraining_plus": read_training(context.needs["plus"], "pretrain_plus")}
 
 
 def first_weights(config: PlusConfig, seed: int) -> Plus:
@@ -153,33 +145,18 @@ def _batches(params: PretrainPlusParams, proteins: Proteins, train: np.ndarray) 
         yield frame_batch(proteins.sequences(chosen), params.max_length)
 
 
-def _train(model: Plus, params: PretrainPlusParams, proteins: Proteins, train: np.ndarray) -> list[dict[str, Any]]:
+def _split_decay(model: Plus) -> tuple[list[Tensor], list[Tensor]]:
+    """Parameters with and without weight decay; the gains of a norm that is none of the library's have none."""
     decayed, undecayed = split_decay(model)
     gains = {id(value) for name, value in model.named_parameters() if name.endswith(("gamma", "beta"))}
-    undecayed += [value for value in decayed if id(value) in gains]  # the norm is none of the library's
-    decayed = [value for value in decayed if id(value) not in gains]
-    optimiser = make_optimiser(decayed, undecayed, "adamw", params.weight_decay, BETAS)
-    rows, since = [], []
+    return [x for x in decayed if id(x) not in gains], [*undecayed, *(x for x in decayed if id(x) in gains)]
+
+
+def _losses(model: Plus, params: PretrainPlusParams, proteins: Proteins, train: np.ndarray) -> Iterator[Tensor]:
     for step, framed in enumerate(_batches(params, proteins, train)):
         inputs, labels = mask_proteins(framed, params.mask_ratio, numpy_stream(params.seed, "pretrain plus", step))
         logits, wanted = hidden_logits(model, inputs, labels, framed.mask)
-        loss = functional.cross_entropy(logits, wanted)
-        since.append(float(loss.detach()))
-        if not math.isfinite(since[-1]):
-            raise ValueError(
-                f"the loss is {since[-1]} at step {step} of {params.steps}; give a lower learning rate than "
-                f"{params.learning_rate:g}"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if params.clip:
-            nn.utils.clip_grad_norm_([*decayed, *undecayed], params.clip)
-        rate = learning_rate("linear", params.learning_rate, step, params.steps, params.warmup)
-        take_step(optimiser, "adamw", rate, step, decayed, params.weight_decay)
-        if is_curve_point(step, params.steps, CURVE_POINTS):
-            rows += _rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
-            since = []
-    return rows
+        yield functional.cross_entropy(logits, wanted)
 
 
 @torch.no_grad()
@@ -203,7 +180,7 @@ def _judge(
         placed += int(((labels == places_T[: labels.shape[1]]) & hidden_BT).sum())
         hidden += len(wanted)
     found = {"test_loss": loss, "test_accuracy": right, "guess_accuracy": guessed, "place_accuracy": placed}
-    return _rows(params.steps, {metric: value / hidden for metric, value in found.items()})
+    return metric_rows(params.steps, {metric: value / hidden for metric, value in found.items()})
 
 
 def _place_counts(params: PretrainPlusParams, proteins: Proteins, train: np.ndarray) -> np.ndarray:
@@ -214,7 +191,3 @@ def _place_counts(params: PretrainPlusParams, proteins: Proteins, train: np.ndar
         counts_TV[np.arange(1, len(ids) + 1), ids] += 1
     counts_TV[:, LAST_RESIDUE + 1 :] = 0
     return counts_TV
-
-
-def _rows(step: int, values: dict[str, float]) -> list[dict[str, Any]]:
-    return [{"step": step, "metric": metric, "value": value} for metric, value in values.items()]
