@@ -9,7 +9,7 @@ from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.diagnostics.options import DiagnosticOptions
 from tasks.encoders.plan import PlannedEncoder
-from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports
+from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports, width_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,8 @@ class PlannedDiagnostic:
     tokens: Job
     layers: int
     """Of the network, for the cost of a plan."""
+    width: int
+    """Hidden size of the network, for the same."""
     sentences: int
     """Of the task's train split, after the limit."""
 
@@ -74,6 +76,7 @@ def planned(options: DiagnosticOptions) -> Iterator[PlannedDiagnostic]:
                             encoder=network,
                             tokens=tokens,
                             layers=layers_of(options, model),
+                            width=width_of(options, model),
                             sentences=sizes["train"],
                         )
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from orchestrator.experiment import Job
-from tasks.diagnostics.plan import planned, reports
+from tasks.diagnostics.plan import PlannedDiagnostic, planned, reports
 from tasks.dynamical_isometry.config import Config
 from tasks.dynamical_isometry.params import JACOBIAN_SPECTRA, SpectraParams
 
 
 def plan(config: Config) -> Iterator[Job]:
-    """The jobs of a config. The passes of a job are its forward ones.
+    """The jobs of a config. A product for one row of a Jacobian counts as one pass of the layers that it goes through.
 
     Raises:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
@@ -25,5 +25,15 @@ def plan(config: Config) -> Iterator[Job]:
             output_levels=config.output_levels,
             whole=config.whole,
         )
-        passes = network.layers * min(config.sentences, network.sentences) * (2 if config.whole else 1)
-        yield network.job(JACOBIAN_SPECTRA, params, passes)
+        yield network.job(JACOBIAN_SPECTRA, params, _passes(config, network))
+
+
+def _passes(config: Config, network: PlannedDiagnostic) -> float:
+    """Layer applications: a forward pass a sentence, and H products back through the layers below each output level."""
+    positions = config.positions
+    if config.position_share is not None:
+        positions = max(1, round(config.position_share * config.max_length / 2))  # sentences are about half as long
+    if config.whole:
+        positions += 1
+    back = network.width * positions * sum(config.output_levels or (network.layers,))
+    return min(config.sentences, network.sentences) * (network.layers + back)

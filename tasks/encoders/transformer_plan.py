@@ -67,14 +67,27 @@ def layers_of(options: TransformerOptions, model: str) -> int:
         return options.layers or LAYERS
     if model == SMALL and isinstance(options, TransformerOrSmallOptions):
         return options.pretrain_depth
+    usual = LAYERS // 2 if "distil" in model else LAYERS
+    return _read_size(model, ("num_hidden_layers", "n_layers"), usual)
+
+
+def width_of(options: TransformerOptions, model: str) -> int:
+    """Hidden size of a model, for the cost of a plan; as `layers_of`."""
+    if model in (SCRATCH, SMALL):
+        return options.width or WIDTH
+    return _read_size(model, ("hidden_size", "dim"), WIDTH)
+
+
+def _read_size(model: str, names: tuple[str, ...], usual: int) -> int:
+    """A size from a directory's config.json; the usual one of a hub model."""
     config = Path(model).expanduser() / "config.json"
-    if config.is_file():
-        try:
-            read = json.loads(config.read_bytes())
-            return int(read.get("num_hidden_layers") or read.get("n_layers") or LAYERS)
-        except (ValueError, TypeError, AttributeError):
-            return LAYERS  # the job that loads the model says what is wrong with its configuration
-    return LAYERS // 2 if "distil" in model else LAYERS
+    if not config.is_file():
+        return usual
+    try:
+        read = json.loads(config.read_bytes())
+        return int(next(read[name] for name in names if read.get(name)))
+    except (ValueError, TypeError, AttributeError, StopIteration):
+        return usual  # the job that loads the model says what is wrong with its configuration
 
 
 def _ref(options: TransformerOptions, model: str) -> ModelRef:

@@ -1,5 +1,6 @@
 """What the diagnostics plan: a job a network, task, shift and seed; options that cannot be are refused."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from orchestrator.experiment import Stage
 from tasks.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions
 from tasks.diagnostics.params import DiagnosticParams
 from tasks.diagnostics.plan import planned, reports
+from tasks.encoders.transformer_plan import layers_of, width_of
 
 STAGE = Stage(name="looking", function="nowhere:at_all", params=DiagnosticParams)
 SCRATCH = {
@@ -81,3 +83,10 @@ def test_planning_imports_no_torch():
         "assert not {'torch', 'transformers', 'pandas'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("config", "sizes"), [({"hidden_size": 48, "num_hidden_layers": 3}, (3, 48)), ({}, (12, 768))])
+def test_sizes_of_a_directory_are_read_for_the_cost_of_a_plan(tmp_path, config, sizes):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    options = DiagnosticOptions(**SCRATCH)
+    assert (layers_of(options, str(tmp_path)), width_of(options, str(tmp_path))) == sizes

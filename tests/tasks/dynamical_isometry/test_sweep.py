@@ -71,7 +71,7 @@ def test_a_sweep_ends_in_figures(tmp_path):
 def test_a_network_on_a_task_is_a_job():
     jobs = [job for job in make_plan(plan(PRESETS["quick"])).jobs.values() if job.stage.name == "jacobian_spectra"]
     assert len(jobs) == 3 * 2 * 3 * 2
-    assert {job.passes for job in jobs} == {2 * 10}
+    assert {job.passes for job in jobs} == {10 * (2 + 128 * 2)}  # a pass and 128 products back through both layers
     more = dataclasses.replace(PRESETS["quick"], sentences=11)
     ids = {job.id for job in jobs}
     assert not ids & set(make_plan(plan(more)).jobs)
