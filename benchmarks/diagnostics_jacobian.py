@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, PreTrainedModel
 
-from models.any_encoder import levels, random_any
+from models.any_encoder import hidden_states, random_any
 from models.jacobian import Inputs, jacobian_blocks
 
 Row = tuple[str, float, float, float]
@@ -24,7 +24,7 @@ def plain_blocks(model: PreTrainedModel, inputs: Inputs, position: int) -> Tenso
     """J [W, H, H], a backward pass for each row."""
     for parameter in model.parameters():
         parameter.requires_grad_(parameter is model.get_input_embeddings().weight)
-    states = levels(model, *inputs)
+    states = hidden_states(model, *inputs)
     rows = [torch.autograd.grad(y, states[0], retain_graph=True)[0][0] for y in states[-1][0, position]]
     return torch.stack(rows, dim=1)
 

@@ -17,7 +17,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, MODEL_MAPPING
 
 from models.initialisation import draw_weights
-from models.transformer import ARCHITECTURES, longest, model_inputs
+from models.transformer_config import ARCHITECTURES, longest
 from models.weights import few, first_line, read_config, read_weights
 
 Attention = Literal["fused", "eager"]
@@ -143,7 +143,7 @@ def random_classifier(
     return _draw(kind, config, seed, dtype, attention, {})
 
 
-def levels(
+def hidden_states(
     model: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor
 ) -> tuple[Tensor, ...]:
     """The states [B, T, H] of the levels 0 … L, from one pass; each is part of the same graph of derivatives."""
@@ -157,6 +157,16 @@ def attention_maps(
     """The attention probabilities [B, heads, T, T] (query, key) of each layer; the model must have eager attention."""
     given = model_inputs(model, input_ids, token_type_ids, attention_mask)
     return model(**given, output_attentions=True).attentions
+
+
+def model_inputs(
+    model: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor
+) -> dict[str, Tensor]:
+    """The arguments of the model's forward; token types only where it tells them apart (DistilBERT, RoBERTa: not)."""
+    given = {"input_ids": input_ids, "attention_mask": attention_mask}
+    if token_type_ids is not None and getattr(model.config, "type_vocab_size", 1) > 1:
+        given["token_type_ids"] = token_type_ids
+    return given
 
 
 def positions(config: PreTrainedConfig) -> int:

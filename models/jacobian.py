@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.activations import ACT2CLS
 
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from models.layer_norms import structural_nulls
 
 MAX_ROWS = {"cpu": 64, "cuda": 256}
@@ -77,7 +77,7 @@ def level_graph(
                 stack.callback(module.register_forward_hook(after_norm).remove)
             elif isinstance(module, ELEMENTWISE):
                 stack.callback(module.register_forward_hook(_with_slope).remove)
-        states = levels(model, input_ids, token_type_ids, attention_mask)
+        states = hidden_states(model, input_ids, token_type_ids, attention_mask)
     config, (batch, tokens) = model.config, input_ids.shape
     inner = getattr(config, "intermediate_size", None) or getattr(config, "hidden_dim", 4 * config.hidden_size)
     return LevelGraph(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 
 OWN_NAMES = ("DebertaLayerNorm",)
 """LayerNorms that the library writes as modules of its own, with the same formula."""
@@ -77,7 +77,7 @@ def layer_norm_sites(
         stack.enter_context(_before_norms(model, lambda name, module, v: entered.append((name, module, v.shape))))
         for module in model.modules():
             stack.callback(module.register_forward_hook(after).remove)
-        states = levels(model, one[0], one[1], one[2])  # pyright: ignore[reportArgumentType]
+        states = hidden_states(model, one[0], one[1], one[2])  # pyright: ignore[reportArgumentType]
     ends, post = [], []  # of each level: the norms applied before it was there, whether one of them made it
     for h_BTH in states:
         found = [(n, norm) for x, n, norm in born if x.data_ptr() == h_BTH.data_ptr() and x.shape == h_BTH.shape]

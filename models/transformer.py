@@ -13,18 +13,14 @@ import torch
 from torch import Tensor
 from transformers import (
     AlbertForQuestionAnswering,
-    AlbertModel,
     BertForQuestionAnswering,
-    BertModel,
     DistilBertForQuestionAnswering,
-    DistilBertModel,
     PreTrainedConfig,
     PreTrainedModel,
     RobertaForQuestionAnswering,
-    RobertaModel,
 )
 
-from models.initialisation import draw_weights
+from models.any_encoder import hidden_states, load_any, model_inputs, random_any
 from models.transformer_config import (
     ARCHITECTURES,
     Architecture,
@@ -42,12 +38,6 @@ __all__ = [
     "random_transformer", "scratch_transformer_config", "span_logits", "width",
 ]  # fmt: skip
 
-ENCODERS: dict[str, Any] = {
-    "albert": AlbertModel,
-    "bert": BertModel,
-    "distilbert": DistilBertModel,
-    "roberta": RobertaModel,
-}
 READERS: dict[str, Any] = {
     "albert": AlbertForQuestionAnswering,
     "bert": BertForQuestionAnswering,
@@ -65,14 +55,10 @@ def load_transformer(
     `models.weights`.
 
     Raises:
-        ValueError: unreadable, of another type, or weights missing.
+        ValueError: unreadable, of another type, weights missing, or left over inside the encoder.
     """
-    config = load_transformer_config(path_or_name, revision)
-    given: dict[str, Any] = {} if config.model_type == "distilbert" else {"add_pooling_layer": False}
-    model, missing = _read(ENCODERS[config.model_type], path_or_name, config, revision, dtype, pickled, given)
-    if missing:
-        raise ValueError(f"{path_or_name} lacks the weights {few(missing)}; save the whole model")
-    return model.eval()
+    load_transformer_config(path_or_name, revision)
+    return load_any(path_or_name, revision, dtype, pickled)
 
 
 def load_reader(
@@ -86,7 +72,7 @@ def load_reader(
     config = load_transformer_config(path_or_name, revision)
     if config.num_labels != 2:
         raise ValueError(f"{path_or_name} has a head of {config.num_labels} outputs, a span head has 2 (start, end)")
-    model, missing = _read(READERS[config.model_type], path_or_name, config, revision, dtype, pickled, {})
+    model, missing = _read(READERS[config.model_type], path_or_name, config, revision, dtype, pickled)
     if any(name.startswith("qa_outputs.") for name in missing):
         raise ValueError(
             f"{path_or_name} has no span head (qa_outputs): it was not trained to answer questions; "
@@ -107,11 +93,7 @@ def random_transformer(config: PreTrainedConfig, seed: int, dtype: torch.dtype =
         ValueError: a configuration of another type.
     """
     check_transformer(config, "the configuration")
-    given: dict[str, Any] = {} if config.model_type == "distilbert" else {"add_pooling_layer": False}
-    with torch.random.fork_rng(devices=[]):  # the constructor draws weights of its own, which are overwritten below
-        model = ENCODERS[config.model_type](config, **given)
-    draw_weights(model, "hf_default", torch.Generator().manual_seed(seed))
-    return model.eval().to(dtype)
+    return random_any(config, seed, dtype)
 
 
 def new_reader(encoder: PreTrainedModel, seed: int) -> PreTrainedModel:
@@ -131,30 +113,12 @@ def new_reader(encoder: PreTrainedModel, seed: int) -> PreTrainedModel:
     return model.eval().to(encoder.device)
 
 
-def hidden_states(
-    model: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor
-) -> tuple[Tensor, ...]:
-    """The states [B, T, H] of the levels 0 … L of an encoder, from one pass."""
-    given = model_inputs(model, input_ids, token_type_ids, attention_mask)
-    return model(**given, output_hidden_states=True).hidden_states
-
-
 def span_logits(
     reader: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Start and end logits [B, T] of a model with a span head."""
     output = reader(**model_inputs(reader, input_ids, token_type_ids, attention_mask))
     return output.start_logits, output.end_logits
-
-
-def model_inputs(
-    model: PreTrainedModel, input_ids: Tensor, token_type_ids: Tensor | None, attention_mask: Tensor
-) -> dict[str, Tensor]:
-    """The arguments of the model's forward; token types only where it tells them apart (DistilBERT, RoBERTa: not)."""
-    given = {"input_ids": input_ids, "attention_mask": attention_mask}
-    if token_type_ids is not None and getattr(model.config, "type_vocab_size", 1) > 1:
-        given["token_type_ids"] = token_type_ids
-    return given
 
 
 def n_layers(model: PreTrainedModel) -> int:
@@ -174,9 +138,8 @@ def _read(
     revision: str | None,
     dtype: torch.dtype,
     pickled: bool,
-    given: dict[str, Any],
 ) -> tuple[Any, list[str]]:
-    given = {"config": config, "revision": revision or "main", "dtype": dtype, **given}
+    given = {"config": config, "revision": revision or "main", "dtype": dtype}
     try:
         model, report = read_weights(kind, place, "weights", pickled=pickled, **given)
     except RuntimeError as problem:  # shapes that are not those of config.json

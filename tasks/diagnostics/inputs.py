@@ -39,7 +39,7 @@ class Batch:
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `models.any_encoder.levels` takes."""
+        """What `models.any_encoder.hidden_states` takes."""
         return self.input_ids, self.token_type_ids, self.attention_mask
 
 

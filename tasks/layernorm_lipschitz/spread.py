@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from metrics.streaming import EDGES, Stream, inverse_spreads
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from models.layer_norms import Site, layer_norm_sites, watched_layer_norms
 from orchestrator.experiment import Context
 from tasks.diagnostics.inputs import Batch, open_network, open_sentences
@@ -97,7 +97,7 @@ class Work:
                 streams.unbiased.add(unbiased_BT[chosen])
 
         with torch.no_grad(), watched_layer_norms(model, self.sites, seen):
-            levels(model, *batch.inputs)
+            hidden_states(model, *batch.inputs)
         synchronise(batch.input_ids.device)
         cost, size = self.cost, len(batch.sentences)
         cost.encoder_seconds += time.perf_counter() - clock

@@ -150,7 +150,7 @@ def _open(params: PairParams, role: Role, context: Context, attention: Attention
         width=model.config.hidden_size,
         heads=model.config.num_attention_heads,
         model=model,
-        states=lambda batch: any_encoder.levels(model, *inputs(batch)),
+        states=lambda batch: any_encoder.hidden_states(model, *inputs(batch)),
         maps=lambda batch: any_encoder.attention_maps(model, *inputs(batch)),
     )
 

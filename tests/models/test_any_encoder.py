@@ -14,7 +14,7 @@ from transformers import AutoModel, DebertaV2Config, ElectraConfig, GPT2Config, 
 from models.any_encoder import (
     attention_maps,
     check_encoder,
-    levels,
+    hidden_states,
     load_any,
     load_classifier,
     positions,
@@ -91,13 +91,13 @@ def test_levels_are_the_embeddings_and_the_state_after_every_layer(kind):
     ids, types, mask = batch()
     seen = []
     with torch.no_grad():
-        found = levels(model, ids, types, mask)
+        found = hidden_states(model, ids, types, mask)
         given = {"input_ids": ids, "attention_mask": mask}
         if kind in ("albert", "bert", "electra", "deberta-v2"):
             given["token_type_ids"] = types
         last = model(**given).last_hidden_state
         hook = model.embeddings.register_forward_hook(lambda module, inputs, output: seen.append(output))
-        levels(model, ids, types, mask)
+        hidden_states(model, ids, types, mask)
         hook.remove()
         first = seen[0]
         if kind == "albert":
@@ -116,7 +116,7 @@ def test_eager_and_fused_attention_agree_on_what_is_no_padding(kind):
     ids, types, mask = batch()
     with torch.no_grad():
         eager, fused = (
-            levels(random_any(config_of(kind), 1, torch.float64, attention), ids, types, mask)
+            hidden_states(random_any(config_of(kind), 1, torch.float64, attention), ids, types, mask)
             for attention in ("eager", "fused")
         )
     for one, other in zip(eager, fused, strict=True):
@@ -162,7 +162,10 @@ def test_a_checkpoint_comes_back_whatever_head_it_was_saved_with(kind, tmp_path)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not loaded.training
     with torch.no_grad():
-        expected, found = levels(saved.base_model.double(), ids, types, mask), levels(loaded, ids, types, mask)
+        expected, found = (
+            hidden_states(saved.base_model.double(), ids, types, mask),
+            hidden_states(loaded, ids, types, mask),
+        )
     for one, other in zip(expected, found, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
 
@@ -254,7 +257,7 @@ def test_as_many_positions_as_are_said_can_be_read(kind):
     assert 18 <= T <= 20
     ids = torch.full((1, T), 5)
     with torch.no_grad():
-        assert torch.isfinite(levels(random_any(config, 0), ids, None, torch.ones_like(ids))[-1]).all()
+        assert torch.isfinite(hidden_states(random_any(config, 0), ids, None, torch.ones_like(ids))[-1]).all()
 
 
 def test_the_library_knows_the_types_that_are_tested():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from metrics.singular_values import singular_values
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from models.jacobian import jacobian_blocks, level_graph, level_pairs, whole_jacobians
 from tests.models.tiny_encoders import LAYERS, TYPES, WIDTH, sentence, tiny
 
@@ -23,11 +23,11 @@ def plain_jacobian(model, inputs, position):
     def last(h_TH):
         hook = module.register_forward_hook(lambda *_: h_TH[None])
         try:
-            return levels(model, *inputs)[-1][0, position]
+            return hidden_states(model, *inputs)[-1][0, position]
         finally:
             hook.remove()
 
-    return torch.autograd.functional.jacobian(last, levels(model, *inputs)[0][0].detach())
+    return torch.autograd.functional.jacobian(last, hidden_states(model, *inputs)[0][0].detach())
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -123,7 +123,7 @@ def test_null_directions_follow_from_the_modules():
 
 def test_the_model_is_left_as_it_was():
     model, inputs = tiny("bert"), sentence(4)
-    levels(model, *inputs)  # the library puts hooks of its own there in the first pass
+    hidden_states(model, *inputs)  # the library puts hooks of its own there in the first pass
     hooks = [len(module._forward_hooks) for module in model.modules()]
     before = [p.requires_grad for p in model.parameters()]
     next(jacobian_blocks(model, inputs, positions=[0], budget_bytes=PLENTY))

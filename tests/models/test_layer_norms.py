@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaModel
 
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from models.layer_norms import layer_norm_sites, structural_nulls, watched_layer_norms
 from tests.models.tiny_encoders import TYPES, WIDTH, sentence, tiny
 
@@ -16,7 +16,7 @@ POST = ("albert", "bert", "deberta", "distilbert", "electra", "roberta")
 def entering(model, inputs, sites):
     found = {}
     with torch.no_grad(), watched_layer_norms(model, sites, lambda number, site, v: found.update({number: v})):
-        levels(model, *inputs)
+        hidden_states(model, *inputs)
     return found
 
 
@@ -28,7 +28,7 @@ def test_every_layer_has_two_whose_outputs_are_known(kind):
         (1, 1, "attention"), (1, 2, "ffn"), (2, 1, "attention"), (2, 2, "ffn"),
     ]  # fmt: skip
     assert (sites[0].layer, sites[0].place) == (0, 1)
-    found, states = entering(model, inputs, sites), levels(model, *inputs)
+    found, states = entering(model, inputs, sites), hidden_states(model, *inputs)
     # What leaves the second of a layer is its level.
     for number, level in ((2, 1), (4, 2)):
         norm: Any = model.get_submodule(sites[number].name)
@@ -46,7 +46,7 @@ def test_a_model_whose_layers_begin_with_theirs():
         (0, "norm"), (1, "mlp_norm"), (2, "attn_norm"), (2, "mlp_norm"), (2, "final_norm"),
     ]  # fmt: skip
     # The first LayerNorm of a layer gets the level below.
-    torch.testing.assert_close(entering(model, inputs, sites)[2], levels(model, *inputs)[1], rtol=0, atol=0)
+    torch.testing.assert_close(entering(model, inputs, sites)[2], hidden_states(model, *inputs)[1], rtol=0, atol=0)
 
 
 def test_a_larger_input_has_a_smaller_inverse_and_hooks_go_after_errors():
@@ -59,7 +59,7 @@ def test_a_larger_input_has_a_smaller_inverse_and_hooks_go_after_errors():
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError, match="stop"), watched_layer_norms(model, sites, fail):
-        levels(model, *inputs)
+        hidden_states(model, *inputs)
     assert [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()] == counted
     with pytest.raises(ValueError, match="run one pass at a time"), watched_layer_norms(model, sites, lambda *_: None):
         model.encoder.layer[1](torch.randn(1, 4, WIDTH, dtype=torch.float64))

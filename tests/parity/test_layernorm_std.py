@@ -8,7 +8,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from metrics.streaming import Stream, inverse_spreads
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from models.layer_norms import layer_norm_sites, watched_layer_norms
 from tests.parity.tiny_albert import HERE
 
@@ -50,7 +50,7 @@ def test_spread_at_every_position_and_its_means(mode):
     for number, inputs in enumerate(batches(mode)):
         found = {}
         with torch.no_grad(), watched_layer_norms(model, sites, lambda n, site, v, at=found: at.update({n: v})):
-            levels(model, *inputs)
+            hidden_states(model, *inputs)
         for n, site in sites.items():
             inverse = inverse_spreads(found[n], site.eps)[1]
             if number == 0:
@@ -75,7 +75,7 @@ def test_trimming_padding_changes_nothing_valid():
     for width in (ids.shape[1], longest):
         at = {}
         with torch.no_grad(), watched_layer_norms(model, sites, lambda n, site, v, at=at: at.update({n: v})):
-            levels(model, ids[:, :width], types[:, :width], mask[:, :width])
+            hidden_states(model, ids[:, :width], types[:, :width], mask[:, :width])
         found.append(at)
     real = mask.bool()
     for n in sites:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.any_encoder import levels, random_any
+from models.any_encoder import hidden_states, random_any
 from models.checkpoints import directory_revision
 from models.transformer import scratch_transformer_config
 from orchestrator.experiment import Context
@@ -114,7 +114,7 @@ def test_the_network_is_bare_or_has_an_output_for_each_class(tokens):
         bare = open_network(params, context, sentences)
         batch = sentences.batch(np.arange(3))
         with torch.no_grad():
-            states = levels(bare, *batch.inputs)
+            states = hidden_states(bare, *batch.inputs)
             classifier = open_network(params, context, sentences, classifier=True)
             logits = classifier(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits
         assert len(states) == 3
@@ -150,7 +150,9 @@ def test_checkpoints_that_do_not_fit_the_sentences_are_refused(tokens, tmp_path)
         context = Context(needs={"tokens": tokens["acceptability"]}, paths={"model": str(place)})
         sentences = open_sentences(params, context, 1)
         if message is None:
-            assert len(levels(open_network(params, context, sentences), *sentences.batch(np.arange(2)).inputs)) == 3
+            assert (
+                len(hidden_states(open_network(params, context, sentences), *sentences.batch(np.arange(2)).inputs)) == 3
+            )
             return
         with pytest.raises(ValueError, match=message):
             open_network(params, context, sentences)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.any_encoder import levels
+from models.any_encoder import hidden_states
 from orchestrator.experiment import Context
 from tasks.diagnostics.inputs import open_network, open_sentences
 from tasks.layernorm_lipschitz.params import TABLES, SpreadParams
@@ -69,7 +69,7 @@ def test_rows_hold_what_enters_each_layer_norm(context):
     inverse = []
     with torch.no_grad():
         for batch in sentences.batches(9, 3):
-            levels(model, *batch.inputs)
+            hidden_states(model, *batch.inputs)
             v = entered.pop()[batch.attention_mask.bool()]
             inverse.append((v.var(-1, correction=0) + norm.eps).rsqrt())
     expected = torch.cat(inverse)
