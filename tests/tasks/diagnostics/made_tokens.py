@@ -1,7 +1,8 @@
-"""An artifact of the tokens stage with made ids, which takes no tokenizer."""
+"""A tiny random network, and an artifact of the tokens stage with made ids for it, which takes no tokenizer."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,19 @@ from tasks.data.arrow import write_table
 
 VOCAB = 40
 LENGTHS = (5, 9, 3, 12, 7, 4, 6)
+NETWORK: dict[str, Any] = {
+    "model": "scratch",
+    "encoder": "random",
+    "architecture": "bert",
+    "layers": 2,
+    "width": 16,
+    "heads": 2,
+    "intermediate": 32,
+    "encoder_seed": 3,
+    "tokenizer": "made",
+    "task": "acceptability",
+}
+"""Fields of `DiagnosticParams`."""
 
 
 def write_tokens(directory: Path, task: str, lengths=LENGTHS) -> Path:

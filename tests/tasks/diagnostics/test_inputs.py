@@ -15,7 +15,7 @@ from models.transformer import scratch_transformer_config
 from orchestrator.experiment import Context
 from tasks.diagnostics.inputs import open_network, open_sentences, shift_ids
 from tasks.diagnostics.params import DiagnosticParams
-from tests.tasks.diagnostics.made_tokens import LENGTHS, VOCAB, write_tokens
+from tests.tasks.diagnostics.made_tokens import LENGTHS, NETWORK, VOCAB, write_tokens
 
 
 @pytest.fixture(scope="module")
@@ -25,16 +25,7 @@ def tokens(tmp_path_factory) -> dict[str, Path]:
 
 
 PARAMS = DiagnosticParams(
-    model="scratch",
-    encoder="random",
-    architecture="bert",
-    layers=2,
-    width=16,
-    heads=2,
-    intermediate=32,
-    encoder_seed=3,
-    tokenizer="made",
-    task="acceptability",
+    **NETWORK,
     seed=3,
 )
 

@@ -19,24 +19,10 @@ from tasks.diagnostics.inputs import open_network, open_sentences
 from tasks.dynamical_isometry.params import TABLES, SpectraParams
 from tasks.dynamical_isometry.shards import ShardWriter
 from tasks.dynamical_isometry.spectra import output_positions, spectra
-from tests.tasks.diagnostics.test_inputs import write_tokens
+from tests.tasks.diagnostics.made_tokens import NETWORK, write_tokens
 
-WIDTH = 16
-PARAMS = SpectraParams(
-    model="scratch",
-    encoder="random",
-    architecture="bert",
-    layers=2,
-    width=WIDTH,
-    heads=2,
-    intermediate=32,
-    encoder_seed=3,
-    tokenizer="made",
-    dtype="float64",
-    task="acceptability",
-    seed=1,
-    sentences=4,
-)
+WIDTH = NETWORK["width"]
+PARAMS = SpectraParams(**NETWORK, dtype="float64", seed=1, sentences=4)
 
 
 @pytest.fixture(scope="module")

@@ -14,20 +14,11 @@ from tasks.diagnostics.inputs import open_network, open_sentences
 from tasks.gradient_confusion import stage
 from tasks.gradient_confusion.params import TABLES, ConfusionParams
 from tasks.gradient_confusion.stage import confusion
-from tests.tasks.diagnostics.made_tokens import write_tokens
+from tests.tasks.diagnostics.made_tokens import NETWORK, write_tokens
 
 LENGTHS = (5, 9, 3, 12, 7, 4, 6, 8, 5, 11, 3, 6, 7, 4, 9, 10, 5)
 PARAMS = ConfusionParams(
-    model="scratch",
-    encoder="random",
-    architecture="bert",
-    layers=2,
-    width=16,
-    heads=2,
-    intermediate=32,
-    encoder_seed=3,
-    tokenizer="made",
-    task="acceptability",
+    **NETWORK,
     seed=3,
     shift=7,
     max_length=16,

@@ -16,20 +16,11 @@ from orchestrator.experiment import Context
 from tasks.diagnostics.inputs import open_network, open_sentences
 from tasks.layernorm_lipschitz.params import TABLES, SpreadParams
 from tasks.layernorm_lipschitz.spread import spread
-from tests.tasks.diagnostics.test_inputs import LENGTHS, write_tokens
+from tests.tasks.diagnostics.made_tokens import LENGTHS, NETWORK, write_tokens
 
 PARAMS = SpreadParams(
-    model="scratch",
-    encoder="random",
-    architecture="bert",
-    layers=2,
-    width=16,
-    heads=2,
-    intermediate=32,
-    encoder_seed=3,
-    tokenizer="made",
+    **NETWORK,
     dtype="float64",
-    task="acceptability",
     seed=1,
     max_length=16,
     batches=9,

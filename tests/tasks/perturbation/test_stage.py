@@ -18,20 +18,11 @@ from tasks.perturbation import stage
 from tasks.perturbation.params import TABLES, PerturbationParams
 from tasks.perturbation.stage import perturbation
 from tasks.seeds import torch_stream
-from tests.tasks.diagnostics.made_tokens import write_tokens
+from tests.tasks.diagnostics.made_tokens import NETWORK, write_tokens
 
 LENGTHS = (5, 9, 3, 12, 7, 4, 6, 8, 5, 11, 3)
 PARAMS = PerturbationParams(
-    model="scratch",
-    encoder="random",
-    architecture="bert",
-    layers=2,
-    width=16,
-    heads=2,
-    intermediate=32,
-    encoder_seed=3,
-    tokenizer="made",
-    task="acceptability",
+    **NETWORK,
     seed=3,
     shift=7,
     max_length=16,
