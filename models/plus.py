@@ -10,11 +10,13 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from models.plus_network import EXTRA_POSITIONS, HIDDEN_KEY, WORDS, Plus, PlusConfig
 from models.weights import few, first_line
@@ -53,7 +55,10 @@ def plus_levels(model: Plus, tokens_BT: Tensor, segments_BT: Tensor | None, mask
 def plus_attention_maps(
     model: Plus, tokens_BT: Tensor, segments_BT: Tensor | None, mask_BT: Tensor
 ) -> tuple[Tensor, ...]:
-    """The attention probabilities [B, A, T, T] (query, key) of each layer, without dropout on them.
+    """The attention probabilities [B, A, T, T] (query, key) of each layer.
+
+    In training mode dropout is on them, as on those that the published module keeps: rows no longer sum to 1. (The
+    masks are not those of the pass itself, which never holds the maps.)
 
     Raises:
         ValueError: sequences longer than the model takes.
@@ -61,7 +66,8 @@ def plus_attention_maps(
     h, bias = _start(model, tokens_BT, segments_BT, mask_BT)
     maps = []
     for block in model.transformer.blocks:
-        maps.append(block.attn.probabilities(h, bias))  # pyright: ignore
+        kept: Any = block.attn
+        maps.append(functional.dropout(kept.probabilities(h, bias), kept.dropout, model.training))
         h = block(h, bias)
     return tuple(maps)
 

@@ -72,6 +72,17 @@ def test_attention_is_the_softmax_that_the_states_are_made_of(model):
         assert torch.allclose(block.norm2(h + block.pwff(h)), levels[2], atol=1e-12)
 
 
+def test_maps_have_dropout_in_training_as_the_published_module_keeps_them():
+    model = random_plus(TINY, 1)
+    with torch.no_grad():
+        whole = plus_attention_maps(model, TOKENS, None, MASK.long())[0]
+        torch.manual_seed(0)
+        dropped = plus_attention_maps(model.train(), TOKENS, None, MASK.long())[0]
+    assert (whole[:, :, :, 0] > 0).all()
+    assert 0.02 < float((dropped[:, :, :, 0] == 0).float().mean()) < 0.5
+    assert not torch.allclose(dropped.sum(-1), torch.ones(()))
+
+
 def test_segments_and_positions_count(model):
     with torch.no_grad():
         plain = plus_levels(model, TOKENS, None, MASK)
