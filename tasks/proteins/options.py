@@ -59,6 +59,9 @@ class ProteinOptions(TransformerOrSmallOptions):
     table_seed: int | None = 100
     """Seed of the table that assigns an ordinary word piece to each raw token id of the text encoder; None: the ids are
     the raw ones (amino acids are 1 to 21, unused word pieces of BERT)."""
+    table: str | None = None
+    """In place of --table-seed, a table from an .npy file of whole numbers, such as a published one that was
+    converted."""
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the encoders."""
     legacy_dropout: bool = False

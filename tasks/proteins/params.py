@@ -26,7 +26,9 @@ class PairParams:
     max_length: int = 512
     """Tokens a protein at most, the two special ones included."""
     table_seed: int | None = 100
-    """Of the table of the text encoder's token ids; None: raw ids."""
+    """Of the table of the text encoder's token ids; None: raw ids, or a table from a file."""
+    table_revision: str | None = None
+    """Content hash of the table from a file (`context.paths["table"]`)."""
     model: str
     """Name of the text encoder: hub, directory, `small`, `scratch`."""
     revision: str = ""
@@ -63,6 +65,8 @@ class PairParams:
     def __post_init__(self):
         require(self.first != self.second, "second", self.second, "another one than first")
         require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
+        one = self.table_seed is None or self.table_revision is None
+        require(one, "table_seed", self.table_seed, "None with a table from a file")
         roles = (self.first, self.second)
         require(("plus" in roles) == (self.plus is not None), "plus", self.plus, "one iff it is a side")
         random = "random" in roles

@@ -10,6 +10,7 @@ from models.checkpoints import ModelError, directory_revision
 from orchestrator.experiment import Job
 from tasks.data.protein.plan import planned_proteins, proteins_job
 from tasks.data.protein.sources import locate_proteins
+from tasks.data.token_tables import read_table, table_revision
 from tasks.data.tokenizers import locate_tokenizer
 from tasks.encoders.params import JOB, SMALL, Encoder
 from tasks.encoders.plan import PlannedEncoder
@@ -43,6 +44,14 @@ class PlannedPair:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlannedTable:
+    """The table of the text encoder's token ids."""
+
+    fields: dict[str, Any]
+    paths: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlannedPlus:
     """PLUS as the plan of one pair sees it."""
 
@@ -58,6 +67,7 @@ def planned_pairs(options: ProteinOptions) -> Iterator[PlannedPair]:
     Raises:
         ValueError: data, tokenizer, model or the PLUS checkpoint are missing; one line that says what to give.
     """
+    table = _table(options)
     for model in options.models:
         ref = locate_tokenizer(options.tokenizer or model)
         for task in options.protein_tasks:
@@ -83,7 +93,7 @@ def planned_pairs(options: ProteinOptions) -> Iterator[PlannedPair]:
                             "split": options.split,
                             "proteins": options.proteins,
                             "max_length": options.max_length,
-                            "table_seed": options.table_seed,
+                            **table.fields,
                             **{name: value for name, value in encoder.params.items() if name != "encoder"},
                             "encoder_seed": seed,
                             "tokenizer": ref.name,
@@ -94,7 +104,7 @@ def planned_pairs(options: ProteinOptions) -> Iterator[PlannedPair]:
                         }
                         needs = {**encoder.needs, "proteins": proteins, **({} if plus is None else plus.needs)}
                         paths = {**encoder.paths, **({} if ref.path is None else {"tokenizer": ref.path})}
-                        paths |= {} if plus is None else plus.paths
+                        paths |= {**table.paths, **({} if plus is None else plus.paths)}
                         text_sides = len(sides - {"plus"})
                         layers = layers_of(options, model) * text_sides + (0 if plus is None else plus.layers)
                         yield PlannedPair(fields=fields, needs=needs, paths=paths, layers=layers, proteins=n)
@@ -119,6 +129,14 @@ def _text_encoder(options: ProteinOptions, model: str, sides: Container[str], se
     """The pretrained one has the same name, revision and place as its random twin."""
     encoder: Encoder = "pretrained" if "pretrained" in sides else "random"
     return encoder_of(options, model, encoder, seed or 0)
+
+
+def _table(options: ProteinOptions) -> PlannedTable:
+    if options.table is None:
+        return PlannedTable(fields={"table_seed": options.table_seed}, paths={})
+    place = Path(options.table).expanduser().absolute()
+    revision = table_revision(read_table(place))
+    return PlannedTable(fields={"table_seed": None, "table_revision": revision}, paths={"table": str(place)})
 
 
 def _plus(options: ProteinOptions, task: str) -> Iterator[PlannedPlus]:

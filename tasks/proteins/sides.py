@@ -24,7 +24,7 @@ from orchestrator.experiment import Context
 from tasks.data.protein.alphabets import CLS, PAD, SEP, WORDS
 from tasks.data.protein.framing import frame_batch
 from tasks.data.protein.stages import Proteins, open_proteins
-from tasks.data.token_tables import token_table
+from tasks.data.token_tables import PROTEIN, check_alphabet, read_table, table_revision, token_table
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.encoders.any_loading import load_any_here
 from tasks.encoders.loading import check_fit
@@ -110,7 +110,11 @@ def protein_batch(proteins: Proteins, indices: np.ndarray, max_length: int, devi
 
 
 def word_pieces(params: PairParams, context: Context) -> Tensor:
-    """[25]: the text encoder's token id for each of PLUS's, through the table of `table_seed`."""
+    """[25]: the text encoder's token id for each of PLUS's, through the table of `table_seed` or of a file.
+
+    Raises:
+        ValueError: a tokenizer without the special tokens, or a file with another table than planned.
+    """
     path = context.paths.get("tokenizer")
     tokenizer = load_tokenizer(TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=path))
     raw = np.arange(WORDS, dtype=np.int64)
@@ -121,9 +125,24 @@ def word_pieces(params: PairParams, context: Context) -> Tensor:
                 f"the tokenizer {params.tokenizer} has no [CLS], [SEP] or padding token; give one that has"
             )
         raw[own] = piece
-    if params.table_seed is not None:
-        raw = np.asarray(token_table(len(tokenizer), params.table_seed), dtype=np.int64)[raw]
+    table = _table(params, context, len(tokenizer))
+    if table is not None:
+        check_alphabet(PROTEIN, [piece for piece in special.values() if piece is not None], table)
+        raw = table[raw].astype(np.int64)
     return torch.from_numpy(raw)
+
+
+def _table(params: PairParams, context: Context, vocab_size: int) -> np.ndarray | None:
+    """The table of token ids [V]; None: raw ids."""
+    if params.table_seed is not None:
+        return token_table(vocab_size, params.table_seed)
+    if params.table_revision is None:
+        return None
+    place = context.paths["table"]
+    table = read_table(place, vocab_size)
+    if (found := table_revision(table)) != params.table_revision:
+        raise ValueError(f"{place} holds the table {found}, planned was {params.table_revision}; start the sweep anew")
+    return table
 
 
 def _open(params: PairParams, role: Role, context: Context, attention: Attention, longest: int) -> Side:

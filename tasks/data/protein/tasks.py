@@ -53,7 +53,6 @@ LOCATIONS = (
     "Plastid",
 )
 LOCALIZATION_KEPT = 1000  # residues that published code keeps of a protein: the first and the last 500
-STRUCTURE_GROUPS = (0, 0, 0, 1, 1, 2, 2, 2)  # the 8 classes of secondary structure as 3
 
 _NUMBERS = (".fa", ".tsv", ".json")
 

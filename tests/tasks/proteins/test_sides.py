@@ -11,7 +11,8 @@ from orchestrator.experiment import Context
 from tasks.data.protein.stages import open_proteins
 from tasks.data.token_tables import token_table
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
-from tasks.proteins.plan import plus_revision
+from tasks.proteins.options import QUICK_PROTEIN, ProteinOptions
+from tasks.proteins.plan import planned_pairs, plus_revision
 from tasks.proteins.sides import open_pair, protein_batches, word_pieces
 from tests.tasks.proteins.protein_fakes import protein_context, tiny_pair
 
@@ -72,6 +73,24 @@ def test_the_text_encoder_reads_its_own_special_tokens_through_the_table():
     assert [int(raw[i]) for i in (0, 23, 24)] == special
     mapped = word_pieces(tiny_pair(table_seed=7), Context())
     assert mapped.tolist() == token_table(len(tokenizer), 7)[raw.numpy()].tolist()
+
+
+def test_a_table_from_a_file_is_used_and_another_one_is_refused(tmp_path):
+    tokenizer = load_tokenizer(locate_tokenizer("builtin"))
+    table = np.roll(np.arange(len(tokenizer)), 5)
+    np.save(tmp_path / "table.npy", table)
+    options = ProteinOptions(**{**QUICK_PROTEIN, "table": str(tmp_path / "table.npy"), "plus": "random"})
+    planned = next(planned_pairs(options))
+    assert planned.fields["table_seed"] is None
+    params = tiny_pair(table_seed=None, table_revision=planned.fields["table_revision"])
+    context = Context(paths={"table": planned.paths["table"]})
+    raw = word_pieces(tiny_pair(table_seed=None), Context())
+    assert word_pieces(params, context).tolist() == table[raw.numpy()].tolist()
+    np.save(tmp_path / "table.npy", np.roll(table, 1))
+    with pytest.raises(ValueError, match="holds the table"):
+        word_pieces(params, context)
+    with pytest.raises(ValueError, match="None with a table from a file"):
+        tiny_pair(table_revision="0000")
 
 
 def test_random_sides_depend_on_their_seeds_alone(tmp_path):
