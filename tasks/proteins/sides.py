@@ -127,7 +127,7 @@ def word_pieces(params: PairParams, context: Context) -> Tensor:
         raw[own] = piece
     table = _table(params, context, len(tokenizer))
     if table is not None:
-        check_alphabet(PROTEIN, [piece for piece in special.values() if piece is not None], table)
+        check_alphabet(PROTEIN, raw[list(special)].tolist(), table)
         raw = table[raw].astype(np.int64)
     return torch.from_numpy(raw)
 
