@@ -1,5 +1,6 @@
 """What figures of all experiments share: grids of panels, legends, choosing rows."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,11 @@ def say_empty(axis: Axes, text: str = "no values") -> None:
 def short(model: str) -> str:
     """A model without its owner."""
     return model.rsplit("/", 1)[-1]
+
+
+def file_name(model: str) -> str:
+    """A model's name as part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "_", model)[-80:]
 
 
 def of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:

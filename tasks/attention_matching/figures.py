@@ -4,8 +4,6 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-import re
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,10 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tasks.panels import legend, line_handle, of, panels, say_empty, short
+from tasks.panels import file_name, legend, line_handle, of, panels, say_empty, short
+from tasks.proteins.lines import COLOURS, NAMES, pair_name
 
-COLOURS = {"pretrained-plus": "#1f5fa8", "pretrained-random": "#d1701c", "random-plus": "#2f8f4e"}
-NAMES = {"pretrained": "pretrained", "random": "random", "plus": "PLUS"}
 TOKENS = {"all": "all tokens", "residues": "residues alone"}
 
 
@@ -24,7 +21,7 @@ def draw(by_layer: pd.DataFrame, heads: pd.DataFrame, unit: str = "a query token
     """All figures by name: for each model and protein task the costs against layer, and the pairs of heads."""
     found = {}
     for (model, task), table in by_layer.groupby(["model", "protein_task"], sort=True):
-        name, title = _file_name(f"{model}_{task}"), f"{short(str(model))}, {task} proteins"
+        name, title = file_name(f"{model}_{task}"), f"{short(str(model))}, {task} proteins"
         found[f"matched_cost-{name}"] = cost_figure(table, title, unit)
         pairs = of(heads, model=model, protein_task=task, tokens="all")
         if len(pairs):
@@ -42,7 +39,7 @@ def cost_figure(by_layer: pd.DataFrame, title: str, unit: str) -> Figure:
         for axis, pair in zip(row, pairs, strict=False):
             axis.sharey(row[0])
             _cost_lines(axis, of(by_layer, pair=pair, tokens=kind), COLOURS[pair])
-            axis.set_title(_pair_name(pair), fontsize=10)
+            axis.set_title(pair_name(pair), fontsize=10)
         for pair in pairs:
             _saved_line(row[-1], of(by_layer, pair=pair, tokens=kind, metric="saved_crossfit"), COLOURS[pair])
         row[-1].axhline(0, color="0.5", linewidth=1.0)
@@ -58,7 +55,7 @@ def cost_figure(by_layer: pd.DataFrame, title: str, unit: str) -> Figure:
     legend(
         figure,
         [
-            *(line_handle(_pair_name(pair), COLOURS[pair]) for pair in pairs),
+            *(line_handle(pair_name(pair), COLOURS[pair]) for pair in pairs),
             line_handle("best for each protein", "0.3", marker="o", markersize=4),
             line_handle("matched by the other half", "0.3", linestyle=":"),
             line_handle("shuffled heads", "0.3", linestyle="--"),
@@ -130,13 +127,3 @@ def _share_map(axis: Axes, table: pd.DataFrame):
     axis.set_xticks(range(len(order)), [str(head) for head in order], fontsize=7)
     axis.set_yticks(range(len(share)), [str(head) for head in share.index], fontsize=7)
     return image
-
-
-def _pair_name(pair: str) -> str:
-    first, second = (NAMES[name] for name in pair.split("-"))
-    return f"{first} and {second}"
-
-
-def _file_name(text: str) -> str:
-    """A model's name as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", text)[-80:]

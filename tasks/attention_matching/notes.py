@@ -11,6 +11,7 @@ import pandas as pd
 
 from tasks.attention_matching.config import Config
 from tasks.panels import of, short
+from tasks.proteins.lines import NAMES, one_more
 
 TOKENS = {"all": "all tokens", "residues": "residues alone"}
 
@@ -50,7 +51,7 @@ def _closer(close: pd.DataFrame, model: str, task: str, tokens: str) -> list[str
         if not len(values):
             continue
         saved[pair] = values.loc["saved_crossfit"]
-        first, second = (_name(side) for side in pair.split("-"))
+        first, second = (NAMES[side] for side in pair.split("-"))
         said.append(
             f"{first} and {second}: matched {values.loc['matched_mean', 'mean']:.3f}, matched by the other half "
             f"{values.loc['crossfit', 'mean']:.3f}, shuffled {values.loc['unmatched_mean', 'mean']:.3f}, so that "
@@ -59,9 +60,7 @@ def _closer(close: pd.DataFrame, model: str, task: str, tokens: str) -> list[str
     notes = [f"{task}, {short(model)}, {TOKENS[tokens]}. {'; '.join(said)}."] if said else []
     if {"pretrained-plus", "random-plus"} <= set(saved):
         own, twin = saved["pretrained-plus"], saved["random-plus"]
-        # Student's 95 % prediction interval for one more random twin: the pretrained encoder is one encoder.
-        half = (twin["high"] - twin["mean"]) * math.sqrt(twin["seeds"] + 1)
-        clear = abs(own["mean"] - twin["mean"]) > half
+        clear = abs(own["mean"] - twin["mean"]) > one_more(twin["mean"], twin["high"], twin["seeds"])
         closer = "more" if own["mean"] > twin["mean"] else "less"
         notes.append(
             f"{task}, {short(model)}, {TOKENS[tokens]}: the pretrained encoder's heads correspond {closer} to PLUS's "
@@ -76,17 +75,13 @@ def _published(by_layer: pd.DataFrame) -> list[str]:
     """What the missing index makes of the totals, with --legacy-totals."""
     notes = []
     for (task, pair), table in of(by_layer, metric="bug_mean").groupby(["protein_task", "pair"], sort=True):
-        first, second = (_name(side) for side in str(pair).split("-"))
+        first, second = (NAMES[side] for side in str(pair).split("-"))
         right = of(by_layer, protein_task=task, pair=pair, tokens="all", metric="matched_mean")
         notes.append(
             f"{task}, {first} and {second}: published totals with their missing index {table['mean'].mean():,.1f} "
             f"(mean over layers), where one matched pair of heads costs {right['mean'].mean():,.1f}."
         )
     return notes
-
-
-def _name(side: str) -> str:
-    return "PLUS" if side == "plus" else side
 
 
 def _interval(row: pd.Series) -> str:

@@ -4,47 +4,17 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-from collections.abc import Sequence
-
-import numpy as np
 import pandas as pd
 
-from metrics.intervals import student_half
 from orchestrator.experiment import Results, Summary
 from tasks.attention_matching.captions import CAPTIONS
 from tasks.attention_matching.config import Config
 from tasks.attention_matching.figures import draw
 from tasks.attention_matching.notes import notes_of
+from tasks.proteins.lines import LINE, SEEDS, named, over_seeds
 
-LINE = ["model", "protein_task", "pair"]
-"""The columns that tell one line from another."""
-SEEDS = ["encoder_seed", "plus_seed"]
-"""What is drawn: of a pair with a random twin its weights, of a small or random PLUS its own."""
 SAVED = {"saved_matched": "matched_mean", "saved_one_matching": "one_matching", "saved_crossfit": "crossfit"}
 """1 - cost / unmatched cost, by the metric whose cost it is."""
-
-
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the pair as one column, `first-second`, and seeds that are there where they play no part (-1)."""
-    seeds = {name: pd.to_numeric(table[name]).fillna(-1).astype(int) for name in SEEDS}
-    return table.assign(pair=table["first"].astype(str) + "-" + table["second"].astype(str), **seeds)
-
-
-def over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Mean of `value` for each line and `keys` over seeds, with Student's 95 % interval [low, high] (NaN for one).
-
-    Values that are not finite are left out and counted in `not_finite`.
-    """
-    by = [*LINE, *keys]
-    values = pd.to_numeric(rows["value"]).to_numpy(dtype=float)
-    known = rows[by].assign(value=np.where(np.isfinite(values), values, np.nan), bad=~np.isfinite(values))
-    table = (
-        known.groupby(by, dropna=False, observed=True)
-        .agg(mean=("value", "mean"), sd=("value", "std"), seeds=("value", "count"), not_finite=("bad", "sum"))
-        .reset_index()
-    )
-    half = student_half(table["sd"], table["seeds"])
-    return table.assign(low=table["mean"] - half, high=table["mean"] + half)
 
 
 def savings(layers: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What the plans of the four diagnostics share: a job a model, encoder, task, shift and seed."""
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.diagnostics.options import DiagnosticOptions
 from tasks.encoders.plan import PlannedEncoder
-from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports, width_of
+from tasks.encoders.transformer_plan import encoder_of, layers_of, width_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ def planned(options: DiagnosticOptions) -> Iterator[PlannedDiagnostic]:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
     for model in options.models:
+        # Once each: a checkpoint is read for its hash.
+        network_here = functools.cache(functools.partial(encoder_of, options, model))
         for task in options.tasks:
             tokens = tokens_job(
                 task,
@@ -58,7 +61,7 @@ def planned(options: DiagnosticOptions) -> Iterator[PlannedDiagnostic]:
             sizes = planned_sizes(locate(task, options.data_dir), options.train_limit, None)
             for encoder in options.encoders:
                 for seed in options.seeds:
-                    network = encoder_of(options, model, encoder, seed)
+                    network = network_here(encoder, seed if encoder == "random" else 0)
                     for shift in options.shifts:
                         fields = {
                             **network.params,
@@ -79,8 +82,3 @@ def planned(options: DiagnosticOptions) -> Iterator[PlannedDiagnostic]:
                             width=width_of(options, model),
                             sentences=sizes["train"],
                         )
-
-
-def reports(options: DiagnosticOptions) -> Iterator[Job]:
-    """The job that reports how the model small was pretrained, where it is asked for."""
-    yield from small_reports(options)

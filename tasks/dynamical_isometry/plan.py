@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from orchestrator.experiment import Job
-from tasks.diagnostics.plan import PlannedDiagnostic, planned, reports
+from tasks.diagnostics.plan import PlannedDiagnostic, planned
 from tasks.dynamical_isometry.config import Config
 from tasks.dynamical_isometry.params import JACOBIAN_SPECTRA, SpectraParams
+from tasks.encoders.transformer_plan import small_reports
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -14,7 +15,7 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
-    yield from reports(config)
+    yield from small_reports(config)
     for network in planned(config):
         params = SpectraParams(
             **network.fields,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from orchestrator.experiment import Job
-from tasks.diagnostics.plan import planned, reports
+from tasks.diagnostics.plan import planned
+from tasks.encoders.transformer_plan import small_reports
 from tasks.gradient_confusion.config import Config
 from tasks.gradient_confusion.params import CONFUSION, ConfusionParams
 
@@ -16,7 +17,7 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: data, tokenizer or model are missing, or a task has not even two batches of sentences.
     """
-    yield from reports(config)
+    yield from small_reports(config)
     for one in planned(config):
         batches = min(config.batches, one.sentences // config.batch_size)
         if batches < 2:

@@ -14,8 +14,8 @@ from metrics.gradient_similarity import cosines, distances, dots, grams, pair_st
 from models.gradients import add_gradient, gradient_layout
 from models.transformer import n_layers
 from orchestrator.experiment import Context
-from tasks.diagnostics.dropout import dropout_stream
 from tasks.diagnostics.inputs import Batch, Sentences, open_network, open_sentences
+from tasks.dropout import dropout_stream
 from tasks.gradient_confusion.params import ConfusionParams
 from tasks.gradient_confusion.plan import FORWARD_AND_BACKWARD
 from tasks.gradient_confusion.store import GradientStore, open_store

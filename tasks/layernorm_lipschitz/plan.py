@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from orchestrator.experiment import Job
-from tasks.diagnostics.plan import planned, reports
+from tasks.diagnostics.plan import planned
+from tasks.encoders.transformer_plan import small_reports
 from tasks.layernorm_lipschitz.config import Config
 from tasks.layernorm_lipschitz.params import LAYERNORM_SPREAD, SpreadParams
 
@@ -14,7 +15,7 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
-    yield from reports(config)
+    yield from small_reports(config)
     for network in planned(config):
         params = SpreadParams(
             **network.fields,

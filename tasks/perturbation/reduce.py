@@ -4,7 +4,6 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-import re
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from orchestrator.experiment import Results, Summary
 from tasks.diagnostics.lines import INTERVAL, LINE, beside, over_seeds, shift_label
-from tasks.panels import of, short
+from tasks.panels import file_name, of, short
 from tasks.perturbation.captions import CAPTIONS
 from tasks.perturbation.config import Config
 from tasks.perturbation.figures import amplification_figure, distance_figure
@@ -50,9 +49,10 @@ def draw(rows: pd.DataFrame, tables: dict[str, pd.DataFrame], bounds: pd.Series)
     """The box plots of each model, and how much all models amplify."""
     figures = {}
     for model in dict.fromkeys(rows["model"]):
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", model)
         floor = of(tables["floors"], model=model)["mean"].median()
-        figures[f"distance-{name}"] = distance_figure(of(rows, model=model), bounds.get(model, np.nan), floor)
+        figures[f"distance-{file_name(model)}"] = distance_figure(
+            of(rows, model=model), bounds.get(model, np.nan), floor
+        )
     gains = amplification(rows)
     if np.isfinite(gains["mean"].to_numpy(dtype=float)).any():
         figures["amplification"] = amplification_figure(gains)

@@ -19,8 +19,8 @@ from transformers import PreTrainedModel
 from models.perturbed import distances, first_states, perturbed_states, unit_noise
 from models.transformer import n_layers, width
 from orchestrator.experiment import Context
-from tasks.diagnostics.dropout import dropout_stream
 from tasks.diagnostics.inputs import Batch, open_network, open_sentences
+from tasks.dropout import dropout_stream
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.perturbation.params import PerturbationParams
 from tasks.seeds import torch_stream

@@ -1,7 +1,9 @@
 """What the plans of the experiments on proteins share: a job a model, protein task, pair and seed. Imports no torch."""
 
+import functools
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,7 @@ from tasks.data.protein.plan import planned_proteins, proteins_job
 from tasks.data.protein.sources import locate_proteins
 from tasks.data.token_tables import read_table, table_revision
 from tasks.data.tokenizers import locate_tokenizer
-from tasks.encoders.params import JOB, SMALL, Encoder
-from tasks.encoders.plan import PlannedEncoder
+from tasks.encoders.params import JOB, SMALL
 from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports
 from tasks.proteins.options import RANDOM, ProteinOptions
 from tasks.proteins.params import Role
@@ -70,6 +71,8 @@ def planned_pairs(options: ProteinOptions) -> Iterator[PlannedPair]:
     table = _table(options)
     for model in options.models:
         ref = locate_tokenizer(options.tokenizer or model)
+        # Once each: a checkpoint is read for its hash.
+        encoder_here = functools.cache(functools.partial(encoder_of, options, model))
         for task in options.protein_tasks:
             proteins = proteins_job(
                 task,
@@ -79,35 +82,37 @@ def planned_pairs(options: ProteinOptions) -> Iterator[PlannedPair]:
                 max_length=options.max_length - 2,
             )
             n = planned_proteins(locate_proteins(task, options.data_dir), options.split, options.proteins)
+            pluses = list(_plus(options, task)) if any("plus" in pair for pair in options.pairs) else []
             for pair in options.pairs:
                 first, second = (_role(name) for name in pair.split("-"))
                 sides = {first, second}
                 seeds = options.encoder_seeds if "random" in sides else (None,)
-                for seed in seeds:
-                    encoder = _text_encoder(options, model, sides, seed)
-                    for plus in _plus(options, task) if "plus" in sides else (None,):
-                        fields = {
-                            "first": first,
-                            "second": second,
-                            "protein_task": task,
-                            "split": options.split,
-                            "proteins": options.proteins,
-                            "max_length": options.max_length,
-                            **table.fields,
-                            **{name: value for name, value in encoder.params.items() if name != "encoder"},
-                            "encoder_seed": seed,
-                            "tokenizer": ref.name,
-                            "tokenizer_revision": ref.revision,
-                            "dtype": options.dtype,
-                            "legacy_dropout": options.legacy_dropout,
-                            **({} if plus is None else plus.fields),
-                        }
-                        needs = {**encoder.needs, "proteins": proteins, **({} if plus is None else plus.needs)}
-                        paths = {**encoder.paths, **({} if ref.path is None else {"tokenizer": ref.path})}
-                        paths |= {**table.paths, **({} if plus is None else plus.paths)}
-                        text_sides = len(sides - {"plus"})
-                        layers = layers_of(options, model) * text_sides + (0 if plus is None else plus.layers)
-                        yield PlannedPair(fields=fields, needs=needs, paths=paths, layers=layers, proteins=n)
+                for seed, plus in itertools.product(seeds, pluses if "plus" in sides else (None,)):
+                    # The pretrained one has the same name, revision and place as its random twin.
+                    pretrained = "pretrained" in sides
+                    encoder = encoder_here("pretrained", 0) if pretrained else encoder_here("random", seed or 0)
+                    fields = {
+                        "first": first,
+                        "second": second,
+                        "protein_task": task,
+                        "split": options.split,
+                        "proteins": options.proteins,
+                        "max_length": options.max_length,
+                        **table.fields,
+                        **{name: value for name, value in encoder.params.items() if name != "encoder"},
+                        "encoder_seed": seed,
+                        "tokenizer": ref.name,
+                        "tokenizer_revision": ref.revision,
+                        "dtype": options.dtype,
+                        "legacy_dropout": options.legacy_dropout,
+                        **({} if plus is None else plus.fields),
+                    }
+                    needs = {**encoder.needs, "proteins": proteins, **({} if plus is None else plus.needs)}
+                    paths = {**encoder.paths, **({} if ref.path is None else {"tokenizer": ref.path})}
+                    paths |= {**table.paths, **({} if plus is None else plus.paths)}
+                    text_sides = len(sides - {"plus"})
+                    layers = layers_of(options, model) * text_sides + (0 if plus is None else plus.layers)
+                    yield PlannedPair(fields=fields, needs=needs, paths=paths, layers=layers, proteins=n)
 
 
 def reports(options: ProteinOptions) -> Iterator[Job]:
@@ -123,12 +128,6 @@ def reports(options: ProteinOptions) -> Iterator[Job]:
 def _role(name: str) -> Role:
     roles: dict[str, Role] = {"pretrained": "pretrained", "random": "random", "plus": "plus"}
     return roles[name]
-
-
-def _text_encoder(options: ProteinOptions, model: str, sides: Container[str], seed: int | None) -> PlannedEncoder:
-    """The pretrained one has the same name, revision and place as its random twin."""
-    encoder: Encoder = "pretrained" if "pretrained" in sides else "random"
-    return encoder_of(options, model, encoder, seed or 0)
 
 
 def _table(options: ProteinOptions) -> PlannedTable:

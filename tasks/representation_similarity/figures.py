@@ -10,10 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from tasks.panels import legend, line_handle, of, panels, say_empty, short
+from tasks.panels import file_name, legend, line_handle, of, panels, say_empty, short
+from tasks.proteins.lines import COLOURS, NAMES, pair_name
 
-COLOURS = {"pretrained-plus": "#1f5fa8", "pretrained-random": "#d1701c", "random-plus": "#2f8f4e"}
-NAMES = {"pretrained": "pretrained", "random": "random", "plus": "PLUS"}
 METRICS = {"pwcca_mean": "PWCCA", "svcca": "SVCCA", "cka": "CKA"}
 MAPS = (
     ("pwcca_mean", "mean", "PWCCA"),
@@ -31,13 +30,8 @@ def draw(levels: pd.DataFrame, last: pd.DataFrame) -> dict[str, Figure]:
     figures = {"last": last_figure(last)}
     for (model, task), rows in levels.groupby(["model", "protein_task"], observed=True):
         if len(rows[["level_first", "level_second"]].drop_duplicates()) > 1:
-            figures[f"maps-{short(str(model))}-{task}"] = maps_figure(rows)
+            figures[f"maps-{file_name(short(str(model)))}-{task}"] = maps_figure(rows)
     return figures
-
-
-def pair_name(pair: str) -> str:
-    """A pair as panels and legends call it."""
-    return " and ".join(NAMES[name] for name in pair.split("-"))
 
 
 def maps_figure(rows: pd.DataFrame) -> Figure:

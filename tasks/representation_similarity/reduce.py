@@ -6,61 +6,34 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from metrics.intervals import student_half
 from orchestrator.experiment import Results, Summary
+from tasks.proteins.lines import INTERVAL, LINE, named, one_more, over_seeds
 from tasks.representation_similarity.captions import CAPTIONS
 from tasks.representation_similarity.config import Config
 from tasks.representation_similarity.figures import draw
 from tasks.representation_similarity.notes import notes_of
 
-LINE = ["model", "protein_task", "pair"]
-"""The columns that tell one line from another."""
-SEEDS = ["encoder_seed", "plus_seed"]
-"""What is drawn: of a pair with a random twin its weights, of a small or random PLUS its own."""
-INTERVAL = ["mean", "low", "high", "sd", "seeds", "not_finite"]
 BESIDE = ["null_mean", "null_max", "shuffled"]
 
 
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the pair as one column, `first-second`, and seeds that are there where they play no part (-1)."""
-    seeds = {name: pd.to_numeric(table[name]).fillna(-1).astype(int) for name in SEEDS}
-    return table.assign(pair=table["first"].astype(str) + "-" + table["second"].astype(str), **seeds)
-
-
-def over_seeds(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """Mean of `value` for each line and `keys` over seeds, with Student's 95 % interval [low, high] (NaN for one).
-
-    Beside it the means of the nulls (of `null_max` the largest), the same rows and ranks, and what is above the nulls:
-    `above_null` and `above_shuffled`. Values that are not finite are left out and counted in `not_finite`.
-    """
-    by = [*LINE, *keys]
-    columns = [*by, *INTERVAL, *BESIDE, "above_null", "above_shuffled", "n_rows", "dim_first", "dim_second"]
-    if not len(rows):
-        return pd.DataFrame(columns=columns)
-    values = pd.to_numeric(rows["value"]).to_numpy(dtype=float)
-    known = rows.assign(value=np.where(np.isfinite(values), values, np.nan), bad=~np.isfinite(values))
-    table = (
-        known.groupby(by, dropna=False, observed=True)
-        .agg(
-            mean=("value", "mean"),
-            sd=("value", "std"),
-            seeds=("value", "count"),
-            not_finite=("bad", "sum"),
-            null_mean=("null_mean", "mean"),
-            null_max=("null_max", "max"),
-            shuffled=("shuffled", "mean"),
-            n_rows=("n_rows", "min"),
-            dim_first=("dim_first", "max"),
-            dim_second=("dim_second", "max"),
-        )
-        .reset_index()
+def with_nulls(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """`over_seeds`, and beside it the means of the nulls (of `null_max` the largest), rows and ranks, and what is above
+    the nulls: `above_null` and `above_shuffled`."""
+    table = over_seeds(
+        rows,
+        keys,
+        null_mean=("null_mean", "mean"),
+        null_max=("null_max", "max"),
+        shuffled=("shuffled", "mean"),
+        n_rows=("n_rows", "min"),
+        dim_first=("dim_first", "max"),
+        dim_second=("dim_second", "max"),
     )
-    half = student_half(table["sd"], table["seeds"])
     above = {"above_null": table["mean"] - table["null_mean"], "above_shuffled": table["mean"] - table["shuffled"]}
-    return table.assign(low=table["mean"] - half, high=table["mean"] + half, **above)[columns]
+    order = [*LINE, *keys, *INTERVAL, *BESIDE, *above, "n_rows", "dim_first", "dim_second"]
+    return table.assign(**above)[order]
 
 
 def last_levels(levels: pd.DataFrame) -> pd.DataFrame:
@@ -85,8 +58,7 @@ def closer(last: pd.DataFrame) -> pd.DataFrame:
     """The question of the paper: last levels of PLUS with the pretrained encoder's, and with its random twin's.
 
     A row a model, protein task and metric that has both; `difference` is pretrained - random. `clear`: the pretrained
-    encoder's value is outside Student's 95 % prediction interval for one more random twin, t s sqrt(1 + 1 / n): it is
-    one encoder, and twins differ by their weights.
+    encoder's value is outside Student's 95 % prediction interval for one more random twin.
     """
     by = ["model", "protein_task", "metric"]
     sides = [
@@ -95,7 +67,7 @@ def closer(last: pd.DataFrame) -> pd.DataFrame:
     ]
     both = sides[0].merge(sides[1], on=by, suffixes=("_pretrained", "_random"))
     difference = both["mean_pretrained"] - both["mean_random"]
-    half = (both["high_random"] - both["mean_random"]) * np.sqrt(both["seeds_random"] + 1)
+    half = one_more(both["mean_random"], both["high_random"], both["seeds_random"])
     return both.assign(difference=difference, clear=difference.abs() > half)
 
 
@@ -118,7 +90,7 @@ def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
 def summarise(results: Results, config: Config) -> Summary:
     """Tables, figures and sentences of a sweep, whatever part of it is done."""
     rows, costs = named(results.table("similarity")), named(results.table("costs"))
-    levels = over_seeds(rows, ["level_first", "level_second", "metric"])
+    levels = with_nulls(rows, ["level_first", "level_second", "metric"])
     last = last_levels(levels)
     tables = {
         "last_levels": last,

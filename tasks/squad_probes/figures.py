@@ -4,13 +4,12 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportReturnType=false
 
-import re
 from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tasks.panels import of
+from tasks.panels import file_name, of
 from tasks.squad_probes.figures_convergence import convergence_figure, training_figure
 from tasks.squad_probes.figures_difference import difference_figure
 from tasks.squad_probes.figures_levels import decoder_figure, level_figure, published_figure
@@ -35,13 +34,8 @@ def draw(tables: Mapping[str, pd.DataFrame], curves: pd.DataFrame, always_null: 
         "beside_published": published_figure(tables["layers"], tables["published_beside"], always_null),
     }
     for model in sorted(tables["by_epoch"]["model"].astype(str).unique()):
-        name = f"convergence-{_file_name(model)}"
+        name = f"convergence-{file_name(model)}"
         found[name] = convergence_figure(of(tables["by_epoch"], model=model), always_null)
     for model in sorted(curves["model"].astype(str).unique()):
-        found[f"training_curves-{_file_name(model)}"] = training_figure(of(curves, model=model))
+        found[f"training_curves-{file_name(model)}"] = training_figure(of(curves, model=model))
     return {name: figure for name, figure in found.items() if figure is not None}
-
-
-def _file_name(model: str) -> str:
-    """A model's name as part of a file's name."""
-    return re.sub(r"[^A-Za-z0-9_.]+", "_", model)[-80:]

@@ -17,7 +17,8 @@ from tasks.attention_matching import EXPERIMENT
 from tasks.attention_matching.config import PRESETS
 from tasks.attention_matching.matching import Work
 from tasks.attention_matching.params import MATCHING
-from tasks.attention_matching.reduce import closeness, named, one_seed, savings, summarise
+from tasks.attention_matching.reduce import closeness, one_seed, savings, summarise
+from tasks.proteins.lines import named
 from tasks.proteins.sides import protein_batches
 from tests.fake_results import FakeResults
 from tests.tasks.attention_matching.conftest import planted

@@ -9,8 +9,8 @@ import pytest
 from orchestrator.experiment import Stage
 from tasks.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions
 from tasks.diagnostics.params import DiagnosticParams
-from tasks.diagnostics.plan import planned, reports
-from tasks.encoders.transformer_plan import layers_of, width_of
+from tasks.diagnostics.plan import planned
+from tasks.encoders.transformer_plan import layers_of, small_reports, width_of
 
 STAGE = Stage(name="looking", function="nowhere:at_all", params=DiagnosticParams)
 SCRATCH = {
@@ -41,8 +41,8 @@ def test_a_job_a_network_task_shift_and_seed():
 
 
 def test_the_small_model_is_reported_once_and_only_where_it_is_asked_for():
-    assert [job.stage.name for job in reports(DiagnosticOptions(**QUICK_DIAGNOSTIC))] == ["pretrain_report"]
-    assert list(reports(DiagnosticOptions(**SCRATCH))) == []
+    assert [job.stage.name for job in small_reports(DiagnosticOptions(**QUICK_DIAGNOSTIC))] == ["pretrain_report"]
+    assert list(small_reports(DiagnosticOptions(**SCRATCH))) == []
 
 
 def test_scratch_has_its_sizes_in_the_parameters():
