@@ -18,7 +18,7 @@ from typing import Any, get_args
 import numpy as np
 
 from orchestrator.experiment import Context
-from tasks.data.artifacts import encode, read_meta, write_meta
+from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.corpus import Part, corpus_here
 from tasks.data.errors import DataError
 from tasks.data.pretraining.columns import Column, column_writer, read_column, write_column
@@ -201,7 +201,11 @@ def part_writer(directory: Path, kind: np.dtype) -> Iterator[PartWriter]:
 
 
 def _encoded(texts: list[tuple[Part, list[str]]], tokenizer: Any) -> Iterator[tuple[Part, Tokens]]:
+    backend = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
     flat = [sentence for _, document in texts for sentence in document]
-    ids = iter(encode(flat, tokenizer) if flat else [])
+    # The ids of the library's `tokenizer(flat)`, without the places in the text, which take a third of the time.
+    encodings = iter(backend.encode_batch_fast(flat, add_special_tokens=False))
     for part, document in texts:
-        yield part, [found for found in itertools.islice(ids, len(document)) if found]
+        yield part, [found.ids for found in itertools.islice(encodings, len(document)) if found.ids]

@@ -6,9 +6,9 @@ has two sentences or more and more than one is left in the document; else it run
 epoch uses each sentence once, and no sample has less than two.
 
 As published, all epochs are enumerated one after another, each with its own targets. There all of them are shuffled
-together; here each is shuffled in itself, so that one epoch is in memory at a time (12 bytes a sample, some 32 while it
-is made) and no sample comes twice within an epoch. To go on at a later epoch those before it are counted, about a
-second for a million samples.
+together; here each is shuffled in itself, so that one epoch is in memory at a time (12 bytes a sample, some 40 while it
+is made) and no sample comes twice within an epoch. To go on at a later epoch those before it are counted, less than
+a second for a million samples.
 
 Letters: N samples.
 """
@@ -26,6 +26,10 @@ from tasks.seeds import stream_seed
 SPECIALS = 3  # [CLS] A [SEP] B [SEP]
 SHORT = 10  # one of so many targets is a short one
 KEPT = 2  # epochs in memory: batches at the border of two need both
+
+
+Bounds = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""First sentence, number behind the last one, and target of all samples of an epoch, whole numbers [N] each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,7 @@ class Samples:
         if length < MIN_LENGTH:
             raise ValueError(f"length is {length}; expected at least {MIN_LENGTH}")
         self.documents, self.length, self.seed, self.legacy_short = documents, length, seed, legacy_short
-        self._epochs: dict[int, Chosen] = {}
+        self._epochs: dict[int, Bounds] = {}
         self._starts = [0]  # of each epoch among all samples
         self._grow()
 
@@ -86,30 +90,20 @@ class Samples:
         """The samples `first` … `first + count - 1` of all epochs end to end."""
         while self._starts[-1] < first + count:
             self._grow()
-        at = int(np.searchsorted(self._starts, first, side="right")) - 1
+        epoch = int(np.searchsorted(self._starts, first, side="right")) - 1
         found = []
         while count > 0:
-            begin = first - self._starts[at]
-            part = self._epoch(at).pick(np.arange(begin, min(begin + count, self._starts[at + 1] - self._starts[at])))
-            found.append(part)
-            first, count, at = first + len(part), count - len(part), at + 1
+            begin = first - self._starts[epoch]
+            found.append(self._chosen(epoch, slice(begin, begin + count)))
+            first, count, epoch = first + len(found[-1]), count - len(found[-1]), epoch + 1
         return joined(found)
 
-    def _grow(self) -> None:
-        epoch = len(self._starts) - 1
-        self._starts.append(self._starts[-1] + len(self._bounds(epoch)[0]))
-
-    def _epoch(self, epoch: int) -> Chosen:
+    def _chosen(self, epoch: int, at: slice) -> Chosen:
         if epoch not in self._epochs:
             for old in sorted(self._epochs)[: len(self._epochs) - KEPT + 1]:
                 del self._epochs[old]
-            self._epochs[epoch] = self._shuffled(epoch)
-        return self._epochs[epoch]
-
-    def _shuffled(self, epoch: int) -> Chosen:
-        first, stop, target = self._bounds(epoch)
-        order = np.argsort(numbered(stream_seed(self.seed, "pretraining", "order", epoch), first), kind="stable")
-        first, stop, target = first[order], stop[order], target[order]
+            self._epochs[epoch] = self._ordered(epoch)
+        first, stop, target = (column[at].astype(np.int64) for column in self._epochs[epoch])
         offsets = self.documents.sentences
         return Chosen(
             first=first,
@@ -119,13 +113,20 @@ class Samples:
             n_tokens=np.minimum(offsets[stop] - offsets[first], target) + SPECIALS,
         )
 
-    def _bounds(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """First sentence, the one behind the last, and target of each sample, in any order, int64 [N] each.
+    def _ordered(self, epoch: int) -> Bounds:
+        first, stop, target = self._bounds(epoch)
+        order = np.argsort(numbered(stream_seed(self.seed, "pretraining", "order", epoch), first), kind="stable")
+        return first[order], stop[order], target[order]
 
-        All documents go on together, a sample at a time.
-        """
+    def _grow(self) -> None:
+        epoch = len(self._starts) - 1
+        self._starts.append(self._starts[-1] + len(self._bounds(epoch)[0]))
+
+    def _bounds(self, epoch: int) -> Bounds:
+        """The samples of an epoch in any order. All documents go on together, a sample at a time."""
         seed = stream_seed(self.seed, "pretraining", "targets", epoch)
         offsets = self.documents.sentences
+        kind = np.uint32 if len(offsets) <= 1 << 32 else np.int64
         at, end = self.documents.documents[:-1], self.documents.documents[1:]
         found = []
         while len(at):
@@ -133,7 +134,7 @@ class Samples:
             reached = np.searchsorted(offsets, offsets[at] + target, side="left")
             stop = np.maximum(reached, at + 2)
             stop = np.where(end - stop > 1, stop, end)
-            found.append((at, stop, target))
+            found.append((at.astype(kind), stop.astype(kind), target.astype(np.uint32)))
             going = stop < end
             at, end = stop[going], end[going]
         first, stop, target = (np.concatenate(column) for column in zip(*found, strict=True))

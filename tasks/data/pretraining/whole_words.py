@@ -66,17 +66,18 @@ def hide(
     for b in range(B):
         stop = start + int(n_words_B[b])
         order = order_BM[b, : stop - start].tolist()
-        hidden = spans(order, drawn_BM[b].tolist(), size_W[start:stop], int(budget_B[b]))
-        if not legacy_none and 1 not in hidden:
-            hidden[order[0]] = 1
-        hidden_W[start:stop] = hidden
+        found = spans(order, drawn_BM[b].tolist(), size_W[start:stop], int(budget_B[b]))
+        if not found and not legacy_none:
+            found = [(order[0], 1)]
+        for word, n in found:
+            hidden_W[start + word : start + word + n] = 1
         start = stop
     positions = place_S[np.repeat(hidden_W, size_W) == 1]
     return replaced(given.ids, positions, stream_B, len(continues), mask_id)
 
 
-def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -> bytearray:
-    """Which words are hidden (1) and which not (0), W bytes.
+def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -> list[tuple[int, int]]:
+    """The spans that are hidden, as (first word, number of words), in the order in which they are found.
 
     Args:
         order: the words as they come up.
@@ -85,7 +86,7 @@ def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -
         budget: most pieces of all of them.
     """
     before = [0, *np.cumsum(size_W).tolist()]
-    W, left, hidden = len(order), budget, bytearray(len(order))
+    W, left, hidden, found = len(order), budget, bytearray(len(order)), []
     for word in order:
         if not left:
             break
@@ -96,8 +97,9 @@ def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -
             size = before[word + n] - before[word]
         if size <= left and hidden.find(1, word, word + n) < 0:
             hidden[word : word + n] = b"\1" * n
+            found.append((word, n))
             left -= size
-    return hidden
+    return found
 
 
 def replaced(ids_BT: np.ndarray, positions: np.ndarray, stream_B: np.ndarray, vocab_size: int, mask_id: int) -> Hidden:
