@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from tasks.data.pretraining.batches import Batches, MicroBatch
 
@@ -11,7 +11,7 @@ _LOOK = 0.1  # seconds after which a full queue is looked at again
 
 def prefetched(
     batches: Batches, first: int, stop: int, *, rank: int = 0, workers: int = 1, ahead: int = 2
-) -> Iterator[tuple[int, list[MicroBatch]]]:
+) -> Generator[tuple[int, list[MicroBatch]], None, None]:
     """Each step from `first` to `stop - 1` with its micro-batches for one worker, `ahead` steps of them in memory.
 
     The thread ends with the iterator: at the last step, when it is closed or forgotten, and at an error, which is
