@@ -82,11 +82,14 @@ class Artifacts:
             self.storage.write(f"{name}/{DONE}", text)
             shutil.rmtree(workspace, ignore_errors=True)
 
-    def fetch(self, stage: str, job_id: str) -> Path:
+    def fetch(self, stage: str, job_id: str, hashes: bool = False) -> Path:
         """A directory on this machine with the artifact; from an object store it is downloaded once a machine.
 
+        Args:
+            hashes: whether to read all files and compare their hashes too.
+
         Raises:
-            ArtifactError: when it is not there, or a file has not the size it was published with.
+            ArtifactError: when it is not there, or a file has not the size it was published with, or not the hash.
         """
         name = self._name(stage, job_id)
         where = f"{self.storage.root}/{name}"
@@ -102,6 +105,11 @@ class Artifacts:
             if not path.is_file() or path.stat().st_size != facts["size"]:
                 raise ArtifactError(
                     f"artifact file {path} is missing or not {facts['size']} bytes long: "
+                    f"delete {place} and run the sweep again to remake it"
+                )
+            if hashes and _sha256(path) != facts["sha256"]:
+                raise ArtifactError(
+                    f"artifact file {path} is not what was published, its SHA-256 differs: "
                     f"delete {place} and run the sweep again to remake it"
                 )
         return place

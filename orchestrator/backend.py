@@ -51,7 +51,7 @@ class Backend(Protocol):
         ...
 
     def gpus(self, wants: Resources) -> float:
-        """How many GPUs, or what fraction of one, such a job gets here.
+        """How many GPUs, or what fraction of one, each worker of such a job gets here.
 
         Raises:
             CannotRun: when nothing here can ever give what it wants.
@@ -105,6 +105,11 @@ class InlineBackend:
         self._withdrawn = False
 
     def gpus(self, wants: Resources) -> float:
+        if wants.workers > 1:
+            raise CannotRun(
+                f"a job wants {wants.workers} worker processes; the inline backend has this one: use --backend ray, or "
+                "ask the experiment for one worker"
+            )
         if wants.gpu_required:
             raise CannotRun("this job needs a GPU; the inline backend runs on the CPU: use --backend ray")
         return 0.0

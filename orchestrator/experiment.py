@@ -28,8 +28,14 @@ Tables = Mapping[str, Rows]
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one job asks of a node. No part of a job's identity."""
+    """What one job asks of a node; of several workers, what each of them asks. No part of a job's identity.
 
+    Raises:
+        ValueError: for less than one worker, or several that would share a GPU.
+    """
+
+    workers: int = 1
+    """Processes that run the job together, joined by `torch.distributed` where there are several; see `Context`."""
     num_cpus: float = 1.0
     """CPU slots, and the number of threads that torch and BLAS get (rounded down, at least 1)."""
     num_gpus: float = 0.0
@@ -38,6 +44,15 @@ class Resources:
     """Whether the job waits for a GPU where there is none (else it runs on the CPU)."""
     memory_mb: int | None = None
     """Memory that the scheduler sets aside, in MiB."""
+
+    def __post_init__(self):
+        if self.workers < 1:
+            raise ValueError(f"workers is {self.workers}: a job is run by one process at least")
+        if self.workers > 1 and self.num_gpus % 1:
+            raise ValueError(
+                f"num_gpus is {self.num_gpus:g} with {self.workers} workers: processes that work together need whole "
+                "GPUs of their own"
+            )
 
     @property
     def threads(self) -> int:
@@ -74,13 +89,42 @@ def column(name: str, kind: pa.DataType, doc: str) -> pa.Field:
     return pa.field(name, kind, metadata={"doc": doc})
 
 
+class Checkpoints(typing.Protocol):
+    """The states that a long job has saved on its way, kept over its attempts until it is done.
+
+    They outlive killed workers and killed drivers, and say nothing of how many workers there were: a stage that saves
+    the state of the whole job goes on from it with any number of them. `orchestrator.checkpoints` has the one that
+    sweeps use; tests and notebooks can make theirs on any directory.
+    """
+
+    def save(self, step: int, directory: Path) -> None:
+        """Take the files of a directory as the state after `step` steps; it is there whole or not at all."""
+        ...
+
+    def latest(self) -> tuple[int, Path] | None:
+        """(step, directory) of the newest state that is whole, to read from; None where there is none.
+
+        Each rank looks for itself: where the ranks must agree, the stage tells them what rank 0 has found.
+        """
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What a stage may know beside its parameters; nothing here may change its numbers."""
+    """What a stage may know beside its parameters; nothing here may change its numbers.
+
+    A job of several workers calls the stage once in each, with the rank of each. They find `torch.distributed`
+    initialised (nccl on GPUs, gloo on CPUs). Rank 0 alone has an `artifact` and saves `checkpoints`, and its rows are
+    the job's; what other ranks return is dropped.
+    """
 
     job_id: str = "local"
     device: str = "cpu"
-    """A torch device: `cpu` or `cuda:0`."""
+    """A torch device: `cpu`, or `cuda:0` (of several workers each has its own)."""
+    rank: int = 0
+    """Which of the job's workers this is, from 0."""
+    workers: int = 1
+    """How many processes run the job together."""
     threads: int = 1
     memory_bytes: int = 4 << 30
     """Host memory that this job may plan with, in bytes."""
@@ -90,6 +134,8 @@ class Context:
     """Where data or weights lie (their content is in the identity, their place is not)."""
     artifact: Path | None = None
     """An empty directory for big outputs; it is published when the stage returns."""
+    checkpoints: Checkpoints | None = None
+    """Where a stage with `checkpoints=True` saves its state on the way, and finds that of an earlier attempt."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,6 +153,8 @@ class Stage:
     resources: Resources = Resources()
     artifact: bool = False
     """Whether the stage writes into `context.artifact`."""
+    checkpoints: bool = False
+    """Whether the stage saves its state on the way, in `context.checkpoints`."""
     warm: bool = False
     """Short GPU jobs (under about 30 s): they run in actors that stay, one kind of `Job.warm_key` after another."""
 

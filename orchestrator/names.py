@@ -1,7 +1,7 @@
 """Names that become files: experiments, stages, tables, figures, summary tables. And paths that stay where they belong.
 
 A store is written by names alone, so a name that could leave its directory, or be taken for what the orchestrator keeps
-there (`_parts`, `_runs`, `jobs.parquet`, `artifacts/`), is refused where it is declared.
+there (`_parts`, `_runs`, `jobs.parquet`, `artifacts/`, `checkpoints/`), is refused where it is declared.
 """
 
 import os
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _GOOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", re.ASCII)
-RESERVED = {"experiment": ("artifacts",), "table": ("jobs",)}
+RESERVED = {"experiment": ("artifacts", "checkpoints"), "table": ("jobs",)}
 
 
 class UnsafePath(PermissionError):

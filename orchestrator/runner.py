@@ -130,6 +130,8 @@ class Runner:
             logs=self._logs.address if self.backend.own_processes else None,
             paths=job.paths,
             artifacts=self.store.artifacts.storage.address,
+            checkpoints=self.store.checkpoints.address if stage.checkpoints else None,
+            workers=job.wants.workers,
             gpus=self.backend.gpus(job.wants),
             threads=job.wants.threads,
             memory_bytes=None if job.wants.memory_mb is None else job.wants.memory_mb * 2**20,

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Store:
-    """`<out>/<experiment>/` and the artifacts beside it."""
+    """`<out>/<experiment>/`, and the artifacts and checkpoints beside it."""
 
     def __init__(self, out: str | Path, name: str, specs: Mapping[str, TableSpec]):
         check_name("experiment", name)
@@ -41,6 +41,7 @@ class Store:
         root = Storage.at(out)
         self.storage = root.below(name)
         self.artifacts = Artifacts(root.below("artifacts"))
+        self.checkpoints = root.below("checkpoints")
         self.specs = dict(specs)
 
     @staticmethod

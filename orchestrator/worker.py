@@ -14,13 +14,14 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
 from orchestrator.artifacts import Artifacts
+from orchestrator.checkpoints import Checkpoints
 from orchestrator.code import code_digest, library_versions
 from orchestrator.experiment import Context, Rows, Stage, TableSpec
 from orchestrator.joblog import JobLog
@@ -52,12 +53,28 @@ class Call:
     mark: Mark | None = None
     """What the driver has written into the results; a worker that does not see it refuses. None: not checked."""
     attempt: int = 1
+    checkpoints: str | None = None
+    """Where checkpoints live: a path or an address. None: the job has none."""
+    rank: int = 0
+    """Which of the job's processes this one is."""
+    workers: int = 1
+    device: str | None = None
+    """The torch device; None: the first GPU where it has any, else the CPU."""
     logs: str | None = None
     """The folder for the logs of jobs, a path or an address; None: what a job prints is not caught."""
 
     @property
     def log_name(self) -> str:
-        return f"{self.job_id}-{self.attempt}"
+        return log_name(f"{self.job_id}-{self.attempt}", self.rank)
+
+
+def log_name(key: str, rank: int) -> str:
+    """The name of an attempt's log: rank 0 writes the job's own."""
+    return f"{key}-rank{rank}" if rank else key
+
+
+Peaks = tuple[float, float | None]
+"""Peak memory of a process, in MiB: resident, and of its GPU where it has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,23 +119,28 @@ class BadRows(TypeError):
 _STAGES: dict[bytes, Stage] = {}  # unpacked stages of this process
 
 
-def run_call(call: Call) -> Outcome:
-    """Run one attempt and return what came of it."""
+def run_call(call: Call, meet: Callable[[Peaks], Sequence[Peaks]] | None = None) -> Outcome:
+    """Run one attempt and return what came of it.
+
+    Args:
+        meet: waits until all workers of the job have done the stage, and returns the peaks of them all. It is called
+            before anything is published: what one rank has made counts only when all have done their part.
+    """
     if call.logs is None:
-        return _attempt(call)
+        return _attempt(call, meet)
     log = JobLog(Storage.at(call.logs), call.log_name)
     with log.captured():
-        outcome = _attempt(call)
+        outcome = _attempt(call, meet)
         if outcome.traceback is not None:
             sys.stderr.write(outcome.traceback)  # the log of a failed job shows where it ended
     return replace(outcome, log=f"{call.log_name}.log") if log.kept else outcome
 
 
-def _attempt(call: Call) -> Outcome:
+def _attempt(call: Call, meet: Callable[[Peaks], Sequence[Peaks]] | None) -> Outcome:
     started, clock = datetime.datetime.now(datetime.UTC), time.perf_counter()
     _reset_peak_memory()
     facts: dict[str, Any] = {"started_at": started, "host": socket.gethostname(), "device": "cpu"}
-    workspace = None
+    workspace, others = None, ()
     try:
         facts["code"] = code_digest()
         if call.code is not None and facts["code"] != call.code:
@@ -135,7 +157,7 @@ def _attempt(call: Call) -> Outcome:
         if call.needs or stage.artifact:
             artifacts = Artifacts(Storage.at(call.artifacts))
             needs = {name: artifacts.fetch(*need) for name, need in call.needs.items()}
-        if stage.artifact and artifacts is not None:
+        if stage.artifact and artifacts is not None and call.rank == 0:
             workspace = artifacts.workspace(stage.name, call.job_id)
         function = stage.load()  # before the threads are set, since it is what imports torch
         facts["device"] = device = _set_up(call)
@@ -146,12 +168,18 @@ def _attempt(call: Call) -> Outcome:
             memory_bytes=call.memory_bytes or _memory_share(call.threads),
             needs=needs,
             paths=call.paths,
+            rank=call.rank,
+            workers=call.workers,
             artifact=workspace,
+            checkpoints=_checkpoints(call, stage),
         )
-        tables = _check_tables(stage, function(call.params, context) or {})
+        rows = function(call.params, context)
+        tables = _check_tables(stage, rows or {}) if call.rank == 0 else {}
+        if meet is not None:
+            others = meet(_peaks(device))
         if workspace is not None and artifacts is not None:
             artifacts.publish(workspace, stage.name, call.job_id)
-        return Outcome(status="done", tables=tables, **_measured(facts, clock))
+        return Outcome(status="done", tables=tables, **_measured(facts, clock, others))
     except (Exception, SystemExit) as error:  # a library's sys.exit() must not look like a dead worker
         if workspace is not None:
             shutil.rmtree(workspace, ignore_errors=True)
@@ -164,11 +192,19 @@ def _attempt(call: Call) -> Outcome:
         )
 
 
+def _checkpoints(call: Call, stage: Stage) -> Checkpoints | None:
+    if not stage.checkpoints or call.checkpoints is None:
+        return None
+    return Checkpoints(Storage.at(call.checkpoints), stage.name, call.job_id)
+
+
 def _set_up(call: Call) -> str:
     """Set the number of threads and pick the device. Launchers export OMP_NUM_THREADS=1 even for larger jobs."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.get_num_threads() != call.threads:
         torch.set_num_threads(call.threads)
+    if call.device is not None:
+        return call.device
     if not call.gpus:
         return "cpu"
     if torch is not None and call.gpus < 1:  # Ray does not hold jobs to their fraction of the memory
@@ -209,12 +245,20 @@ def rows_to_table(rows: Rows, spec: TableSpec, where: str) -> pa.Table:
         raise BadRows(f"{where}: {problem}") from problem
 
 
-def _measured(facts: dict[str, Any], clock: float) -> dict[str, Any]:
-    facts |= {"seconds": time.perf_counter() - clock, "peak_rss_mb": _peak_memory_mb(), "versions": library_versions()}
-    torch = sys.modules.get("torch")
-    if facts["device"] != "cpu" and torch is not None:
-        facts["peak_gpu_mb"] = torch.cuda.max_memory_allocated() / 2**20
+def _measured(facts: dict[str, Any], clock: float, others: Sequence[Peaks] = ()) -> dict[str, Any]:
+    """What is known of an attempt; peak memory is the largest of all workers that have met."""
+    peaks = [_peaks(facts["device"]), *others]
+    facts |= {"seconds": time.perf_counter() - clock, "versions": library_versions()}
+    facts["peak_rss_mb"] = max(rss for rss, _ in peaks)
+    facts["peak_gpu_mb"] = max((gpu for _, gpu in peaks if gpu is not None), default=None)
     return facts
+
+
+def _peaks(device: str) -> Peaks:
+    torch = sys.modules.get("torch")
+    if device == "cpu" or torch is None:
+        return _peak_memory_mb(), None
+    return _peak_memory_mb(), torch.cuda.max_memory_allocated(device) / 2**20
 
 
 def _reset_peak_memory() -> None:
