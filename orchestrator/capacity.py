@@ -21,10 +21,11 @@ class Capacity:
     """Instead of what GPU jobs ask for; 0 keeps them off GPUs. Jobs that ask for none get none."""
 
     def resolve(self, wants: Resources) -> tuple[float, float]:
-        """(CPUs, GPUs) that a job asks for here.
+        """(CPUs, GPUs) that a job, or each of its workers, asks for here.
 
         Raises:
-            CannotRun: when no node can ever give that much; with what it asks for and what there is.
+            CannotRun: when no node can ever give that much, or the nodes together never hold all its workers; with what
+                it asks for and what there is.
         """
         gpus = wants.num_gpus
         if gpus and self.gpus_per_job is not None:
@@ -38,7 +39,27 @@ class Capacity:
                 f"a job asks for {_text(wants.num_cpus, gpus, memory)} on one node, the nodes have {have}: "
                 "give --gpus-per-job (0 keeps jobs on CPUs) or --num-cpus, or use another cluster"
             )
+        if wants.workers > 1:
+            self._check_workers(wants, gpus, memory)
         return wants.num_cpus, gpus
+
+    def _check_workers(self, wants: Resources, gpus: float, memory: float) -> None:
+        if gpus % 1:
+            raise CannotRun(
+                f"a job of {wants.workers} workers would get {gpus:g} GPUs for each, and they need whole ones of their "
+                "own: give --gpus-per-job 1 (0 keeps jobs on CPUs)"
+            )
+        room = 0
+        for node in self.nodes:
+            asked = {"CPU": wants.num_cpus, "GPU": gpus, "memory": memory}
+            most = [node.get(name, 0) / amount for name, amount in asked.items() if amount]
+            room += int(min(wants.workers, *most) + 1e-9)
+        if room < wants.workers:
+            raise CannotRun(
+                f"a job wants {wants.workers} workers with {_text(wants.num_cpus, gpus, memory)} each, the nodes hold "
+                f"{room} of them at a time: ask the experiment for fewer workers, give --num-cpus, or use another "
+                "cluster"
+            )
 
     @staticmethod
     def _holds(node: Mapping[str, float], cpus: float, gpus: float, memory: float) -> bool:
@@ -49,12 +70,15 @@ def _text(cpus: float, gpus: float, memory: float) -> str:
     return f"{cpus:g} CPUs, {gpus:g} GPUs and {memory / 2**20:.0f} MiB"
 
 
-def autoscaled_nodes(config: Path | None = None) -> list[dict[str, float]]:
+def autoscaled_nodes(config: Path | None = None, each: bool = False) -> list[dict[str, float]]:
     """Nodes that the autoscaler of this machine's cluster may start, one of each kind.
 
     None where `ray up` did not make the cluster.
+
+    Args:
+        each: whether to name every node instead of one of each kind, up to `max_workers` of each.
     """
-    return [node for node, _ in _kinds(config or LAUNCHED_BY)[0]]
+    return [node for node, most in _kinds(config or LAUNCHED_BY)[0] for _ in range(most if each else 1)]
 
 
 def autoscaled_slots(config: Path | None = None) -> int:

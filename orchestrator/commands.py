@@ -10,6 +10,7 @@ from rich.table import Table
 from orchestrator import session, status
 from orchestrator.artifacts import Artifacts
 from orchestrator.backend import CannotRun
+from orchestrator.checkpoints import unneeded
 from orchestrator.code import code_digest
 from orchestrator.experiment import Experiment, PlanError
 from orchestrator.names import is_name
@@ -95,7 +96,7 @@ def _plan(experiment: Experiment, store: Store, plan: Plan, common: Common, cons
 
 
 def _gc(store: Store, plan: Plan, common: Common, console: Console) -> int:
-    """Delete artifacts that neither this plan nor the last plan of any other sweep under --out names."""
+    """Delete artifacts and checkpoints that neither this plan nor the last one of any other sweep under --out names."""
     root = Storage.at(common.out)
     keep = set(plan.jobs)
     for name in filter(lambda folder: is_name("experiment", folder), root.folders()):
@@ -107,4 +108,7 @@ def _gc(store: Store, plan: Plan, common: Common, console: Console) -> int:
         artifacts.delete(stage, job_id)
         console.print(f"deleted {stage}/{job_id}", markup=False)
     console.print(f"{len(gone)} artifacts deleted, {len(artifacts.all())} kept in {artifacts.storage.root}")
+    for checkpoints in unneeded(store.checkpoints, keep):
+        checkpoints.clear()
+        console.print(f"deleted the checkpoints of {checkpoints.stage}/{checkpoints.job_id}", markup=False)
     return 0

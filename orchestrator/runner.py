@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from orchestrator.backend import Backend
+from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Job
 from orchestrator.failures import signature
 from orchestrator.heartbeat import Heartbeat
@@ -23,7 +24,7 @@ from orchestrator.ready import Ready
 from orchestrator.runs import RunOptions, RunReport
 from orchestrator.store import Store
 from orchestrator.watcher import Watcher
-from orchestrator.worker import Call, Outcome
+from orchestrator.worker import Call, Outcome, log_name
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Runner:
         self._published = self._last_event = time.monotonic()
         self._publishing_took = 0.0
         self._cannot_write = 0.0
+        self._done_with: list[Checkpoints] = []
 
     def run(self) -> RunReport:
         """Run until everything is done, failed or blocked; or, interrupted, until what runs has ended."""
@@ -146,14 +148,17 @@ class Runner:
         self._by_stage[stage] -= 1
         if outcome.status == "withdrawn":
             return
-        if outcome.log is None and outcome.status != "done" and self.backend.own_processes:
-            outcome = self._with_log(key, outcome)
+        unfinished = outcome.log is None or job.wants.workers > 1
+        if unfinished and outcome.status != "done" and self.backend.own_processes:
+            outcome = self._with_log(key, job.wants.workers, outcome)
         self.journal.add(job, outcome, self._attempts[job_id])
         for watcher in self._watchers:
             watcher.ended(job, outcome, self._attempts[job_id])
         self._outcomes[stage] += 1
         if outcome.status == "done":
             self.report.done += 1
+            if job.stage.checkpoints:
+                self._done_with.append(self.store.checkpoints_of(job))
             del self._attempts[job_id]  # what is done takes no memory
             self.progress.done(stage, outcome.seconds)
             log.info("job %s of %s done in %.1f s on %s", job_id, stage, outcome.seconds, outcome.host)
@@ -176,10 +181,14 @@ class Runner:
         else:
             self._give_up(job_id)
 
-    def _with_log(self, key: str, outcome: Outcome) -> Outcome:
-        """The outcome of an attempt whose process was killed, with the log that it has left behind."""
+    def _with_log(self, key: str, workers: int, outcome: Outcome) -> Outcome:
+        """The outcome of an attempt whose processes were killed, with the log that they have left behind."""
+        for rank in range(1, workers):
+            JobLog(self._logs, log_name(key, rank)).finish()
         log = JobLog(self._logs, key)
         log.finish()
+        if outcome.log is not None:  # that of the member which has failed
+            return outcome
         return replace(outcome, log=f"{key}.log") if log.kept else outcome
 
     def _stop_if_all_alike(self, stage: str, outcome: Outcome) -> None:
@@ -213,9 +222,9 @@ class Runner:
         if self._cannot_write and now - self._cannot_write < RETRY_SECONDS:
             return
         if self.journal.due:
-            self._write(self.journal.flush)
+            self._write(self._flush)
         if now - self._published > max(PUBLISH_SECONDS, PUBLISH_PAUSE * self._publishing_took):
-            self._write(self.journal.flush)
+            self._write(self._flush)
             self._write(self.store.publish)
             self._published = time.monotonic()
             self._publishing_took = self._published - now
@@ -240,6 +249,16 @@ class Runner:
         except OSError as problem:
             log.info("the state of the run cannot be written: %s", problem)
 
+    def _flush(self) -> None:
+        """Write the rows that are due; only now that they are there can the checkpoints of their jobs go."""
+        self.journal.flush()
+        while self._done_with:
+            checkpoints = self._done_with.pop()
+            try:
+                checkpoints.clear()
+            except OSError as problem:  # the next run on this store tries it again
+                log.warning("the checkpoints of job %s are not deleted: %s", checkpoints.job_id, problem)
+
     def _write(self, write: Callable[[], object]) -> bool:
         """Write what is due. A full disk stops no sweep: it is said once, and tried again every few seconds."""
         try:
@@ -256,7 +275,7 @@ class Runner:
     def _write_the_rest(self) -> None:
         """Write the last rows; with a full disk, try for a while before they are given up."""
         for _ in range(LAST_TRIES):
-            if self._write(self.journal.flush):
+            if self._write(self._flush):
                 return
             time.sleep(RETRY_SECONDS)
         self.report.unwritten = self.journal.buffered

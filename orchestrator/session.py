@@ -7,7 +7,7 @@ import json
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from orchestrator.backend import Backend, ClusterLost, InlineBackend
 from orchestrator.code import code_digest, last_changed, library_versions
@@ -69,6 +69,7 @@ def _run_what_is_left(sweep: Sweep, snapshot: Snapshot, run_id: str, interrupts:
     console.print(f"{sweep.experiment.name}, run {run_id}: {len(left)} jobs to run, {there} already there")
     if old and not common.rerun_drifted:
         console.print(f"{len(old)} of these have rows of other code; --rerun-drifted runs them again")
+    _clear_checkpoints(sweep, set(left) - old)
     if not left:
         return RunReport()
     with interrupts.caught(console), contextlib.closing(_backend(sweep)) as backend:
@@ -94,6 +95,20 @@ def _run_what_is_left(sweep: Sweep, snapshot: Snapshot, run_id: str, interrupts:
         )
         with log_file(store.storage, run_id):
             return _run_jobs(runner, watchers)
+
+
+def _clear_checkpoints(sweep: Sweep, kept: Collection[str]) -> None:
+    """Delete checkpoints that a killed driver has left of jobs that are done, and those of other code.
+
+    Args:
+        kept: ids of the jobs that go on from theirs.
+    """
+    for job in sweep.plan.jobs.values():
+        if job.stage.checkpoints and job.id not in kept:
+            try:
+                sweep.store.checkpoints_of(job).clear()
+            except OSError as problem:
+                log.warning("the checkpoints of job %s are not deleted: %s", job.id, problem)
 
 
 def _run_jobs(runner: Runner, watchers: Sequence[Watcher]) -> RunReport:

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestrator.artifacts import Artifacts
-from orchestrator.experiment import Experiment, TableSpec
+from orchestrator.checkpoints import Checkpoints
+from orchestrator.experiment import Experiment, Job, TableSpec
 from orchestrator.journal import Journal
 from orchestrator.names import check_name, check_names
 from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, encode, full_schema, parquet
@@ -47,6 +48,9 @@ class Store:
     @staticmethod
     def of(out: str | Path, experiment: Experiment) -> "Store":
         return Store(out, experiment.name, experiment.tables)
+
+    def checkpoints_of(self, job: Job) -> Checkpoints:
+        return Checkpoints(self.checkpoints, job.stage.name, job.id)
 
     def journal(self, run: str) -> Journal:
         return Journal(self.storage, run, self.specs)

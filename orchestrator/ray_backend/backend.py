@@ -18,7 +18,9 @@ from orchestrator.bundles import Bundle, Bundles
 from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
+from orchestrator.groups import Groups
 from orchestrator.ray_backend.connect import connect
+from orchestrator.ray_backend.group import Share, run_group
 from orchestrator.ray_backend.head import Head
 from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.nodes import check_nodes
@@ -75,11 +77,16 @@ class RayBackend:
         self._head = Head(ray.get_runtime_context().gcs_address)
         # On the driver's own node: where that is lost, all is.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        self._beacon: Any = Beacon.options(scheduling_strategy=here).remote() if job_timeout is not None else None
+        self._new_beacon = Beacon.options(scheduling_strategy=here).remote
+        self._beacon: Any = self._new_beacon() if job_timeout is not None else None
+        self._group_beacon: Any = self._beacon
         self._handles: dict[tuple[Resources, bool], Any] = {}
         self._resolved: dict[Resources, tuple[float, float]] = {}
         self._refs: dict[Any, Sequence[tuple[str, Call]]] = {}
         self._bundles = Bundles()
+        self._groups = Groups()
+        self._begun: set[str] = set()  # groups whose members run
+        self._recalled: set[str] = set()
         self._by_key: dict[str, Any] = {}
         self._cut_short: set[Any] = set()
         self._taken_back: list[str] = []
@@ -112,16 +119,29 @@ class RayBackend:
         if wants not in self._resolved:
             nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
             if self._joined:
-                nodes += autoscaled_nodes()
+                nodes += autoscaled_nodes(each=wants.workers > 1)
             self._resolved[wants] = Capacity(nodes, self._gpus_per_job).resolve(wants)
         return self._resolved[wants]
 
     def submit(self, key: str, call: Call, wants: Resources, warm_key: str | None) -> None:
-        if warm_key is not None:
+        if wants.workers > 1:
+            self._groups.add(key, call, wants)
+            self._start_groups()
+        elif warm_key is not None:
             self._warm.add(key, call, wants, warm_key)
             self._serve_actors()
         elif (bundle := self._bundles.add(key, call, wants)) is not None:
             self._send(self._handle(wants, actor=False), bundle)
+
+    def _start_groups(self) -> None:
+        for key, call, wants in self._groups.starting(self._room):
+            if self._group_beacon is None:
+                self._group_beacon = self._new_beacon()
+            (cpus, gpus), memory = self._resolve(wants), wants.memory_mb
+            share = Share(cpus=cpus, gpus=gpus, memory=None if memory is None else memory * 2**20)
+            ref = run_group.remote(dumps(call), share, key, self._group_beacon)
+            self._refs[ref] = [(key, call)]
+            self._by_key[key] = ref
 
     def _send(self, handle: Any, bundle: Bundle) -> None:
         # cloudpickle, since parameters may be of a class in a notebook or a script
@@ -147,8 +167,11 @@ class RayBackend:
         return self._handle(wants, actor=True).remote()
 
     def _room(self, wanted: Sequence[Resources]) -> bool:
-        cpus, gpus = (sum(amounts) for amounts in zip(*map(self._resolve, wanted), strict=True))
-        memory = sum((wants.memory_mb or 0) * 2**20 for wants in wanted)
+        asked = [
+            (wants.workers * cpus, wants.workers * gpus) for wants in wanted for cpus, gpus in [self._resolve(wants)]
+        ]
+        cpus, gpus = (sum(amounts) for amounts in zip(*asked, strict=True))
+        memory = sum(wants.workers * (wants.memory_mb or 0) * 2**20 for wants in wanted)
         asked = {"CPU": cpus, "GPU": gpus, "memory": memory}
         return all(self.totals.get(name, 0) >= amount for name, amount in asked.items())
 
@@ -156,9 +179,11 @@ class RayBackend:
         outcomes = [(key, Outcome(status="withdrawn")) for key in self._taken_back]
         self._taken_back = []
         self._head.answers()
+        self._listen()
         self._end_overdue()
         self._warm.dismiss_idle()
         self._serve_actors()
+        self._start_groups()
         for wants, bundle in self._bundles.rest():
             self._send(self._handle(wants, actor=False), bundle)
         if not self._refs:
@@ -170,6 +195,7 @@ class RayBackend:
         for ref, results in zip(ready, self._results(ready), strict=True):
             for (key, call), outcome in zip(self._refs.pop(ref), results, strict=True):
                 del self._by_key[key]
+                self._begun.discard(key)
                 if outcome.status == "withdrawn" and ref in self._cut_short:
                     outcome = replace(outcome, status="lost", error="BundleEnded", message=_WITH_ANOTHER)
                 outcomes.append((key, self._ended(key, call, outcome)))
@@ -182,6 +208,9 @@ class RayBackend:
             self._head.gone(outcome.message or "")
         if self._deadlines is not None:
             outcome = self._deadlines.ended(key, outcome)
+        if key in self._recalled and outcome.status == "lost":
+            outcome = Outcome(status="withdrawn")
+        self._groups.ended(key)
         if outcome.status in ("done", "failed"):
             self._bundles.ended(call.stage, outcome.seconds)
         self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
@@ -193,16 +222,24 @@ class RayBackend:
         except Exception:  # one of them has none: look at each
             return [outcomes_of(ref, len(self._refs[ref])) for ref in refs]
 
-    def _end_overdue(self) -> None:
+    def _listen(self) -> None:
+        """Hear which calls have started."""
         now = time.monotonic()
-        if self._deadlines is None or now - self._asked_at < 0.5:
+        if self._group_beacon is None or now - self._asked_at < 0.5:
             return
         self._asked_at = now
         with contextlib.suppress(exceptions.RayError, exceptions.GetTimeoutError):  # its node is lost: ask again later
-            for key in ray.get(self._beacon.drain.remote(), timeout=10):
-                if key in self._by_key:  # and those before it in its bundle have ended
+            for key in ray.get(self._group_beacon.drain.remote(), timeout=10):
+                if key not in self._by_key:
+                    continue
+                self._begun.add(key)
+                if self._deadlines is not None:  # and those before it in its bundle have ended
                     self._deadlines.forget(other for other, _ in self._refs[self._by_key[key]])
                     self._deadlines.started([key])
+
+    def _end_overdue(self) -> None:
+        if self._deadlines is None:
+            return
         for key in self._deadlines.overdue():
             actor = self._warm.serving(key)
             if actor is not None:
@@ -213,9 +250,12 @@ class RayBackend:
 
     def withdraw(self) -> None:
         self._taken_back += self._warm.withdraw()
+        self._taken_back += self._groups.withdraw()
         self._taken_back += [key for _, bundle in self._bundles.rest() for key, _ in bundle]
-        for ref in self._refs:
-            ray.cancel(ref, force=False, recursive=False)
+        for ref, bundle in self._refs.items():
+            waits = {key for key, call in bundle if call.workers > 1} - self._begun
+            self._recalled |= waits
+            ray.cancel(ref, force=bool(waits), recursive=False)
 
     def waiting(self) -> str | None:
         if not self._joined or not self._refs:
@@ -250,7 +290,7 @@ class RayBackend:
         for ref, bundle in self._refs.items():
             if self._warm.serving(bundle[0][0]) is None:
                 ray.cancel(ref, force=True)
-        if self._beacon is not None:
-            ray.kill(self._beacon)
+        if self._group_beacon is not None:
+            ray.kill(self._group_beacon)
         if self._ours:
             ray.shutdown()
