@@ -3,9 +3,9 @@
 The stream has the variance V and the correlation r of two tokens; its gradient has the variance g and the correlation
 r_g. Each layer is two residual steps, attention and MLP: x <- lambda skip + beta Dropout(f(LN(x))). The skip connection
 is x (`pre`) or LN(x) (`post`), and a branch f of random weights turns the correlation at its input into the variance
-and the covariance of its output. Backward the steps map (g, g r_g) linearly, with coefficients that the forward pass has
-set. Initial weights are independent with mean 0, biases are 0, gains 1; LayerNorm's epsilon
-and terms of order 1/H of its gradient are left out.
+and the covariance of its output. Backward the steps map (g, g r_g) linearly, with coefficients that the forward pass
+has set. Initial weights are independent with mean 0, biases are 0, gains 1; LayerNorm's epsilon and terms of order 1/H
+of its gradient are left out.
 
 Everything is NumPy float64. Networks of equal depth go through together: arrays are [N, ...] or [N + 1, ...] with
 axes G of a grid behind, which broadcast.
@@ -174,7 +174,8 @@ class _Layers:
         self.values, self.out, self.T, self.up, self.down = (on_grid(x, grid) for x in given)
         self.L, self.H, self.p, self.p_a = (np.asarray(x, np.float64) for x in behind)
         self.l2, self.b2 = np.asarray(setting.skip_sq, np.float64), np.asarray(setting.branch_sq, np.float64)
-        self.post, self.activation, self.grid, self.N = setting.norm == "post", setting.activation, grid, len(given[0])
+        self.grid, self.N, self.post = grid, len(given[0]), setting.norm == "post"
+        self.activation: Activation = setting.activation
 
     def moments(self, r: Array, rows: int | slice) -> ActivationMoments:
         return MOMENTS[self.activation](np.sqrt(self.up[rows]), r)
