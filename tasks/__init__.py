@@ -7,6 +7,7 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 EXPERIMENTS = {
     "attention_matching": "tasks.attention_matching",
     "chaos": "tasks.chaos",
+    "component_moments": "tasks.component_moments",
     "dynamical_isometry": "tasks.dynamical_isometry",
     "glue_depth": "tasks.glue_depth",
     "gradient_confusion": "tasks.gradient_confusion",
