@@ -7,6 +7,7 @@ Letters: d width, I width inside the feed-forward block, dk width of a head, L t
 of two tokens and of their gradients.
 """
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from metrics.activation_moments import MOMENTS, Activation
@@ -20,7 +21,8 @@ def activation(sigma_x: ArrayLike, r: ArrayLike, sigma_g: ArrayLike, r_g: ArrayL
     check(r=r, r_g=r_g)
     found = MOMENTS[kind](sigma_x, r)
     back = sigma_g**2
-    return broadcast(found.mean, found.var, found.cov, back * found.slope_second, back * r_g * found.slope_cross)
+    cov = np.where(r == 0, 0.0, found.cov)  # a difference of equal numbers there, which rounding would leave
+    return broadcast(found.mean, found.var, cov, back * found.slope_second, back * r_g * found.slope_cross)
 
 
 def attention(

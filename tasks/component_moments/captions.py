@@ -28,7 +28,8 @@ CAPTIONS = {
     ),
     "correlations": (
         "Correlation of two tokens behind ReLU and behind a feed-forward block (before dropout), against that before: "
-        "exact curve, published polynomial, and simulated grid points (of the block multiplied by what dropout takes). "
+        "exact curve, published polynomial, and simulation (of the block without what dropout takes): mean and "
+        "95 % interval (Student) over grid points of that correlation. "
         "Below: polynomial and simulation less the exact curve."
     ),
     "percentiles": (

@@ -88,5 +88,5 @@ PRESETS = {
         beyond=False,
         legacy_weights=True,
     ),
-    "quick": Config(points=40, share=0.25, target=0.0, most=1, widths=(64, 128), tokens=(64, 128)),
+    "quick": Config(points=40, share=0.25, target=0.0, most=1, widths=(100,), tokens=(100, 300)),
 }

@@ -3,13 +3,17 @@
 # pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+from numpy.typing import ArrayLike
+from scipy.stats import t as student_t
 
+from metrics.activation_moments import Array
 from metrics.correlation_curves import ffn_correlation, ffn_polynomial, relu_correlation, relu_polynomial
 from tasks.component_moments.params import QUANTITIES
 from tasks.component_moments.published import PERCENTS, PUBLISHED
@@ -100,6 +104,8 @@ def agreement_figure(rows: pd.DataFrame, components: Sequence[str]) -> Figure:
         ends = np.abs(here["predicted_exact"].to_numpy(dtype=float))
         ends = np.array([ends.min(), ends.max()])
         axis.plot(ends, ends, color=GREY, linestyle=":", linewidth=1)
+        for side in (axis.xaxis, axis.yaxis):
+            side.set_minor_formatter(NullFormatter())
     _hide_rest(axes, len(present))
     for axis in axes.flat[max(0, len(present) - columns) : len(present)]:
         axis.set_xlabel("|predicted|")
@@ -130,7 +136,7 @@ def tail_figure(rows: pd.DataFrame) -> Figure:
     crosses = PUBLISHED["attention"]["g_var"]
     axis.plot(crosses, [1 - percent / 100 for percent in PERCENTS], color="black", marker="x", linestyle="")
     largest = 100 * rows["legacy_error_published"].max()
-    axis.set_xlim(0.05, max(60.0, 1.3 * float(largest)))
+    axis.set_xlim(0.1, max(60.0, 1.3 * float(largest)))
     axis.set_ylim(max(0.3 / max(1, len(rows)), 1e-3), 1.3)
     axis.set_xlabel("error in the published metric (%)")
     axis.set_ylabel("share of points above")
@@ -182,10 +188,15 @@ def measured_correlations(rows: pd.DataFrame, component: str) -> pd.DataFrame:
     return pd.DataFrame({"r_x": table["r_x"], "correlation": correlation})
 
 
-def _simulated(above: Axes, below: Axes, table: pd.DataFrame, exact) -> None:
-    x, y = table["r_x"].to_numpy(dtype=float), table["correlation"].to_numpy(dtype=float)
-    for axis, values in ((above, y), (below, y - exact(x))):
-        axis.plot(x, values, color="black", marker="o", linestyle="", markersize=3, alpha=0.5, markeredgewidth=0)
+def _simulated(above: Axes, below: Axes, table: pd.DataFrame, exact: Callable[[ArrayLike], Array]) -> None:
+    for r, group in table.groupby("r_x"):
+        values = group["correlation"].to_numpy(dtype=float)
+        values = np.unique(values[np.isfinite(values)].round(12))  # points that share a simulation count once
+        if len(values) < 2:
+            continue
+        half = student_t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+        for axis, centre in ((above, values.mean()), (below, values.mean() - exact(r))):
+            axis.errorbar([r], [centre], yerr=[half], color="black", marker="o", markersize=3.5, capsize=3)
 
 
 def _hide_rest(axes: np.ndarray, used: int) -> None:

@@ -113,8 +113,7 @@ def points(
 
     Args:
         component: its name.
-        axes: values that replace the grid's, for the axes that the component has; the points then are no published
-            ones.
+        axes: values that replace the grid's, for the axes that the component has.
         beyond: whether to give the points beyond the published grid too.
         most: an evenly spread cut of the grid, if it is larger.
     """
@@ -122,10 +121,11 @@ def points(
     own = {name: values for name, values in axes.items() if name in grid.axes}
     found: dict[tuple[float, ...], tuple[Point, bool]] = {}
     variants = [{}, *grid.beyond] if beyond else [{}]
-    for number, variant in enumerate(variants):
+    for variant in variants:
         lists = {**grid.axes, **variant, **own}
         for values in itertools.product(*lists.values()):
-            published = grid.published and number == 0 and not own
+            inside = zip(values, grid.axes.values(), strict=True)
+            published = grid.published and all(value in axis for value, axis in inside)
             found.setdefault(values, (dict(zip(lists, values, strict=True)), published))
     return _spread(list(found.values()), most)
 

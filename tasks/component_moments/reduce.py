@@ -14,6 +14,7 @@ from tasks.component_moments.captions import CAPTIONS
 from tasks.component_moments.config import Config
 from tasks.component_moments.figures import agreement_figure, correlation_figure, error_figure, tail_figure
 from tasks.component_moments.notes import notes
+from tasks.component_moments.params import QUANTITIES
 from tasks.component_moments.published import PERCENTS, PUBLISHED
 from tasks.panels import of
 
@@ -131,9 +132,13 @@ def costs(rows: pd.DataFrame, config: Config) -> pd.DataFrame:
 
 
 def _groups(rows: pd.DataFrame, config: Config) -> list[tuple[str, str, pd.DataFrame]]:
-    """The rows of each component and quantity, in the order of the config and of the rows."""
+    """The rows of each component and quantity, in the order of the config and of `QUANTITIES`."""
     found = []
     for component in config.components:
         own = of(rows, component=component)
-        found += [(component, quantity, of(own, quantity=quantity)) for quantity in dict.fromkeys(own["quantity"])]
+        found += [
+            (component, quantity, of(own, quantity=quantity))
+            for quantity in QUANTITIES
+            if quantity in set(own["quantity"])
+        ]
     return found
