@@ -88,7 +88,7 @@ def documents(params: DocumentsParams, context: Context) -> dict[str, Any]:
         if not sizes[part]["documents"]:
             raise DataError(
                 f"corpus {corpus.path or corpus.name}: its part {part} has no document of two sentences or more (left "
-                f"out: {left_out[part]}); give a larger corpus, or another share for testing"
+                f"out: {left_out[part]}); give a larger corpus, another share for testing, or a higher limit"
             )
     write_column(context.artifact / "continues.arrow", continuing(tokenizer))
     write_column(context.artifact / "counts.arrow", counts)

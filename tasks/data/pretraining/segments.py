@@ -16,7 +16,7 @@ from tasks.data.pretraining.documents import Documents
 from tasks.data.pretraining.draws import below, streams
 from tasks.data.pretraining.samples import SPECIALS, Chosen
 
-CUTS, ENDS, WORDS, SPANS, FATES, IDS, TOKENS = range(7)
+CUTS, ENDS_A, ENDS_B, WORDS, SPANS, FATES, IDS, TOKENS = range(8)
 """Purposes of a sample's random numbers."""
 
 
@@ -63,9 +63,7 @@ def lost(n_a_B: np.ndarray, n_b_B: np.ndarray, target_B: np.ndarray) -> tuple[np
 
 def in_front(stream_B: np.ndarray, lost_a_B: np.ndarray, lost_b_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How many of the lost tokens stood in front: the bits that are set among as many fair ones."""
-    n_words = -(-int(max(lost_a_B.max(initial=0), lost_b_B.max(initial=0))) // 64)
-    bits = streams(stream_B, ENDS, 2 * n_words)
-    return _set_bits(bits[:, :n_words], lost_a_B), _set_bits(bits[:, n_words:], lost_b_B)
+    return _tossed(stream_B, ENDS_A, lost_a_B), _tossed(stream_B, ENDS_B, lost_b_B)
 
 
 def packed(
@@ -94,10 +92,10 @@ def packed(
     )
 
 
-def _set_bits(bits_BW: np.ndarray, count_B: np.ndarray) -> np.ndarray:
-    """How many of the first `count` bits of each row are set, int64 [B]."""
-    here_BW = np.clip(count_B[:, None] - 64 * np.arange(bits_BW.shape[1]), 0, 64)
-    kept_BW = np.where(
-        here_BW < 64, bits_BW & ((np.uint64(1) << (here_BW % 64).astype(np.uint64)) - np.uint64(1)), bits_BW
-    )
-    return np.bitwise_count(kept_BW).sum(axis=1).astype(np.int64)
+def _tossed(stream_B: np.ndarray, purpose: int, count_B: np.ndarray) -> np.ndarray:
+    """How many of the first `count` bits of each row of draws are set, int64 [B]."""
+    n_words = -(-int(count_B.max(initial=0)) // 64)
+    bits_BW = streams(stream_B, purpose, n_words)
+    here_BW = np.clip(count_B[:, None] - 64 * np.arange(n_words), 0, 64)
+    some_BW = bits_BW & ((np.uint64(1) << (here_BW % 64).astype(np.uint64)) - np.uint64(1))
+    return np.bitwise_count(np.where(here_BW < 64, some_BW, bits_BW)).sum(axis=1).astype(np.int64)

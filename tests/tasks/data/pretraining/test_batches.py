@@ -1,5 +1,7 @@
 """The micro-batches of a step: the same for all workers and after any pause, each sample once an epoch."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,6 +10,8 @@ import torch
 from tasks.data.errors import DataError
 from tasks.data.pretraining.batches import Batches, MicroBatch
 from tasks.data.pretraining.checks import check_batches, check_vocabulary
+from tests.research_data import ROOT
+from tests.slow_pretraining import draws_of, plain_sample
 from tests.tasks.data.pretraining.made import V, made, random_documents
 
 OPTIONS: dict[str, Any] = {"length": 48, "global_batch": 8, "micro_batch": 2, "seed": 5}
@@ -61,6 +65,23 @@ def test_each_sample_once_an_epoch(buckets):
             assert not seen & set(text)
             seen |= set(text)
     assert len(seen) > 0.8 * len(documents.tokens)  # the rest was cut off, or is of the last sample of an odd number
+
+
+@pytest.mark.parametrize("length", [9, 48, 130])
+def test_batches_are_what_the_published_loop_makes_token_by_token(documents, length):
+    batches = Batches(documents, length=length, global_batch=40, micro_batch=20, seed=2, buckets=False)
+    chosen = batches.samples.take(0, 40)
+    for batch in batches.micro_batches(0):
+        for row in range(20):
+            index = batch.index * 20 + row
+            seen, labels, swapped, n_a = plain_sample(documents, chosen, index, draws_of(chosen, index, V))
+            ids, types = batch.input_ids[row].tolist(), batch.token_type_ids[row].tolist()
+            assert ids == seen + [0] * (length - len(seen))
+            assert types == [0] * (n_a + 2) + [1] * (len(seen) - n_a - 2) + [0] * (length - len(seen))
+            here = batch.positions // length == row
+            assert (batch.positions[here] % length).tolist() == list(labels)
+            assert batch.labels[here].tolist() == list(labels.values())
+            assert int(batch.order[row]) == swapped
 
 
 def test_what_a_micro_batch_holds(documents):
@@ -128,6 +149,16 @@ def test_numbers_that_do_not_go_together(changed, match):
     check_batches(**numbers, workers=4)
     with pytest.raises(ValueError, match=match):
         check_batches(**(numbers | changed))
+
+
+def test_what_a_plan_needs_imports_no_torch():
+    code = (
+        "import sys, tasks.data.pretraining.checks, tasks.data.pretraining.plan as plan; "
+        "plan.documents_job('builtin', 'builtin').id; "
+        "print({'torch', 'transformers', 'datasets', 'pandas', 'ray'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_refused_before_the_start(documents):

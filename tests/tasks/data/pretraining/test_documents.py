@@ -71,6 +71,22 @@ def test_the_same_bytes_whatever_goes_to_the_tokenizer_at_once(corpus, tmp_path,
     assert digests(run(job, tmp_path / "b")) == once
 
 
+def test_no_more_text_is_in_memory_than_the_tokenizer_gets_at_once(monkeypatch):
+    monkeypatch.setattr(stage, "CHUNK", 20)
+    pulled = done = 0
+
+    def texts():
+        nonlocal pulled
+        for _ in range(100):
+            pulled += 3
+            yield "train", ["One . Two . Three ."]
+
+    for _, document in stage.tokenised(texts(), load_tokenizer(locate_tokenizer("builtin"))):
+        assert pulled - done <= 20 + 3
+        done += len(document)
+    assert done == pulled == 300
+
+
 def test_a_limit_of_documents(tmp_path):
     place = run(documents_job("builtin", "builtin", test_ratio=0.3, document_limit=5), tmp_path / "a")
     assert len(open_documents(place, "train")) == 5
