@@ -3,7 +3,8 @@
 On disk, all as `columns` writes it: `<part>/tokens.arrow` (all tokens end to end), `<part>/sentences.arrow` (where each
 sentence begins among the tokens, and the end), `<part>/documents.arrow` (where each document begins among the
 sentences, and the end), `continues.arrow` (for each id whether it goes on with a word), `counts.arrow` (how often the
-training part has each id), and `meta.json`. Text is read once and in a stream, so that its size does not matter.
+training part has each id), and `meta.json`. Text is read once and in a stream, so that its size does not matter; at
+the end the tokens stand on the disk twice for a moment.
 
 Letters: D documents, N sentences, S tokens, V vocabulary.
 """

@@ -124,6 +124,16 @@ def test_buckets_save_padding_and_mix_lengths_over_the_steps():
     assert steps_with_short > batches.window / 4
 
 
+def test_short_samples_as_published():
+    documents = random_documents(60, seed=3)
+    options: dict[str, Any] = {"length": 16, "global_batch": 64, "micro_batch": 64, "seed": 0, "buckets": False}
+    legacy, correct = Batches(documents, **options, legacy_short=True), Batches(documents, **options)
+    assert set(legacy.samples.take(0, 2000).target.tolist()) == {2, 4, 6, 8, 10, 12, 13}
+    assert set(correct.samples.take(0, 2000).target.tolist()) == set(range(2, 14))
+    said = [torch.bincount(next(b.micro_batches(0)).positions // 16, minlength=64) for b in (legacy, correct)]
+    assert [int(s.min()) for s in said] == [0, 1]  # the published way leaves some sequences with nothing to say
+
+
 def test_to_another_device(documents):
     batch = next(Batches(documents, **OPTIONS).micro_batches(0))
     moved = batch.to("meta")
