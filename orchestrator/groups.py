@@ -47,6 +47,11 @@ class Groups:
             started.append(self._waiting.popleft())
         return started
 
+    @property
+    def running(self) -> set[str]:
+        """Keys of the groups that have been started, whether or not their members run yet."""
+        return set(self._running)
+
     def ended(self, key: str) -> None:
         """A call has ended, that of a group perhaps: its room is free."""
         self._running.pop(key, None)

@@ -20,7 +20,7 @@ from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.groups import Groups
 from orchestrator.ray_backend.connect import connect
-from orchestrator.ray_backend.group import Share, run_group
+from orchestrator.ray_backend.group import Share, free_abandoned, run_group
 from orchestrator.ray_backend.head import Head
 from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.nodes import check_nodes
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
 _WITH_ANOTHER = "its process was ended since another job in it was overdue"
+_ABANDONED_SECONDS = 60.0  # in which Ray knows that the processes of a killed group are dead
 _WAIT_SECONDS = 3.0  # between looks at what its autoscaler does
 
 
@@ -87,6 +88,7 @@ class RayBackend:
         self._groups = Groups()
         self._begun: set[str] = set()  # groups whose members run
         self._recalled: set[str] = set()
+        self._abandoned_until = float("-inf")
         self._by_key: dict[str, Any] = {}
         self._cut_short: set[Any] = set()
         self._taken_back: list[str] = []
@@ -211,6 +213,8 @@ class RayBackend:
         if key in self._recalled and outcome.status == "lost":
             outcome = Outcome(status="withdrawn")
         self._groups.ended(key)
+        if call.workers > 1 and outcome.status != "done":
+            self._abandoned_until = time.monotonic() + _ABANDONED_SECONDS
         if outcome.status in ("done", "failed"):
             self._bundles.ended(call.stage, outcome.seconds)
         self._warm.release(key, dead=outcome.status in ("lost", "timeout", "withdrawn"))
@@ -228,6 +232,11 @@ class RayBackend:
         if self._group_beacon is None or now - self._asked_at < 0.5:
             return
         self._asked_at = now
+        if now < self._abandoned_until or self._groups.running - self._begun:
+            try:
+                free_abandoned()
+            except Exception as problem:  # Ray's own state may look otherwise one day; a sweep never ends for it
+                log.warning("the room of groups that were killed is not given back: %s", problem)
         with contextlib.suppress(exceptions.RayError, exceptions.GetTimeoutError):  # its node is lost: ask again later
             for key in ray.get(self._group_beacon.drain.remote(), timeout=10):
                 if key not in self._by_key:

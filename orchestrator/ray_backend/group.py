@@ -18,7 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import ray
-from ray import exceptions
+from ray import PlacementGroupID, exceptions
+from ray._private.state import state
+from ray.core.generated import gcs_pb2
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 from orchestrator.groups import from_others, outcome_of
 from orchestrator.names import private_folder
@@ -43,6 +46,11 @@ ENVIRONMENT = {
     # Members that wait for one that has failed do not leave their group by themselves; they are killed after this.
     "TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S": "2",
 }
+
+_LEFT_OUT = (
+    "PlacementGroupCleanerCallback",  # a detached actor that frees the room of killed groups: see `free_abandoned`
+    "DatasetsCallback",  # an actor for Ray's datasets, which nobody uses here
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +98,13 @@ def _fit(call: Call, share: Share, key: str, beacon: Any, folder: str) -> Outcom
 
     # What the members compute on the CPU's tensors, a step to agree on, goes over gloo beside nccl.
     backend = "cpu:gloo,cuda:nccl" if share.gpus else "gloo"
-    trainer = TorchTrainer(
+
+    class Trainer(TorchTrainer):
+        def _create_default_callbacks(self) -> list[Any]:
+            callbacks = super()._create_default_callbacks()
+            return [each for each in callbacks if type(each).__name__ not in _LEFT_OUT]
+
+    trainer = Trainer(
         _member(call, share, key, beacon),
         torch_config=TorchConfig(backend=backend, timeout_s=SILENT_SECONDS),
         scaling_config=ScalingConfig(
@@ -142,6 +156,16 @@ def _meet(peaks: Peaks) -> list[Peaks]:
     gathered: list[Any] = [None] * distributed.get_world_size()
     distributed.all_gather_object(gathered, peaks)
     return gathered
+
+
+def free_abandoned() -> None:
+    """Give back the room of groups of this driver whose processes were killed; Ray keeps it while the driver lives."""
+    job = ray.get_runtime_context().get_job_id()
+    kind: Any = getattr(gcs_pb2, "PlacementGroupTableData")  # noqa: B009 (made when it is imported)
+    for text in state._connect_and_get_accessor().get_placement_group_table():
+        group = kind.FromString(text)
+        if group.creator_actor_dead and group.creator_job_id.hex() == job and group.state != kind.REMOVED:
+            remove_placement_group(PlacementGroup(PlacementGroupID(group.placement_group_id)))
 
 
 def _outcome(error: Exception) -> Outcome:
