@@ -1,7 +1,6 @@
 """Jobs of two processes each, on one Ray of two CPU slots that all tests of this file share."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,10 +112,13 @@ def test_a_killed_member_costs_a_loss_and_another_number_of_workers_goes_on(stor
     assert checkpoints(store) == []
 
 
-def test_an_overdue_group_leaves_no_process(store, tmp_path):
+@pytest.mark.slow
+def test_an_overdue_group_leaves_no_process_and_its_room_to_others(store, tmp_path):
     (marks := tmp_path / "marks").mkdir()
-    report = run_jobs(store, job(how="hang", marks=marks), job_timeout=1).report
-    assert list(report.failed.values()) == ["timeout"]
+    overdue = job(how="hang", marks=marks)
+    report = run_jobs(store, overdue, job(2, workers=1), job(3), job_timeout=2).report
+    assert report.failed == {overdue.id: "timeout"}
+    assert report.done == 2
     assert len(list(marks.iterdir())) == 2
     until(lambda: all_gone(marks), "both members to end")
 
@@ -129,9 +131,3 @@ def test_a_group_that_never_fits_is_refused(store):
         backend.gpus(Resources(workers=3))
     assert backend.gpus(Resources(workers=2, num_gpus=1)) == 0  # no GPU here, and none is required
     backend.close()
-
-
-def test_members_of_other_code_refuse(store):
-    run_jobs(store, replace(job(), paths={}), attempts=1, code="0" * 12)
-    [row] = attempts(store)
-    assert (row["status"], row["error"]) == ("failed", "WrongCode")

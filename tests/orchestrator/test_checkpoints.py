@@ -2,15 +2,18 @@
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from orchestrator.artifacts import DONE, ArtifactError
 from orchestrator.backend import InlineBackend
 from orchestrator.checkpoints import Checkpoints, unneeded
+from orchestrator.cli import main
 from orchestrator.experiment import Context, Job
 from orchestrator.plan import make_plan
 from orchestrator.progress import Progress
@@ -18,6 +21,7 @@ from orchestrator.runner import Runner
 from orchestrator.runs import RunOptions, new_run_id
 from orchestrator.storage import Storage
 from orchestrator.store import Store
+from tasks import EXPERIMENTS
 from tests import toy_group
 
 JOB = "0123456789abcdef"
@@ -209,3 +213,43 @@ def test_those_of_a_failed_job_stay(tmp_path, monkeypatch):
     monkeypatch.setattr(toy_group, "add_up", lambda params, context: 1 / 0)
     assert not run(store, toy_job(), attempts=1).report.good
     assert found(store.checkpoints_of(toy_job())) == 1
+
+
+@pytest.fixture
+def group_sweep(monkeypatch, tmp_path: Path) -> Callable[..., int]:
+    monkeypatch.setitem(EXPERIMENTS, "toy_group", "tests.toy_group")
+    always = ["--experiment", "toy_group", "--backend", "inline", "--out", str(tmp_path / "out")]
+    return lambda *arguments: main([*always, *arguments])
+
+
+def test_what_a_killed_driver_has_left_of_a_done_job_goes_with_the_next_run(group_sweep, tmp_path):
+    assert group_sweep("--workers", "1", "--numbers", "1") == 0
+    store = Store(tmp_path / "out", "toy_group", {})
+    done, new = (store.checkpoints_of(job) for job in toy_group.plan(toy_group.Config(numbers=(1, 2), workers=1)))
+    for checkpoints in (done, new):
+        (tmp_path / "here").mkdir()
+        (tmp_path / "here" / "total.txt").write_text("100.0")
+        checkpoints.save(3, tmp_path / "here")
+        (tmp_path / "here").rmdir()
+    assert group_sweep("--workers", "1", "--numbers", "1,2") == 0
+    assert (done.latest(), new.latest()) == (None, None)
+    sums = pd.read_parquet(tmp_path / "out" / "toy_group" / "sums.parquet").set_index("number")["total"]
+    assert sums.to_dict() == {1: 10, 2: 108}  # the second went on from the third step
+
+
+def test_gc_deletes_checkpoints_that_no_last_plan_names(group_sweep, tmp_path, capsys):
+    assert group_sweep("--workers", "1") == 0
+    store = Store(tmp_path / "out", "toy_group", {})
+    save(Checkpoints(store.checkpoints, "toy_add_up", JOB), tmp_path / "here", 1)
+    [job] = toy_group.plan(toy_group.Config())
+    save(store.checkpoints_of(job), tmp_path / "here", 1)
+    assert group_sweep("--gc") == 0
+    assert f"deleted the checkpoints of toy_add_up/{JOB}" in capsys.readouterr().out
+    assert found(Checkpoints(store.checkpoints, "toy_add_up", JOB)) is None
+    assert found(store.checkpoints_of(job)) == 1
+
+
+def test_several_workers_inline_are_refused_before_the_start(group_sweep, tmp_path, capsys):
+    assert group_sweep("--workers", "2") == 2
+    assert "a job wants 2 worker processes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -75,6 +75,11 @@ def test_each_rank_has_its_own_log(tmp_path, monkeypatch):
     assert log_name("key", 0) == "key"
 
 
+def test_a_rank_of_other_code_refuses(tmp_path):
+    outcome = run_call(group_call(tmp_path, 1, code="0" * 12), lambda peaks: [peaks])
+    assert (outcome.status, outcome.error) == ("failed", "WrongCode")
+
+
 def test_workers_are_no_part_of_the_identity():
     params = toy_group.Params(number=1, steps=2)
     ids = {Job(stage=toy_group.ADD_UP, params=params, resources=Resources(workers=n)).id for n in (1, 2, 8)}

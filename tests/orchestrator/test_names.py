@@ -70,6 +70,8 @@ def test_the_orchestrators_own_table(name, tmp_path):
         Stage(name="good", tables={name: SPEC}, function="tests.toy:square", params=toy.SquareParams)
     with pytest.raises(ValueError, match="orchestrator's own"):
         Store(tmp_path, "artifacts", {})
+    with pytest.raises(ValueError, match="orchestrator's own"):
+        Store(tmp_path, "checkpoints", {})
 
 
 @pytest.mark.parametrize("name", ["scores", "SST-2", "v1.5", "glue_depth", "7b", "jobs_by_hour"])
