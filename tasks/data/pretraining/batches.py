@@ -169,3 +169,17 @@ class Batches:
             index=index,
             n_tokens=int(given.lengths.sum()),
         )
+
+    def once(self, size: int, limit: int | None = None) -> list[Chosen]:
+        """The first epoch's sequences for evaluation, each once, at most `limit` of them, the longest first.
+
+        They are in micro-batches of `size`, the last may have fewer; `make` makes one.
+        """
+        count = self.samples.epoch_size if limit is None else min(limit, self.samples.epoch_size)
+        chosen = self.samples.take(0, count)
+        by_length = np.argsort(-chosen.n_tokens, kind="stable")
+        return [chosen.pick(by_length[at : at + size]) for at in range(0, count, size)]
+
+    def make(self, chosen: Chosen, index: int) -> MicroBatch:
+        """The micro-batch of these sequences."""
+        return self._made(chosen, index)
