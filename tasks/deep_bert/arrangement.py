@@ -55,7 +55,7 @@ def arrange(model: DeepBert, settings: RunSettings, workers: Workers, memory_byt
     model.to(workers.device)
     if workers.count == 1:
         return Arrangement(model=model, call=model, last=lambda on: nullcontext())
-    wrapped = DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+    wrapped = DistributedDataParallel(model, gradient_as_bucket_view=True)
     return Arrangement(model=model, call=wrapped, last=lambda on: nullcontext() if on else wrapped.no_sync())
 
 

@@ -86,7 +86,7 @@ class Testing:
         """Sums over one micro-batch, float64 [7]."""
         batch: MicroBatch = self._batches.make(chosen, index)
         device = self._workers.device
-        counts = torch.tensor([float(self._cost_V[batch.labels].sum()), len(batch.labels), len(batch.order)])
+        counts = [float(self._cost_V[batch.labels].sum()), len(batch.labels), len(batch.order)]
         here = batch.to(device)
         with autocast(device, self._params.precision):
             # The model itself, not its wrapper: no gradient is exchanged.
@@ -98,7 +98,7 @@ class Testing:
             order.double() * len(here.order),
             (logits_B2.argmax(dim=-1) == here.order).sum().double(),
         ]
-        return torch.cat([torch.stack(found), counts.to(device, torch.float64)])
+        return torch.cat([torch.stack(found), torch.tensor(counts, dtype=torch.float64, device=device)])
 
 
 def unigram_costs(counts_V: np.ndarray) -> Tensor:
