@@ -156,7 +156,7 @@ def test_a_damaged_state_is_passed_over_for_the_one_before_and_another_configura
     saved = tmp_path / "saved"
     with pytest.raises(Killed):
         pretrain_bert(PARAMS, killed_after(context(documents, tmp_path / "dead", saved), 2))
-    newest = context(documents, tmp_path, saved).checkpoints.latest()
+    newest = context(documents, tmp_path, saved).checkpoints.latest()  # type: ignore[union-attr]
     assert newest is not None
     assert newest[0] == 4
     (newest[1] / "model.safetensors").write_bytes(b"half")

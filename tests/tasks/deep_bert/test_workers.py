@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
+import torch.multiprocessing
 from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
@@ -71,7 +71,7 @@ def test_two_workers_train_as_one_does(documents, tmp_path):
         newest = place.checkpoints.latest()
         assert newest is not None
         assert newest[0] == 2
-    mp.spawn(of_two, args=(tmp_path, documents), nprocs=2)
+    torch.multiprocessing.spawn(of_two, args=(tmp_path, documents), nprocs=2)
     weights, (training, outcome) = load_file(alone / "model.safetensors"), rows_of(alone)
     for way in WAYS:
         for name in ("equal", "resumed"):
