@@ -102,7 +102,7 @@ class Common:
     reduce_only: bool = False
     """Make the tables, figures and the report again from the rows that are there."""
     gc: bool = False
-    """Delete artifacts that no sweep under --out needs any more."""
+    """Delete artifacts and checkpoints that no sweep under --out needs any more."""
     rerun_drifted: bool = False
     """Run jobs again whose rows other code has written."""
     describe: bool = False

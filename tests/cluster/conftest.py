@@ -46,7 +46,7 @@ def ray_folder() -> Iterator[str]:
 
 @dataclass
 class Driver:
-    """`python -m tests.toy …` as a process of its own, in its own group, as from a terminal."""
+    """`python -m tests.toy …`, or `tests.toy_group`, as a process of its own, in its own group, as from a terminal."""
 
     process: subprocess.Popen
     output: Path
@@ -77,10 +77,11 @@ def drive(tmp_path: Path, ray_folder: str) -> Iterator[Callable[..., Driver]]:
     """Start a toy sweep in a process of its own."""
     drivers: list[Driver] = []
 
-    def start(*arguments: object, address: str = "local", **environment: str) -> Driver:
+    def start(*arguments: object, address: str = "local", experiment: str = "toy", **environment: str) -> Driver:
         output = tmp_path / f"output-{len(drivers)}.txt"
+        always = ["--experiment", experiment, "--address", address]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.toy", "--experiment", "toy", "--address", address, *map(str, arguments)],
+            [sys.executable, "-m", f"tests.{experiment}", *always, *map(str, arguments)],
             cwd=ROOT,
             env=os.environ | {"RAY_TMPDIR": ray_folder} | environment,
             stdout=output.open("wb"),
