@@ -141,7 +141,7 @@ class RayBackend:
                 self._group_beacon = self._new_beacon()
             (cpus, gpus), memory = self._resolve(wants), wants.memory_mb
             share = Share(cpus=cpus, gpus=gpus, memory=None if memory is None else memory * 2**20)
-            ref = run_group.remote(dumps(call), share, key, self._group_beacon)
+            ref = run_group.remote(call, share, key, self._group_beacon)
             self._refs[ref] = [(key, call)]
             self._by_key[key] = ref
 

@@ -70,21 +70,20 @@ class Share:
 
 
 class MemberFailed(Exception):
-    """Carries the pickled outcome of a member whose stage has raised."""
+    """Carries the outcome of a member whose stage has raised."""
 
-    def __init__(self, outcome: bytes):
+    def __init__(self, outcome: Outcome):
         super().__init__(outcome)
         self.outcome = outcome
 
 
 # A fresh process, since it imports torch, and Ray Train keeps state in it.
 @ray.remote(num_cpus=0, max_retries=0, max_calls=1, runtime_env={"env_vars": ENVIRONMENT})
-def run_group(text: bytes, share: Share, key: str, beacon: Any) -> bytes:
-    """Run a pickled Call in as many processes as it names; returns a list with their pickled Outcome."""
+def run_group(call: Call, share: Share, key: str, beacon: Any) -> bytes:
+    """Run a call in as many processes as it names; returns a pickled list of one Outcome, as all tasks do."""
     # As in `remote`: an interrupt, by which Ray takes back calls that wait, does not end one that runs.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    call: Call = pickle.loads(text)
     with (
         tempfile.TemporaryDirectory(dir=private_folder("sweep-train"), ignore_cleanup_errors=True) as folder,
         ThreadPoolExecutor(1) as pool,  # in the main thread Ray Train would take Ctrl-C for itself
@@ -117,7 +116,7 @@ def _fit(call: Call, share: Share, key: str, beacon: Any, folder: str) -> Outcom
         ),
     )
     try:
-        return pickle.loads(cast(bytes, trainer.fit().return_value))
+        return cast(Outcome, trainer.fit().return_value)
     except WorkerGroupError as problem:
         failures = {rank: _outcome(error) for rank, error in problem.worker_failures.items()}
         return outcome_of(failures, call.workers)
@@ -127,10 +126,10 @@ def _fit(call: Call, share: Share, key: str, beacon: Any, folder: str) -> Outcom
         return Outcome(status="lost", error=type(problem).__name__, message=str(problem).strip())
 
 
-def _member(call: Call, share: Share, key: str, beacon: Any) -> Callable[[], bytes | None]:
-    """What each member runs; rank 0 returns the pickled outcome."""
+def _member(call: Call, share: Share, key: str, beacon: Any) -> Callable[[], Outcome | None]:
+    """What each member runs; rank 0 returns the outcome."""
 
-    def member() -> bytes | None:
+    def member() -> Outcome | None:
         from ray.train import get_context
         from ray.train.torch import get_device
 
@@ -142,8 +141,8 @@ def _member(call: Call, share: Share, key: str, beacon: Any) -> Callable[[], byt
         if outcome.status != "done":
             if from_others(outcome):
                 time.sleep(LATE_SECONDS)
-            raise MemberFailed(pickle.dumps(outcome))
-        return pickle.dumps(outcome) if rank == 0 else None
+            raise MemberFailed(outcome)
+        return outcome if rank == 0 else None
 
     return member
 
@@ -171,7 +170,7 @@ def free_abandoned() -> None:
 def _outcome(error: Exception) -> Outcome:
     """What a member's end means: its own outcome, or that its process has died."""
     if isinstance(error, MemberFailed):
-        return pickle.loads(error.outcome)
+        return error.outcome
     cause = getattr(error, "health_check_failure", error)
     status = "failed" if isinstance(cause, exceptions.OutOfMemoryError) else "lost"
     name = "OutOfMemory" if status == "failed" else type(cause).__name__
