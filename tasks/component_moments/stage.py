@@ -50,7 +50,7 @@ def moments(params: MomentsParams, context: Context) -> dict[str, Rows]:
             known |= dict(zip(group, found, strict=True))
         synchronise(device)
     seconds = time.perf_counter() - clock
-    measured = [_scaled(several, known) for several in used]
+    measured = [scaled(several, known) for several in used]
     trials = [max(known[use.simulation].trials for use in several) for several in used]
     blocks = [max(len(known[use.simulation].blocks) for use in several) for several in used]
     return {
@@ -59,7 +59,7 @@ def moments(params: MomentsParams, context: Context) -> dict[str, Rows]:
     }
 
 
-def _scaled(several: tuple[Use, ...], known: dict[Simulation, Measured]) -> dict[str, Estimate]:
+def scaled(several: tuple[Use, ...], known: dict[Simulation, Measured]) -> dict[str, Estimate]:
     """The moments of a grid point: those of its simulations, in its units."""
     found = {}
     for use in several:
