@@ -2,9 +2,10 @@
 
 The plain way is the published one (dslm 1.1): one grid point after another, tokens from a multivariate normal
 distribution with an L x L covariance, autograd, and the L x L sample covariance of output and gradient. As built,
-points share simulations where only a scale tells them apart, run together in blocks, and need neither matrix nor graph. Rows
-give the seconds of the processor and, in their names, how far the process grew. The largest difference is of the
-moments that both ways compute from the same draws (relative); both ways' own moments must agree within their errors.
+points share simulations where only a scale tells them apart, run together in blocks, and need neither matrix nor graph.
+Rows give the seconds of the processor and, in their names, how far the process grew for one point, plain against as
+built. The largest difference is of the moments that both ways compute from the same draws (relative to the variance);
+both ways' own moments must agree within their errors.
 """
 
 import sys
