@@ -19,7 +19,8 @@ def matrix_norms(gains: Gains, setting: Setting, found: Propagation, intermediat
     """For each of `MATRICES` [N, G]: L2 norm of its gradient, divided by the square root of the batch's tokens.
 
     The gradient of y = x W is the sum over tokens of x_t' dy_t. With x and dy independent, its squared norm is, a
-    token, (rows) (columns) [E x^2 E dy^2 + (L - 1) E x x' E dy dy'].
+    token, (rows) (columns) [E x^2 E dy^2 + (L - 1) E x x' E dy dy']. Tokens of different sequences
+    are taken to be independent.
 
     Args:
         gains: as given to `propagate`.
