@@ -62,6 +62,9 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
     `unit` is percent of the theory, or, of correlations, a difference. `bias` is the median with its sign; `median`
     and `p90` are of its size. The form with the published gradient stands beside where it says something else.
     """
+    columns = [*LINE, "quantity", "form", "unit", "bias", "median", "p90", "n"]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
     found = []
     for (*line, quantity), group in rows.groupby([*LINE, "quantity"], observed=True):
         for form in FORMS:
@@ -83,7 +86,6 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
                     "n": len(known),
                 }
             )
-    columns = [*LINE, "quantity", "form", "unit", "bias", "median", "p90", "n"]
     return pd.DataFrame(found, columns=columns)
 
 
@@ -94,6 +96,9 @@ def slopes(rows: pd.DataFrame) -> pd.DataFrame:
     exp of the least-squares slope of ln(weight norm) over layers. variance_min, variance_max: over layers. norm_range:
     greatest over least weight norm. bottom_gradient: the gradient's variance at the embeddings over that at the top.
     """
+    columns = [*LINE, "measure", "mean", "low", "high", "seeds", "theory", "published"]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
     found = []
     for (*line, seed), group in rows.groupby([*LINE, "seed"], observed=True):
         for form in ("measured", "theory"):
@@ -101,9 +106,6 @@ def slopes(rows: pd.DataFrame) -> pd.DataFrame:
             if all(np.isfinite(values).all() and len(values) > 1 for values in parts.values()):
                 for measure, value in numbers(**parts).items():
                     found.append({**dict(zip(LINE, line, strict=True)), "measure": measure, form: value, "seed": seed})
-    columns = [*LINE, "measure", "mean", "low", "high", "seeds", "theory", "published"]
-    if not found:
-        return pd.DataFrame(columns=columns)
     table = pd.DataFrame(found, columns=[*LINE, "measure", "measured", "theory", "seed"])
     table = table.groupby([*LINE, "measure"], as_index=False, sort=False).agg(
         mean=("measured", "mean"), sd=("measured", "std"), seeds=("measured", "count"), theory=("theory", "mean")

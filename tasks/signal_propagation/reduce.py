@@ -67,6 +67,8 @@ def draw(curves: pd.DataFrame, rule: pd.DataFrame, config: Config) -> dict[str, 
 
 def runs_by_line(runs: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds of what is one number a network, of those with a finite loss."""
+    if not len(runs):
+        return pd.DataFrame(columns=[*LINE, "seeds", "finite", *RUN])
     finite = np.isfinite(runs["loss"].to_numpy(dtype=float))
     counts = (
         runs.assign(finite=finite).groupby(LINE, as_index=False).agg(seeds=("seed", "count"), finite=("finite", "sum"))
