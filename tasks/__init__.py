@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "mlm_depth": "tasks.mlm_depth",
     "perturbation": "tasks.perturbation",
     "representation_similarity": "tasks.representation_similarity",
+    "signal_propagation": "tasks.signal_propagation",
     "squad_finetune": "tasks.squad_finetune",
     "squad_probes": "tasks.squad_probes",
 }
