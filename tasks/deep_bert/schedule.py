@@ -17,6 +17,6 @@ def learning_rate(highest: float, step: int, total: int, warmup: float, legacy: 
     """
     rising = warmup * total
     done = step if legacy else step + 1
-    if done <= rising:
+    if rising and done <= rising:
         return highest * done / rising
     return highest * min(1.0, (total - step) / (total - rising))

@@ -31,3 +31,4 @@ def test_by_default_the_first_step_counts_and_the_fall_is_as_published():
 def test_without_warmup_it_falls_from_the_first_step_on():
     assert [learning_rate(2.0, step, 4, 0.0) for step in range(4)] == [2.0, 1.5, 1.0, 0.5]
     assert learning_rate(2.0, 0, 10, 0.01) == 2.0  # a tenth of a step of warm-up
+    assert learning_rate(2.0, 0, 4, 0.0, legacy=True) == 2.0

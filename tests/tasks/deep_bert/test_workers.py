@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-import torch.multiprocessing
 from safetensors.torch import load_file
+from torch.multiprocessing.spawn import spawn
 
 from orchestrator.experiment import Context
 from tasks.deep_bert.pretraining import pretrain_bert
@@ -71,7 +71,7 @@ def test_two_workers_train_as_one_does(documents, tmp_path):
         newest = place.checkpoints.latest()
         assert newest is not None
         assert newest[0] == 2
-    torch.multiprocessing.spawn(of_two, args=(tmp_path, documents), nprocs=2)
+    spawn(of_two, args=(tmp_path, documents), nprocs=2)
     weights, (training, outcome) = load_file(alone / "model.safetensors"), rows_of(alone)
     for way in WAYS:
         for name in ("equal", "resumed"):
