@@ -3,8 +3,8 @@
 Both train the library's BERT (post-LN, ReLU) from the same weights with dropout 0, in float32, one sequence of batches,
 fused AdamW, the same schedule, decay and clipping; their losses must agree step by step. The Trainer gets what does not
 change the numbers: its samples are made beforehand (ours as it trains, in a thread), it gets the batches that our
-buckets put together, padded to the longest, and SDPA. The last row is the Trainer as it is mostly used: random batches of the
-same size, each padded to its longest; its losses are others, so only tokens count.
+buckets put together, padded to the longest, and SDPA. The last row is the Trainer as it is mostly used:
+random batches of the same size, each padded to its longest; its losses are others, so only tokens count.
 
     python -m benchmarks.pretraining
     python -m benchmarks.pretraining --corpus DIR --tokenizer DIR

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tasks.panels import GREY, legend, line_handle, of, outer_labels, panels, say_empty
 
@@ -24,7 +24,7 @@ def loss_figure(curves: pd.DataFrame, unigram: float) -> Figure:
 
     Args:
         curves: as `reduce.curves` makes them.
-        unigram: loss of naming pieces by their frequencies; NaN: not drawn.
+        unigram: entropy of the training part's tokens; NaN: not drawn.
     """
     depths = sorted(set(zip(curves["layers"].tolist(), curves["width"].tolist(), strict=True)))
     losses = of(curves, metric="mlm_loss")
@@ -49,6 +49,8 @@ def optimisation_figure(curves: pd.DataFrame) -> Figure:
         axis.set_title(f"{layers} layers, width {width}", fontsize=11)
         draw_runs(axis, of(curves, metric="gradient_norm", layers=layers, width=width))
         axis.set_yscale("log")
+        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            ticks(FuncFormatter(lambda value, _: f"{value:g}"))
     axes[0, 0].set_ylabel("gradient norm before clipping")
     last = axes[0, -1]
     rates = of(curves, metric="learning_rate")[["step", "value"]].drop_duplicates().sort_values("step")

@@ -92,7 +92,7 @@ def summarise(results: Results, config: Config) -> Summary:
     }
     figures = {}
     if len(points):
-        unigram = outcomes["unigram_loss"].dropna().mean()
+        unigram = outcomes["unigram_entropy"].mean()
         figures["loss_curves"] = loss_figure(points, float(unigram))
         figures["optimisation"] = optimisation_figure(points)
     return Summary(tables=tables, figures=figures, captions=CAPTIONS, notes=notes(training, outcomes, tables, config))

@@ -194,6 +194,7 @@ class Run:
             "test_mlm_accuracy": NAN if scores is None else scores.mlm_accuracy,
             "test_order_accuracy": NAN if scores is None else scores.order_accuracy,
             "unigram_loss": unigram,
+            "unigram_entropy": self.testing.unigram_entropy,
             "n_pieces": 0 if scores is None else scores.n_pieces,
             "n_sequences": 0 if scores is None else scores.n_sequences,
             "n_parameters": self.n_parameters,

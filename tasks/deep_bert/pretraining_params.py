@@ -155,6 +155,11 @@ OUTCOMES = TableSpec(
             column("test_mlm_accuracy", pa.float64(), "share of the masked pieces of the test part that is named"),
             column("test_order_accuracy", pa.float64(), "share of test sequences whose order is told"),
             column("unigram_loss", pa.float64(), "nats that the training part's frequencies cost on these pieces"),
+            column(
+                "unigram_entropy",
+                pa.float64(),
+                "entropy of the training part's tokens, nats: about what frequencies cost on the training pieces",
+            ),
             column("n_pieces", pa.int64(), "masked pieces of the test part"),
             column("n_sequences", pa.int64(), "sequences of the test part"),
             column("n_parameters", pa.int64(), "weights of the network"),

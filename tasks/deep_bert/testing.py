@@ -56,6 +56,7 @@ class Testing:
         )
         self._parts = self._batches.once(params.micro_batch, params.test_samples)
         self._cost_V = unigram_costs(test.counts)
+        self.unigram_entropy = entropy(test.counts)
         self._params, self._workers = params, workers
 
     @torch.no_grad()
@@ -105,3 +106,9 @@ def unigram_costs(counts_V: np.ndarray) -> Tensor:
     """-ln of each token's share of the training part, float64 [V]; one more of each, so that none is infinite."""
     more = counts_V.astype(np.float64) + 1
     return torch.from_numpy(-np.log(more / more.sum()))
+
+
+def entropy(counts_V: np.ndarray) -> float:
+    """Of tokens that are as frequent as these counts say, in nats."""
+    share = counts_V[counts_V > 0] / counts_V.sum()
+    return float(-(share * np.log(share)).sum())

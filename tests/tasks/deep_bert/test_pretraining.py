@@ -110,6 +110,8 @@ def test_the_test_part_counts_each_sequence_once(run, documents):
     share = (test.counts + 1) / (test.counts + 1).sum()
     cost = -sum(math.log(share[token]) for batch, _, _ in found for token in batch.labels.tolist()) / pieces
     assert outcome["unigram_loss"] == pytest.approx(cost, rel=1e-10)
+    seen = test.counts / test.counts.sum()
+    assert outcome["unigram_entropy"] == pytest.approx(-sum(p * math.log(p) for p in seen if p), rel=1e-10)
 
 
 def test_the_test_part_has_a_limit(documents, tmp_path):
