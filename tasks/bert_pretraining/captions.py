@@ -5,8 +5,9 @@ from tasks.deep_bert.pretraining_params import MARGIN
 CAPTIONS = {
     "loss_curves": "Training loss of the masked pieces (nats a piece), mean over the steps since the previous point; a "
     "line a run, a colour a variant, a panel a number of layers. A cross: the run diverged, its loss or gradient norm "
-    "was not finite at that step; it stands at the last finite loss. Dashed: the entropy of the "
-    "training part's tokens, about what naming pieces by their frequencies costs, which takes no context. The axis ends at 1.5 times the highest first point.",
+    "was not finite at that step; it stands at the last finite loss. Dashed: the entropy of the training part's "
+    "tokens, about what naming pieces by their frequencies costs, which takes no context. The axis ends at 1.5 times "
+    "the highest first point.",
     "optimisation": "Gradient norm over all parameters before clipping, mean over the steps since the previous point, "
     "and learning rate. A cross: the last finite gradient norm of a run that diverged.",
     "variants": "Runs of each variant and what became of them. diverged: a loss or gradient norm was not finite. "

@@ -40,7 +40,8 @@ def rows_of(job):
         "test_mlm_accuracy": NAN if diverges else 0.25,
         "test_order_accuracy": NAN if diverges else 0.5,
         "unigram_loss": NAN if diverges else 6.0,
-        "unigram_entropy": 6.5, "n_pieces": 100, "n_sequences": 10, "n_parameters": 1000, "n_tokens": 5000.0, "padding": 0.125,
+        "unigram_entropy": 6.5,
+        "n_pieces": 100, "n_sequences": 10, "n_parameters": 1000, "n_tokens": 5000.0, "padding": 0.125,
     }  # fmt: skip
     return {"training": training, "outcomes": [outcome]}
 
