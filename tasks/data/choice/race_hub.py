@@ -1,0 +1,73 @@
+"""RACE from the hub data set `ehovy/race`, by commit: a row is a question, and those of one passage stand together."""
+
+import itertools
+from typing import Any
+
+from tasks.data.choice.questions import RACE, Passage, check_split, parse_passage
+from tasks.data.choice.race_files import LEVELS
+from tasks.data.commits import dataset_commit
+from tasks.data.errors import DataError
+
+REPO = "ehovy/race"
+PARTS = {"train": "train", "dev": "validation"}
+SIZES = {"train": 87_866, "dev_middle": 1_436, "dev_high": 3_451}  # of the published RACE; a plan downloads nothing
+COLUMNS = ("example_id", "article", "question", "options", "answer")
+REMEDY = "give --data-dir DIR with the official layout instead (looked for: DIR/RACE/train/middle/*.txt and so on)"
+
+
+def resolve_revision() -> str:
+    """The commit of the hub data set: the hub's own, or without network that of the local hub cache.
+
+    Raises:
+        DataError: when there is neither.
+    """
+    return dataset_commit(REPO, REMEDY)
+
+
+def read_split(split: str, revision: str) -> list[Passage]:
+    """One split at one commit, its levels one after the other.
+
+    Raises:
+        ValueError: another split.
+        DataError: it cannot be loaded, is cached at another commit, lacks a column, or has a bad question.
+    """
+    check_split(RACE, split)
+    part, _, level = split.partition("_")
+    passages = []
+    for name in LEVELS:
+        if level in ("", name):
+            passages += _level(name, PARTS[part], revision)
+    return passages
+
+
+def _level(level: str, part: str, revision: str) -> list[Passage]:
+    where = f"{REPO} ({level}, {part}, {revision[:12]})"
+    data = _load(level, part, revision, where)
+    if missing := [name for name in COLUMNS if name not in data.column_names]:
+        found = ", ".join(data.column_names)
+        raise DataError(f"{where}: no column {', '.join(missing)}, found {found}; {REMEDY}")
+    if len(data) == 0:
+        raise DataError(f"{where}: no rows; {REMEDY}")
+    rows = zip(*(data[name][:] for name in COLUMNS), strict=True)
+    passages, first = [], 0
+    for (name, text), group in itertools.groupby(rows, key=lambda row: (row[0], row[1])):
+        questions = list(group)
+        asked, options, answers = ([row[at] for row in questions] for at in (2, 3, 4))
+        at = f"{where}, rows from {first} ({name})"
+        passages.append(parse_passage(str(name), text, asked, options, answers, at))
+        first += len(questions)
+    return passages
+
+
+def _load(level: str, part: str, revision: str, where: str) -> Any:
+    import datasets
+
+    try:
+        data = datasets.load_dataset(REPO, level, split=part, revision=revision)
+    except Exception as problem:  # of the hub, the network, the disk or the data: the remedy is one
+        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
+        raise DataError(f"{where} cannot be loaded ({reason}); {REMEDY}") from problem
+    for file in data.cache_files:  # without network `datasets` takes its latest local copy, whatever was asked for
+        if revision not in file["filename"]:
+            raise DataError(f"{where}: the local copy {file['filename']} is of another commit; {REMEDY}")
+    return data
