@@ -44,12 +44,12 @@ def bert_finetune(params: FinetuneParams, context: Context) -> dict[str, list[di
     """
     device = torch.device(context.device)
     if params.precision == "bf16" and device.type != "cuda":
-        raise ValueError(f"precision is bf16 on {device}; give --precision float32, or a CUDA device")
+        raise ValueError(f"precision is bf16 on {device}; give --finetune-precision float32, or a CUDA device")
     data = open_task(params, context)
     if len(data.train) < params.batch_size:
         raise ValueError(
             f"{params.task} has {len(data.train)} training examples, fewer than one batch of {params.batch_size}, and "
-            "partial batches are dropped; give a smaller --batch-size or more data"
+            "partial batches are dropped; give a smaller --finetune-batch or more data"
         )
     with exact_numerics():
         model = new_classifier(params, context, data)

@@ -33,12 +33,12 @@ def new_classifier(params: FinetuneParams, context: Context, data: TaskData) -> 
     if data.vocab_size > config.vocab_size:
         raise ValueError(
             f"the tokenizer {params.tokenizer} has {data.vocab_size} tokens, the model {params.model} "
-            f"{config.vocab_size}: give the tokenizer that it was pretrained with"
+            f"{config.vocab_size}: give its own with --finetune-tokenizer"
         )
     if data.longest > config.max_length:
         raise ValueError(
             f"{params.task} has examples of {data.longest} tokens, {params.model} has {config.max_length} positions: "
-            f"give --max-length {config.max_length}"
+            f"give --finetune-length {config.max_length}"
         )
     if config.token_types < 2:
         raise ValueError(f"{params.model} has {config.token_types} token type; pairs of texts need 2")
@@ -107,7 +107,7 @@ def needs_recompute(model: DeepBertClassifier, rows: int, tokens: int, budget_by
     if least > budget_bytes:
         raise ValueError(
             f"{rows} rows of {tokens} tokens need about {least / 2**20:,.0f} MiB to train on, "
-            f"{budget_bytes / 2**20:,.0f} MiB may be used; give a --micro-batch, a smaller one or --max-length, or a "
-            "machine with more memory"
+            f"{budget_bytes / 2**20:,.0f} MiB may be used; give a smaller "
+            "--finetune-micro-batch or --finetune-length, or a machine with more memory"
         )
     return True
