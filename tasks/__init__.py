@@ -6,6 +6,8 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 
 EXPERIMENTS = {
     "attention_matching": "tasks.attention_matching",
+    "bert_finetuning": "tasks.bert_finetuning",
+    "bert_pretraining": "tasks.bert_pretraining",
     "chaos": "tasks.chaos",
     "component_moments": "tasks.component_moments",
     "dynamical_isometry": "tasks.dynamical_isometry",
