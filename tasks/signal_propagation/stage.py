@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from models.deep_bert import DeepBert
 from models.deep_bert_signals import Signals, measure_signals, pass_bytes
@@ -19,6 +18,7 @@ from tasks.data.pretraining.checks import check_vocabulary
 from tasks.data.pretraining.documents import open_documents
 from tasks.data.pretraining.random_tokens import RandomTokens
 from tasks.deep_bert.building import build, spreads_of
+from tasks.deep_bert.steps import losses
 from tasks.dropout import dropout_stream
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.signal_propagation.params import MATRICES, SignalParams
@@ -117,8 +117,8 @@ def one_pass(model: DeepBert, batch: MicroBatch, params: SignalParams) -> Signal
     """Forward and backward, with the dropout of the seed."""
 
     def loss_of(h_BTH: Tensor) -> Tensor:
-        masked = functional.cross_entropy(model.mlm_logits(h_BTH.flatten(0, 1)[batch.positions]), batch.labels)
-        return masked + functional.cross_entropy(model.order_logits(h_BTH), batch.order)
+        masked, order = losses(model.mlm_logits(h_BTH.flatten(0, 1)[batch.positions]), model.order_logits(h_BTH), batch)
+        return masked + order
 
     counted = torch.ones_like(batch.input_ids, dtype=torch.bool) if params.legacy_padding else None
     with dropout_stream(batch.input_ids.device, params.seed, "signals"):
