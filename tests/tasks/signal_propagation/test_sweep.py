@@ -41,6 +41,7 @@ def test_text_and_random_tokens_through_all_networks(tmp_path, monkeypatch):
 def test_wikitext_with_figures(tmp_path):
     arguments = [
         *(*TINY, "--sources", "text", "--corpus", str(research_data("wikitext-2")), "--vocab-size", "30592"),
+        *("--document-limit", "60"),
         *("--tokenizer", str(research_data("tokenizers", "bert-uncased")), "--depths", "24", "--out", str(tmp_path)),
     ]
     assert main(arguments) == 0
