@@ -104,7 +104,7 @@ class Config(PretrainingOptions):
 
 
 PRESETS = {
-    "paper": Config(),
+    "paper": Config(vocab_size=30_592, workers=8, worker_cpus=4),  # the networks of bert_pretraining
     "quick": Config(
         tasks=("same_topic", "continuation"),
         corpus="builtin",
@@ -116,8 +116,9 @@ PRESETS = {
         global_batch=16,
         micro_batch=16,
         steps=200,
-        learning_rate=1e-3,  # the published 1e-4 is for 488,281 steps
+        learning_rate=3e-3,  # the published 1e-4 is for 488,281 steps
         warmup=0.1,
+        test_ratio=0.1,
         precision="float32",
         test_samples=64,
         test_points=1,

@@ -31,7 +31,7 @@ def score_figure(final: pd.DataFrame, guesses: pd.DataFrame, tasks: Sequence[str
         for m, model in enumerate(models):
             values = own[own["model"] == model]["value"].to_numpy(dtype=float)
             good = values[~np.isnan(values)]
-            wide = np.linspace(-0.16, 0.16, len(good)) if len(good) > 1 else np.zeros(len(good))
+            wide = np.linspace(-0.1, 0.1, len(good)) if len(good) > 1 else np.zeros(len(good))
             axis.plot(m + wide, good, "o", ms=4.5, mfc="w", mec=_colour(m), mew=1.2, zorder=3)
             axis.hlines(median_of_runs(values), m - 0.3, m + 0.3, color=_colour(m), lw=2.4, zorder=2)
             if len(good) < len(values):

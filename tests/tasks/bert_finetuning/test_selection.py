@@ -54,6 +54,6 @@ def test_the_cross_chosen_median_is_measured_where_it_was_not_chosen():
         final({1e-5: [0.80], 2e-5: [0.50]}, part="half_a"),  # chooses 1e-5, of which half b has 0.60
         final({1e-5: [0.60], 2e-5: [0.70]}, part="half_b"),  # chooses 2e-5, of which half a has 0.50
     ]
-    (row,) = best_table(rate_table(pd.concat(parts))).itertuples(index=False)
-    assert row.median == 0.70
-    assert row.cross_median == pytest.approx(0.55)
+    (row,) = best_table(rate_table(pd.concat(parts))).to_dict("records")
+    assert row["median"] == 0.70
+    assert row["cross_median"] == pytest.approx(0.55)
