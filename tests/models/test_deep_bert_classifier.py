@@ -21,7 +21,7 @@ def config():
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         initializer_range=0.2,
-        num_labels=3,
+        num_labels=3,  # pyright: ignore[reportCallIssue]  # of the base class, which takes it by name alone
     )
 
 

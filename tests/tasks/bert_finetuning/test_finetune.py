@@ -95,6 +95,15 @@ def test_the_schedule_and_the_dropped_rest(tiny_needs, task):
     assert 0 <= end["padding"] < 1
 
 
+@pytest.mark.parametrize(("task", "epochs"), [("same_topic", 30), ("continuation", 20)])
+def test_examples_are_learned_by_heart(tiny_needs, task, epochs):
+    exact = {"dropout": 0.0, "attention_dropout": 0.0, "epochs": epochs, "learning_rate": 5e-3, "curve_points": 10}
+    losses = [
+        point["loss"] for point in bert_finetune(params(task, **exact), Context(needs=tiny_needs[task]))["curves"]
+    ]
+    assert losses[-1] < 0.3 * losses[0]
+
+
 def test_the_published_first_step_changes_nothing(tiny_needs):
     context = Context(needs=tiny_needs["same_topic"])
     for legacy in (True, False):
