@@ -50,6 +50,8 @@ def _comparison(task: str, own: pd.DataFrame) -> str:
     """Highest against lowest median, and whether the intervals of the means lie apart."""
     order = own.sort_values("median", ascending=False)
     first, last = order.iloc[0], order.iloc[-1]
+    if first["median"] == last["median"]:
+        return f"{task}: all {len(own)} models have the same median, {first['median']:.3f}."
     apart = first["ci_low"] > last["ci_high"]
     unknown = np.isnan(first["ci_low"]) or np.isnan(last["ci_high"])
     tail = "" if unknown else ("; their intervals lie apart" if apart else "; their intervals overlap")
