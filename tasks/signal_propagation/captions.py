@@ -12,7 +12,7 @@ _THEORY = (
 CAPTIONS = {
     "signals": (
         f"The residual stream behind each layer and the loss's gradient there, in one pass in training mode. {_SEEDS} "
-        f"{_THEORY} Grey: with the published gradient of attention, which leaves out its way through queries and keys. "
+        f"{_THEORY} Grey: with the published gradient of attention, without its way through queries and keys. "
         "Theory is for wide networks: at a width H a network's variances scatter by about sqrt(2/H). It is of means: "
         "where gradients shrink layer by layer (post-LN Xavier), a typical narrow network's shrink faster than means."
     ),
