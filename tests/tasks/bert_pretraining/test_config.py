@@ -32,9 +32,9 @@ def test_the_paper_preset_is_the_published_setting():
         ({"layers": ()}, "layers"),
         ({"layers": (0,)}, "layers is 0"),
         ({"layers": (2,), "branch_k": 3.0}, "beta\\^2 = 3 / 2\\^1 is not between 0 and 1"),
-        ({"heads": 5}, "width 32 cannot be divided among 5 heads"),
+        ({"heads": 5}, "width 64 cannot be divided among 5 heads"),
         ({"schemes": ("best",)}, "scheme is 'best'"),
-        ({"workers": 2}, "2 workers cannot share the 1 micro-batches of 16"),
+        ({"workers": 4}, "4 workers cannot share the 2 micro-batches of 16"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_plan(values, message):

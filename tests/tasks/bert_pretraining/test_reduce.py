@@ -75,10 +75,10 @@ def test_throughput_is_the_median_over_points(summary):
 
 def test_the_sentences_say_which_diverge_and_which_train(summary):
     text = " ".join(summary.notes)
-    assert "post-LN vanilla, 24 layers: all of 2 runs diverged, the first at step 31." in text
-    assert "pre-LN vanilla, 24 layers: of 2 runs 2 did not get below token frequencies; masked pieces" in text
-    assert "post-LN dslm, 24 layers: of 2 runs 2 trained; masked pieces of the test part cost 4.100 nats" in text
-    assert "pre-LN, 24 layers: masked pieces cost dslm 2.000 nats less than vanilla." in text
+    assert "post-LN vanilla, 6 layers: all of 2 runs diverged, the first at step 31." in text
+    assert "pre-LN vanilla, 6 layers: of 2 runs 2 did not get below token frequencies; masked pieces" in text
+    assert "post-LN dslm, 6 layers: of 2 runs 2 trained; masked pieces of the test part cost 4.100 nats" in text
+    assert "pre-LN, 6 layers: masked pieces cost dslm 2.000 nats less than vanilla." in text
     assert "2,000 to 2,000 tokens a second, 25% of the devices' peak in the middle; 12.5% was padding." in text
     assert "6 of 180 points are not finite." in text
 
