@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from orchestrator.options import Ints
 from tasks.bert_finetuning.params import Precision, Task, check_task
 from tasks.deep_bert.options import PretrainingOptions
-from tasks.deep_bert.params import DeepBertParams, Norm, Scheme
+from tasks.deep_bert.params import Norm, Scheme
 from tasks.encoders.options import at_least, distinct
 
 PRETRAINED = "pretrained"
@@ -90,17 +90,6 @@ class Config(PretrainingOptions):
             for scheme in self.schemes:
                 for layers in self.layers:
                     self.network(self.norms[0], scheme, layers)
-
-    def network(self, norm: Norm, scheme: Scheme, layers: int) -> DeepBertParams:
-        """A pretrained network of these options.
-
-        Raises:
-            ValueError: sizes that do not go together.
-        """
-        shared = {
-            name: value for name, value in self.shared_fields().items() if name in DeepBertParams.__dataclass_fields__
-        }
-        return DeepBertParams(norm=norm, scheme=scheme, layers=layers, **shared)
 
 
 PRESETS = {

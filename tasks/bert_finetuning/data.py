@@ -5,28 +5,16 @@ Dimensions: N examples or questions, B rows of a batch (of choices four a questi
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from orchestrator.experiment import Context
 from tasks.bert_finetuning.params import OVERALL, DataParams, FinetuneParams, eval_splits, n_classes
 from tasks.data.choice.questions import CHOICE_TASKS, OPTIONS
 from tasks.data.choice.tokenised import TokenisedChoices, open_choices
-from tasks.data.tokenised import open_split, read_meta
+from tasks.data.tokenised import Split, open_split, read_meta
 from tasks.seeds import numpy_stream
-
-
-class Split(Protocol):
-    """What is used of a `TokenisedSplit` or of `TokenisedChoices`."""
-
-    @property
-    def labels(self) -> np.ndarray: ...
-    @property
-    def lengths(self) -> np.ndarray: ...
-    def __len__(self) -> int: ...
-    def batch(self, indices: Any) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

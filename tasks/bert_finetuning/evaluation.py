@@ -14,10 +14,11 @@ from torch.nn import functional
 
 from metrics.glue import METRICS, glue_metrics
 from models.deep_bert_classifier import DeepBertClassifier
-from tasks.bert_finetuning.data import Split, TaskData, halves
+from tasks.bert_finetuning.data import TaskData, halves
 from tasks.bert_finetuning.params import OVERALL
 from tasks.data.choice.questions import CHOICE_TASKS
 from tasks.data.examples import task_info
+from tasks.data.tokenised import Split
 
 POSITIONS = 8192  # of a batch; a constant, never from free memory, since kernels round differently for other shapes
 PARTS = ("all", "half_a", "half_b")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from orchestrator.options import Ints
 from tasks.deep_bert.options import PretrainingOptions
-from tasks.deep_bert.params import DeepBertParams, Norm, Scheme
+from tasks.deep_bert.params import Norm, Scheme
 from tasks.encoders.options import distinct
 
 
@@ -28,12 +28,7 @@ class Config(PretrainingOptions):
         for norm in self.norms:  # a network that cannot be is refused before anything is planned
             for scheme in self.schemes:
                 for layers in self.layers:
-                    self._network(norm, scheme, layers)
-
-    def _network(self, norm: Norm, scheme: Scheme, layers: int) -> DeepBertParams:
-        names = DeepBertParams.__dataclass_fields__.keys() & self.shared_fields().keys()
-        given = {name: getattr(self, name) for name in names}
-        return DeepBertParams(norm=norm, scheme=scheme, layers=layers, **given)
+                    self.network(norm, scheme, layers)
 
 
 PRESETS = {

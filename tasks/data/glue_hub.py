@@ -11,6 +11,7 @@ from typing import Any
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
+from tasks.data.hub_split import load_split
 
 REPO = "nyu-mll/glue"
 
@@ -80,7 +81,7 @@ def read_split(task: str, split: str, revision: str) -> Examples:
     if split not in info.splits:
         raise ValueError(f"{task} has no split {split!r}; choose one of {', '.join(info.splits)}")
     where = f"{REPO} ({columns.config}, {SPLITS[split]}, {revision[:12]})"
-    data = _load(task, split, revision, where)
+    data = load_split(REPO, COLUMNS[task].config, SPLITS[split], revision, where, _remedy(task, split))
     missing = [name for name in (*columns.texts, "label") if name not in data.column_names]
     if missing:
         found = ", ".join(data.column_names)
@@ -90,20 +91,6 @@ def read_split(task: str, split: str, revision: str) -> Examples:
     texts = [data[name][:] for name in columns.texts]
     labels = _labels(data["label"][:], info, data.features["label"], where)
     return Examples(first=texts[0], second=texts[1] if info.is_pair else None, labels=labels)
-
-
-def _load(task: str, split: str, revision: str, where: str) -> Any:
-    import datasets
-
-    try:
-        data = datasets.load_dataset(REPO, COLUMNS[task].config, split=SPLITS[split], revision=revision)
-    except Exception as problem:  # of the hub, the network, the disk or the data: the remedy is one
-        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        raise DataError(f"{where} cannot be loaded ({reason}); {_remedy(task, split)}") from problem
-    for file in data.cache_files:  # without network `datasets` takes its latest local copy, whatever was asked for
-        if revision not in file["filename"]:
-            raise DataError(f"{where}: the local copy {file['filename']} is of another commit; {_remedy(task, split)}")
-    return data
 
 
 def _labels(raw: Sequence[Any], info: TaskInfo, feature: Any, where: str) -> list[int] | list[float]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from orchestrator.experiment import Context
 
 CHUNK = 4096  # texts that the tokenizer gets at once: its encodings take some 10 KB a text until they become arrays
+
+
+class Split(Protocol):
+    """What stages use of a `TokenisedSplit`, or of examples that are stored in another way."""
+
+    @property
+    def labels(self) -> np.ndarray: ...
+    @property
+    def lengths(self) -> np.ndarray: ...
+    def __len__(self) -> int: ...
+    def batch(self, indices: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]: ...
 
 
 def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.data.pretraining.checks import check_batches
-from tasks.deep_bert.params import Activation
+from tasks.deep_bert.params import Activation, DeepBertParams, Norm, Scheme
 from tasks.deep_bert.pretraining_params import Precision, RunSettings, Sharding, Switch
 
 # Fields that the job takes as they are; the others say which jobs there are, or how they are run.
@@ -117,6 +117,16 @@ class PretrainingOptions:
     def shared_fields(self) -> dict[str, Any]:
         """Fields of `PretrainParams`; what is missing says which job it is, or comes from the documents."""
         return {name: getattr(self, name) for name in _SHARED}
+
+    def network(self, norm: Norm, scheme: Scheme, layers: int) -> DeepBertParams:
+        """The network that one training of these options begins with.
+
+        Raises:
+            ValueError: sizes that do not go together.
+        """
+        names = DeepBertParams.__dataclass_fields__.keys() & self.shared_fields().keys()
+        given = {name: getattr(self, name) for name in names}
+        return DeepBertParams(norm=norm, scheme=scheme, layers=layers, **given)
 
     def run_settings(self) -> RunSettings:
         """How jobs are run."""

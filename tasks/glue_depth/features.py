@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import AlbertModel
 
 from models.albert import Layer, embed, iterate, padding_mask, pool, shared_layer
-from tasks.glue_depth.inputs import Split
+from tasks.data.tokenised import Split
 
 BATCH_SEQUENCES = 64  # a constant, never from free memory: float32 kernels round differently for other batch shapes
 

@@ -19,10 +19,11 @@ from transformers import AlbertModel
 
 from models.albert import Layer, embed, iterate, padding_mask, pool, shared_layer
 from orchestrator.experiment import Context
+from tasks.data.tokenised import Split
 from tasks.encoders.counting import CountedLayer
 from tasks.glue_depth.features import length_batches
 from tasks.glue_depth.heads import dropout_factors, head_weight
-from tasks.glue_depth.inputs import Inputs, Split, open_inputs, score_rows
+from tasks.glue_depth.inputs import Inputs, open_inputs, score_rows
 from tasks.glue_depth.params import FinetunedParams
 from tasks.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.optimisers import learning_rate, make_optimiser, split_decay, take_step

@@ -5,7 +5,7 @@ Dimensions: N examples, C outputs, B batch, T tokens.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,22 +16,11 @@ from transformers import AlbertModel
 from metrics.glue import glue_metrics
 from orchestrator.experiment import Context
 from tasks.data.examples import TaskInfo, task_info
-from tasks.data.tokenised import open_split, read_meta
+from tasks.data.tokenised import Split, open_split, read_meta
 from tasks.encoders.loading import load_encoder
 from tasks.glue_depth.params import FinetunedParams, FrozenParams
 
 Params = FrozenParams | FinetunedParams
-
-
-class Split(Protocol):
-    """What is used of a `TokenisedSplit`."""
-
-    @property
-    def labels(self) -> np.ndarray: ...
-    @property
-    def lengths(self) -> np.ndarray: ...
-    def __len__(self) -> int: ...
-    def batch(self, indices: Any) -> tuple[Tensor, Tensor, Tensor]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from tests.tasks.deep_bert.tiny import PARAMS, changed, context, write_documents
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
-PLAIN = {"dropout": 0.0, "attention_dropout": 0.0}  # a device has random numbers of its own
+PLAIN: dict[str, Any] = {"dropout": 0.0, "attention_dropout": 0.0}  # a device has random numbers of its own
 SETTINGS = {"checkpoint_seconds": "0"}
 
 

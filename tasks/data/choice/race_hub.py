@@ -1,12 +1,12 @@
 """RACE from the hub data set `ehovy/race`, by commit: a row is a question, and those of one passage stand together."""
 
 import itertools
-from typing import Any
 
 from tasks.data.choice.questions import RACE, Passage, check_split, parse_passage
 from tasks.data.choice.race_files import LEVELS
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
+from tasks.data.hub_split import load_split
 
 REPO = "ehovy/race"
 PARTS = {"train": "train", "dev": "validation"}
@@ -42,7 +42,7 @@ def read_split(split: str, revision: str) -> list[Passage]:
 
 def _level(level: str, part: str, revision: str) -> list[Passage]:
     where = f"{REPO} ({level}, {part}, {revision[:12]})"
-    data = _load(level, part, revision, where)
+    data = load_split(REPO, level, part, revision, where, REMEDY)
     if missing := [name for name in COLUMNS if name not in data.column_names]:
         found = ", ".join(data.column_names)
         raise DataError(f"{where}: no column {', '.join(missing)}, found {found}; {REMEDY}")
@@ -57,17 +57,3 @@ def _level(level: str, part: str, revision: str) -> list[Passage]:
         passages.append(parse_passage(str(name), text, asked, options, answers, at))
         first += len(questions)
     return passages
-
-
-def _load(level: str, part: str, revision: str, where: str) -> Any:
-    import datasets
-
-    try:
-        data = datasets.load_dataset(REPO, level, split=part, revision=revision)
-    except Exception as problem:  # of the hub, the network, the disk or the data: the remedy is one
-        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        raise DataError(f"{where} cannot be loaded ({reason}); {REMEDY}") from problem
-    for file in data.cache_files:  # without network `datasets` takes its latest local copy, whatever was asked for
-        if revision not in file["filename"]:
-            raise DataError(f"{where}: the local copy {file['filename']} is of another commit; {REMEDY}")
-    return data

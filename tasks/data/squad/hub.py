@@ -6,6 +6,7 @@ from typing import Any
 
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
+from tasks.data.hub_split import load_split
 from tasks.data.squad.examples import Problems, SquadSplit
 from tasks.data.squad.files import check_usable
 from tasks.data.squad.parsing import parse_paragraph
@@ -37,7 +38,7 @@ def read_split(split: str, revision: str) -> SquadSplit:
     if split not in SPLITS:
         raise ValueError(f"SQuAD 2.0 has no split {split!r}; choose one of {', '.join(SPLITS)}")
     where = f"{REPO} ({SPLITS[split]}, {revision[:12]})"
-    data = _load(split, revision, where)
+    data = load_split(REPO, None, SPLITS[split], revision, where, REMEDY)
     missing = [name for name in COLUMNS if name not in data.column_names]
     if missing:
         found = ", ".join(data.column_names)
@@ -71,17 +72,3 @@ def _question(row: dict[str, Any]) -> dict[str, Any]:
         pairs = itertools.zip_longest(answers["text"], starts)
         answers = [{"text": text, "answer_start": start} for text, start in pairs]
     return {"id": row["id"], "question": row["question"], "answers": answers}
-
-
-def _load(split: str, revision: str, where: str) -> Any:
-    import datasets
-
-    try:
-        data = datasets.load_dataset(REPO, split=SPLITS[split], revision=revision)
-    except Exception as problem:  # of the hub, the network, the disk or the data: the remedy is one
-        reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
-        raise DataError(f"{where} cannot be loaded ({reason}); {REMEDY}") from problem
-    for file in data.cache_files:  # without network `datasets` takes its latest local copy, whatever was asked for
-        if revision not in file["filename"]:
-            raise DataError(f"{where}: the local copy {file['filename']} is of another commit; {REMEDY}")
-    return data

@@ -30,7 +30,7 @@ def serve(monkeypatch):
     asked = []
 
     def give(what):
-        def load_dataset(path, *, split, revision):
+        def load_dataset(path, name, *, split, revision):
             asked.append((path, split, revision))
             if isinstance(what, Exception):
                 raise what
