@@ -5,6 +5,7 @@ process dies, nobody knows which of its calls did it, so each runs again alone.
 """
 
 import statistics
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,8 +14,7 @@ from orchestrator.worker import Call
 
 BUNDLE_SECONDS = 0.2  # of work in one bundle; what a dying process takes with it
 LARGEST = 32  # calls in one bundle
-SEEN = 20  # outcomes of a stage before its calls are bundled
-_WEIGHT = 0.1  # of the newest outcome in the running mean
+SEEN = 20  # outcomes of a stage before its calls are bundled, and of which their median says how long calls take
 
 Bundle = list[tuple[str, Call]]
 """Calls with their keys, in the order in which they run."""
@@ -25,20 +25,21 @@ class Bundles:
     """Collects calls until their bundle is full."""
 
     _seconds: dict[bytes, float] = field(default_factory=dict)
-    _first: dict[bytes, list[float]] = field(default_factory=dict)
+    _last: dict[bytes, deque[float]] = field(default_factory=dict)
     _open: dict[tuple[bytes, Resources], Bundle] = field(default_factory=dict)
     size: int = 1
     """Of the bundle that the last call went into."""
 
     def ended(self, stage: bytes, seconds: float) -> None:
-        """A call of this stage took so long."""
-        if stage in self._seconds:
-            self._seconds[stage] += _WEIGHT * (seconds - self._seconds[stage])
-            return
-        first = self._first.setdefault(stage, [])
-        first.append(seconds)
-        if len(first) == SEEN:  # the median, since the first call of each process imports what it needs
-            self._seconds[stage] = statistics.median(self._first.pop(stage))
+        """A call of this stage took so long.
+
+        The median of the last ones counts: the first call of each process imports what it needs, and a busy machine
+        holds a call up now and then, which says nothing of the others.
+        """
+        last = self._last.setdefault(stage, deque(maxlen=SEEN))
+        last.append(seconds)
+        if len(last) == SEEN:
+            self._seconds[stage] = statistics.median(last)
 
     def add(self, key: str, call: Call, wants: Resources) -> Bundle | None:
         """Take a call; returns a bundle that can go, with it in it, or None when more are waited for."""

@@ -60,9 +60,16 @@ def test_calls_go_alone_until_enough_were_short_when_tried_again_and_on_gpus():
 
 def test_stages_that_become_slow_are_bundled_no_more():
     bundles = seen(0.001)
-    for _ in range(2):
+    for _ in range(SEEN // 2 + 1):
         bundles.ended(b"stage", 60.0)
     assert sizes(bundles, [call()] * 2) == [1, 1]
+
+
+def test_a_few_calls_that_were_held_up_change_nothing():
+    bundles = seen(0.001)
+    for _ in range(SEEN // 2 - 1):
+        bundles.ended(b"stage", 60.0)
+    assert sizes(bundles, [call()] * LARGEST) == [LARGEST]
 
 
 def test_stages_and_resources_do_not_mix():
