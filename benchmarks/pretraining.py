@@ -9,8 +9,8 @@ random batches of the same size, each padded to its longest; its losses are othe
     python -m benchmarks.pretraining
     python -m benchmarks.pretraining --corpus DIR --tokenizer DIR
 
-The Trainer needs the package accelerate, which nothing else here does: pip install -e ".[benchmark]". Seconds are of the
-processor on a CPU, so that a busy machine changes them little, and of the clock on a GPU.
+The Trainer needs the package accelerate, which nothing else here does: pip install -e ".[benchmark]". Seconds are of
+the processor on a CPU, so that a busy machine changes them little, and of the clock on a GPU.
 """
 
 import argparse

@@ -20,8 +20,8 @@ def test_short_jobs_give_the_rows_that_they_give_alone(drive, tmp_path, undistur
     [("die", ("--losses", "2"), "lost"), ("hang", ("--job-timeout", "3"), "timeout"), ("raise", (), "failed")],
 )
 def test_a_bad_job_among_short_ones_is_the_only_one_that_fails(drive, tmp_path, undisturbed, how, more, status):
-    # Seconds of work before the bad job see to it that bundles have long been going. How many calls are in its bundle is
-    # a matter of time: at most 31 others, and none where it was the first to find room.
+    # Seconds of work before the bad job see to it that bundles have long been going. How many calls are in its bundle
+    # is a matter of time: at most 31 others, and none where it was the first to find room.
     bad = ("--numbers", "1-1000", "--seconds", "0.01", "--wrong", "990", "--how", how)
     driver = drive(*bad, *more, "--num-cpus", "2", "--out", tmp_path / "out")
     assert driver.wait() == 1, driver.text()
