@@ -82,8 +82,8 @@ def write_training(directory: Path, rows: list[dict[str, Any]]) -> None:
     (directory / TRAINING).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def read_training(directory: Path, stage: str) -> list[dict[str, Any]]:
-    """The rows that a job of `stage` wrote about its training.
+def read_training(directory: Path, stage: str) -> Any:
+    """What a job of `stage` wrote about its training: rows, or rows by table.
 
     Raises:
         ValueError: they are not there.
