@@ -65,7 +65,7 @@ EXPERIMENT = Experiment(
 
 def main(arguments: list[str]) -> int:
     from orchestrator.cli import main as sweep
-    from orchestrator.worker import _peak_memory_mb
+    from orchestrator.memory import peak_memory_mb
     from tasks import EXPERIMENTS
 
     EXPERIMENTS["noop"] = "benchmarks.noop"
@@ -73,7 +73,7 @@ def main(arguments: list[str]) -> int:
         return sweep(arguments)
     began, seconds = time.perf_counter(), _time_steps()
     code = sweep(arguments)
-    times = {"all": time.perf_counter() - began, "peak_mb": _peak_memory_mb(), **seconds}
+    times = {"all": time.perf_counter() - began, "peak_mb": peak_memory_mb(), **seconds}
     Path(os.environ["SWEEP_TIMES"]).write_text(json.dumps(times))
     return code
 

@@ -98,10 +98,10 @@ PLANNING = """
 import sys, time
 from benchmarks.noop import Config, plan
 from orchestrator.plan import make_plan
-from orchestrator.worker import _peak_memory_mb
-before, began = _peak_memory_mb(), time.perf_counter()
+from orchestrator.memory import peak_memory_mb
+before, began = peak_memory_mb(), time.perf_counter()
 made = make_plan(plan(Config(jobs=int(sys.argv[1]))))
-print(len(made.jobs), time.perf_counter() - began, _peak_memory_mb() - before)
+print(len(made.jobs), time.perf_counter() - began, peak_memory_mb() - before)
 """
 
 

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from orchestrator.call import Call, Outcome
 from orchestrator.experiment import Resources
 from orchestrator.shared import Mark
 from orchestrator.watcher import Watcher
-from orchestrator.worker import Call, Outcome, run_call
+from orchestrator.worker import run_call
 
 
 class CannotRun(RuntimeError):

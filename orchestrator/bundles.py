@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from orchestrator.call import Call
 from orchestrator.experiment import Resources
-from orchestrator.worker import Call
 
 BUNDLE_SECONDS = 0.2  # of work in one bundle; what a dying process takes with it
 LARGEST = 32  # calls in one bundle

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from orchestrator.worker import Outcome
+from orchestrator.call import Outcome
 
 
 @dataclass

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from orchestrator.call import Call, Outcome
 from orchestrator.experiment import Resources
-from orchestrator.worker import Call, Outcome
 
 _ENDS_OF_OTHERS = re.compile(
     r"connection (?:closed|reset|refused|aborted)|broken pipe|remote process (?:has )?exited|socket (?:timeout|closed)"

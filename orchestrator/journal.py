@@ -14,11 +14,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job, TableSpec
 from orchestrator.merging import MERGE_BYTES, SETTLED, Written, due, merge, packed
 from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, TableRows, encode, part_path, with_parameters
 from orchestrator.storage import Storage
-from orchestrator.worker import Outcome
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from orchestrator.backend import Backend
+from orchestrator.call import Call, Outcome, log_name
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Job
 from orchestrator.failures import signature
@@ -24,7 +25,6 @@ from orchestrator.ready import Ready
 from orchestrator.runs import RunOptions, RunReport
 from orchestrator.store import Store
 from orchestrator.watcher import Watcher
-from orchestrator.worker import Call, Outcome, log_name
 
 log = logging.getLogger(__name__)
 

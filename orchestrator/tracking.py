@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from orchestrator.backend import CannotRun
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job
 from orchestrator.measurements import cut, is_finite, measurements, parameters
 from orchestrator.printable import printable
 from orchestrator.secrets import Redactor, redactor
 from orchestrator.watcher import Watcher
-from orchestrator.worker import Outcome
 
 QUEUE = 10_000  # attempts; a fast sweep of more jobs than the server takes meanwhile is told of in part
 PAUSE_SECONDS = 30.0  # after an error: a server that is down must not cost a time-out for each job

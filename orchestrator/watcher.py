@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job
-from orchestrator.worker import Outcome
 
 
 class Watcher(Protocol):

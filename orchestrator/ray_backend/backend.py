@@ -15,6 +15,7 @@ from ray.cloudpickle.cloudpickle import dumps
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.bundles import Bundle, Bundles
+from orchestrator.call import Call, Outcome
 from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
@@ -30,7 +31,6 @@ from orchestrator.shared import Mark
 from orchestrator.surroundings import sigterm_kept
 from orchestrator.warm import WarmWorkers
 from orchestrator.watcher import Watcher
-from orchestrator.worker import Call, Outcome
 
 log = logging.getLogger(__name__)
 

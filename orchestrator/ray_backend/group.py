@@ -23,9 +23,11 @@ from ray._private.state import state
 from ray.core.generated import gcs_pb2
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
+from orchestrator.call import Call, Outcome
 from orchestrator.groups import from_others, outcome_of
+from orchestrator.memory import Peaks
 from orchestrator.names import private_folder
-from orchestrator.worker import Call, Outcome, Peaks, run_call
+from orchestrator.worker import run_call
 
 LOOK_SECONDS = 0.5  # between Ray Train's looks at the members
 LATE_SECONDS = 5.0  # for which an error that another one's death has caused waits for that death to be seen

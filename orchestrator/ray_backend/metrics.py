@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from ray.util.metrics import Counter, Gauge, Histogram
 
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job
-from orchestrator.worker import Outcome
 
 _SECONDS = [0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0]
 _TAGS = ("experiment", "stage")

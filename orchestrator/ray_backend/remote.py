@@ -15,7 +15,8 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from orchestrator.worker import Outcome, run_call
+from orchestrator.call import Outcome
+from orchestrator.worker import run_call
 
 
 def _run(calls: bytes, keys: Sequence[str] = (), beacon: Any = None) -> bytes:

@@ -3,9 +3,9 @@
 import pytest
 
 from orchestrator.bundles import BUNDLE_SECONDS, LARGEST, SEEN, Bundles
+from orchestrator.call import Call
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
-from orchestrator.worker import Call
 
 CPU = Resources()
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.backend import CannotRun, InlineBackend
+from orchestrator.call import Call, Outcome, log_name
 from orchestrator.capacity import Capacity
 from orchestrator.experiment import Job, Resources, Stage
 from orchestrator.groups import Groups, from_others, outcome_of
-from orchestrator.worker import Call, Outcome, log_name, run_call
+from orchestrator.worker import run_call
 from tests import toy_group
 
 

@@ -17,12 +17,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from orchestrator import session
+from orchestrator.call import Outcome
 from orchestrator.experiment import Summary
 from orchestrator.failures import group
 from orchestrator.progress import Progress
 from orchestrator.report import Report, render
 from orchestrator.store import Store
-from orchestrator.worker import Outcome
 from tests import toy
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror=alert(2)>"'><a href="javascript:alert(3)">x</a> """

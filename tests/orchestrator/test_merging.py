@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator import merging
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job, Stage, TableSpec, column
 from orchestrator.journal import Journal
 from orchestrator.merging import Written, due, merge, packed
+from orchestrator.rows import rows_to_table
 from orchestrator.storage import Storage
 from orchestrator.store import Store
-from orchestrator.worker import Outcome, rows_to_table
 from tests.orchestrator.test_store import NOTES, RUNS, SCORES, Params, done, failed, job
 
 A_WEEK = 7 * 24 * 3600 // 5  # flushes

@@ -13,13 +13,14 @@ from rich.console import Console
 
 from orchestrator import runner as runner_module
 from orchestrator.backend import CannotRun, InlineBackend
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
 from orchestrator.plan import count_stages, drifted, left_to_do, make_plan
 from orchestrator.progress import Progress
+from orchestrator.rows import rows_to_table
 from orchestrator.runner import Runner
 from orchestrator.runs import RunOptions, new_run_id
 from orchestrator.store import Store
-from orchestrator.worker import Outcome, rows_to_table
 
 RUN = "20260101T000000-aaaa"
 

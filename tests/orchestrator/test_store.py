@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestrator.call import Outcome
 from orchestrator.experiment import Experiment, Job, Stage, Summary, TableSpec, column
 from orchestrator.parts import NewerSchema, encode
+from orchestrator.rows import rows_to_table
 from orchestrator.store import Store
-from orchestrator.worker import Outcome, rows_to_table
 
 RUNS = [f"2026010{i}T000000-aaaa" for i in range(1, 6)]
 

@@ -15,10 +15,10 @@ import pytest
 
 from orchestrator import tracking
 from orchestrator.backend import CannotRun
+from orchestrator.call import Outcome
 from orchestrator.experiment import Job
 from orchestrator.options import parse
 from orchestrator.tracking import MlflowTracker, make_tracker
-from orchestrator.worker import Outcome
 from tests import toy
 
 RUN = "20261121T093000-0f42a1b7"

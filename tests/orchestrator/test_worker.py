@@ -11,15 +11,17 @@ import pytest
 
 from orchestrator.artifacts import Artifacts
 from orchestrator.backend import CannotRun, InlineBackend
+from orchestrator.call import Call, Outcome
 from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.code import code_digest
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources, TableSpec, column
 from orchestrator.failures import group, signature
+from orchestrator.rows import BadRows, rows_to_table
 from orchestrator.storage import Storage
 from orchestrator.surroundings import answers, python_path, sigterm_kept
 from orchestrator.warm import IDLE_SECONDS, WarmWorkers
-from orchestrator.worker import BadRows, Call, Outcome, rows_to_table, run_call
+from orchestrator.worker import run_call
 from tests import toy
 
 
