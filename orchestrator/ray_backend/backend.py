@@ -16,17 +16,15 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from orchestrator.bundles import Bundle, Bundles
 from orchestrator.call import Call, Outcome
-from orchestrator.capacity import Capacity, autoscaled_nodes, autoscaled_slots
 from orchestrator.deadlines import Deadlines
 from orchestrator.experiment import Resources
 from orchestrator.groups import Groups
+from orchestrator.ray_backend.cluster import Cluster
 from orchestrator.ray_backend.connect import connect
 from orchestrator.ray_backend.group import Share, free_abandoned, run_group
-from orchestrator.ray_backend.head import Head
 from orchestrator.ray_backend.metrics import SweepMetrics
 from orchestrator.ray_backend.nodes import check_nodes
 from orchestrator.ray_backend.remote import Beacon, WarmActor, outcomes_of, run_fresh, run_task
-from orchestrator.ray_backend.waiting import starting_nodes
 from orchestrator.shared import Mark
 from orchestrator.surroundings import sigterm_kept
 from orchestrator.warm import WarmWorkers
@@ -34,10 +32,8 @@ from orchestrator.watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 10.0  # between looks at the cluster, which may grow and shrink
 _WITH_ANOTHER = "its process was ended since another job in it was overdue"
 _ABANDONED_SECONDS = 60.0  # in which Ray knows that the processes of a killed group are dead
-_WAIT_SECONDS = 3.0  # between looks at what its autoscaler does
 
 
 class RayBackend:
@@ -65,7 +61,6 @@ class RayBackend:
         job_timeout: float | None = None,
         dashboard: bool = False,
     ):
-        self._gpus_per_job = gpus_per_job
         self._deadlines = Deadlines(job_timeout) if job_timeout is not None else None
         self._ours = not ray.is_initialized()
         with sigterm_kept():
@@ -73,16 +68,14 @@ class RayBackend:
         if url := get_dashboard_url():
             self.where += f", dashboard at http://{url}"
         self._joined = self.where.startswith("joined")
-        self._grown = autoscaled_slots() if self._joined else 0
-        self._waits: tuple[float, str | None] = (float("-inf"), None)
-        self._head = Head(ray.get_runtime_context().gcs_address)
+        self._cluster = Cluster(self._joined, gpus_per_job)
+        self._head = self._cluster.head
         # On the driver's own node: where that is lost, all is.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self._new_beacon = Beacon.options(scheduling_strategy=here).remote
         self._beacon: Any = self._new_beacon() if job_timeout is not None else None
         self._group_beacon: Any = self._beacon
         self._handles: dict[tuple[Resources, bool], Any] = {}
-        self._resolved: dict[Resources, tuple[float, float]] = {}
         self._refs: dict[Any, Sequence[tuple[str, Call]]] = {}
         self._bundles = Bundles()
         self._groups = Groups()
@@ -92,16 +85,12 @@ class RayBackend:
         self._by_key: dict[str, Any] = {}
         self._cut_short: set[Any] = set()
         self._taken_back: list[str] = []
-        self._warm = WarmWorkers(self._start_actor, ray.kill, self._room)
-        self._looked_at = self._asked_at = float("-inf")
-        self._totals: dict[str, float] = {}
+        self._warm = WarmWorkers(self._start_actor, ray.kill, self._cluster.room)
+        self._asked_at = float("-inf")
 
     @property
     def totals(self) -> dict[str, float]:
-        """CPUs, GPUs and memory of the cluster."""
-        if time.monotonic() - self._looked_at > _LOOK_SECONDS and self._head.answers(now=True):
-            self._totals, self._looked_at = {k: float(v) for k, v in ray.cluster_resources().items()}, time.monotonic()
-        return self._totals
+        return self._cluster.totals
 
     @property
     def slots(self) -> int:
@@ -109,21 +98,13 @@ class RayBackend:
 
     @property
     def window(self) -> int:
-        return max(64, 2 * self.slots * self._bundles.size, 2 * self._grown * self._bundles.size)
+        return max(64, 2 * self.slots * self._bundles.size, 2 * self._cluster.grown * self._bundles.size)
 
     def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
         return check_nodes(mark, artifacts) if self._joined or not self._ours else None
 
     def gpus(self, wants: Resources) -> float:
-        return self._resolve(wants)[1]
-
-    def _resolve(self, wants: Resources) -> tuple[float, float]:
-        if wants not in self._resolved:
-            nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-            if self._joined:
-                nodes += autoscaled_nodes(each=wants.workers > 1)
-            self._resolved[wants] = Capacity(nodes, self._gpus_per_job).resolve(wants)
-        return self._resolved[wants]
+        return self._cluster.resolve(wants)[1]
 
     def submit(self, key: str, call: Call, wants: Resources, warm_key: str | None) -> None:
         if wants.workers > 1:
@@ -136,10 +117,10 @@ class RayBackend:
             self._send(self._handle(wants, actor=False), bundle)
 
     def _start_groups(self) -> None:
-        for key, call, wants in self._groups.starting(self._room):
+        for key, call, wants in self._groups.starting(self._cluster.room):
             if self._group_beacon is None:
                 self._group_beacon = self._new_beacon()
-            (cpus, gpus), memory = self._resolve(wants), wants.memory_mb
+            (cpus, gpus), memory = self._cluster.resolve(wants), wants.memory_mb
             share = Share(cpus=cpus, gpus=gpus, memory=None if memory is None else memory * 2**20)
             ref = run_group.remote(call, share, key, self._group_beacon)
             self._refs[ref] = [(key, call)]
@@ -155,7 +136,7 @@ class RayBackend:
 
     def _handle(self, wants: Resources, actor: bool) -> Any:
         if (wants, actor) not in self._handles:
-            cpus, gpus = self._resolve(wants)
+            cpus, gpus = self._cluster.resolve(wants)
             memory = {} if wants.memory_mb is None else {"memory": wants.memory_mb * 2**20}
             kind = WarmActor if actor else (run_fresh if gpus else run_task)
             self._handles[wants, actor] = kind.options(num_cpus=cpus, num_gpus=gpus, **memory)
@@ -167,15 +148,6 @@ class RayBackend:
 
     def _start_actor(self, wants: Resources) -> Any:
         return self._handle(wants, actor=True).remote()
-
-    def _room(self, wanted: Sequence[Resources]) -> bool:
-        asked = [
-            (wants.workers * cpus, wants.workers * gpus) for wants in wanted for cpus, gpus in [self._resolve(wants)]
-        ]
-        cpus, gpus = (sum(amounts) for amounts in zip(*asked, strict=True))
-        memory = sum(wants.workers * (wants.memory_mb or 0) * 2**20 for wants in wanted)
-        asked = {"CPU": cpus, "GPU": gpus, "memory": memory}
-        return all(self.totals.get(name, 0) >= amount for name, amount in asked.items())
 
     def wait(self, seconds: float) -> list[tuple[str, Outcome]]:
         outcomes = [(key, Outcome(status="withdrawn")) for key in self._taken_back]
@@ -266,32 +238,14 @@ class RayBackend:
             self._recalled |= waits
             ray.cancel(ref, force=bool(waits), recursive=False)
 
-    def waiting(self) -> str | None:
-        if not self._joined or not self._refs:
-            return None
-        if time.monotonic() - self._waits[0] > _WAIT_SECONDS and self._head.answers(now=True):
-            try:
-                words = starting_nodes(ray.get_runtime_context().gcs_address)
-            except Exception as problem:  # Ray's own state is for reading only; a sweep never ends for it
-                log.info("the autoscaler's state cannot be read: %s", problem)
-                words = None
-            self._waits = time.monotonic(), words
-        return self._waits[1]
-
     def watchers(self, experiment: str, left: Mapping[str, int]) -> Sequence[Watcher]:
         return [SweepMetrics(experiment, left)]
 
+    def waiting(self) -> str | None:
+        return self._cluster.waiting() if self._refs else None
+
     def stalled(self) -> str | None:
-        if not self._head.answers(now=True):
-            return f"the head of the Ray cluster at {self._head.address} does not answer"
-        free = ray.available_resources()
-        if not self._refs or free.get("CPU", 0) < self.totals.get("CPU", 0):
-            return None
-        asked = ", ".join(f"{cpus:g} CPUs + {gpus:g} GPUs" for cpus, gpus in dict.fromkeys(self._resolved.values()))
-        return (
-            f"{len(self._by_key)} jobs wait and none runs: they ask for {asked} each, the cluster has "
-            f"{free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs free"
-        )
+        return self._cluster.stalled(len(self._by_key)) if self._refs else self._cluster.silent()
 
     def close(self) -> None:
         for worker in self._warm.workers:
