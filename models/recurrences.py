@@ -1,0 +1,193 @@
+"""LSTM and GRU for training a stack of models at once, equal to nn.LSTM and nn.GRU up to the order of sums.
+
+The input's projection W_ih x + b_ih (+ b_hh for an LSTM) comes ready. Where x is an embedding of few symbols, it comes
+as a table with a row a symbol, and the tokens pick the rows: the product of W_ih is then computed once a symbol instead
+of once a position. Everything else is in `models.recurrent_passes`.
+
+Dimensions: T positions, G stacked models, B batch, H width, E input width, O = 4H (LSTM) or 3H (GRU), V rows of a
+table.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.recurrent_passes import (
+    GruPass,
+    LstmPass,
+    before_of,
+    gru_cotangents,
+    gru_pass,
+    lstm_cotangents,
+    lstm_pass,
+    outputs_of,
+)
+
+
+def lstm(
+    inputs: Tensor,
+    weight_G4HH: Tensor,
+    state: tuple[Tensor, Tensor] | None = None,
+    *,
+    tokens_TGB: Tensor | None = None,
+    mask_TGB: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """G LSTMs of one layer and one direction.
+
+    Args:
+        inputs: projections [T, G, B, 4H] with both biases, or a table of them [G, V, 4H] with `tokens_TGB`.
+            The table's gradient is a product with the tokens' one-hot rows, so V should not exceed T B.
+        weight_G4HH: W_hh of each, rows in PyTorch's order i, f, g, o.
+        state: first h and c, each [G, B, H]; zeros without.
+        tokens_TGB: rows of the table; [T, 1, B] where all models see the same.
+        mask_TGB: true inside a sequence, [T, 1, B] where it is the same for all; outside, the state is carried on and
+            the output is zero, as with a packed sequence.
+        reverse: from the last position to the first.
+    Returns:
+        (outputs [T, G, B, H], (h, c) after the last step).
+    Raises:
+        ValueError: shapes that do not belong together.
+    """
+    h, c = state or (_zeros(inputs, weight_G4HH, tokens_TGB),) * 2
+    _check(inputs, weight_G4HH, h, tokens_TGB, mask_TGB, gates=4)
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (inputs, weight_G4HH, h, c)):
+        outputs, h, c = _Lstm.apply(inputs, weight_G4HH, h, c, tokens_TGB, mask_TGB, reverse)
+        return outputs, (h, c)
+    done = lstm_pass(inputs, weight_G4HH, h, c, tokens_TGB=tokens_TGB, mask_TGB=mask_TGB, reverse=reverse, keep=False)
+    last = 0 if reverse else -1
+    return outputs_of(done), (done.hidden_SGBH[last].clone(), done.cells_SGBH[last].clone())
+
+
+def gru(
+    inputs: Tensor,
+    weight_G3HH: Tensor,
+    bias_G3H: Tensor,
+    state: Tensor | None = None,
+    *,
+    tokens_TGB: Tensor | None = None,
+    mask_TGB: Tensor | None = None,
+    reverse: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """G GRUs of one layer and one direction; arguments as of `lstm`, but the inputs hold b_ih alone.
+
+    Args:
+        bias_G3H: b_hh; its last third stands inside the product with the reset gate.
+    Returns:
+        (outputs [T, G, B, H], h after the last step [G, B, H]).
+    Raises:
+        ValueError: shapes that do not belong together.
+    """
+    h = _zeros(inputs, weight_G3HH, tokens_TGB) if state is None else state
+    _check(inputs, weight_G3HH, h, tokens_TGB, mask_TGB, gates=3)
+    if torch.is_grad_enabled() and any(x.requires_grad for x in (inputs, weight_G3HH, bias_G3H, h)):
+        return _Gru.apply(inputs, weight_G3HH, bias_G3H, h, tokens_TGB, mask_TGB, reverse)  # type: ignore[return-value]
+    done = gru_pass(
+        inputs, weight_G3HH, bias_G3H, h, tokens_TGB=tokens_TGB, mask_TGB=mask_TGB, reverse=reverse, keep=False
+    )
+    return outputs_of(done), done.hidden_SGBH[0 if reverse else -1].clone()
+
+
+def project(x_TGBE: Tensor, weight_GOE: Tensor, bias_GO: Tensor) -> Tensor:
+    """W x + b of each model at every position, [T, G, B, O]; one matrix product a model."""
+    T, G, B, E = x_TGBE.shape
+    if G == 1:
+        return F.linear(x_TGBE, weight_GOE[0], bias_GO[0])
+    rows = x_TGBE.transpose(0, 1).reshape(G, T * B, E)
+    return torch.baddbmm(bias_GO[:, None], rows, weight_GOE.transpose(1, 2)).view(G, T, B, -1).transpose(0, 1)
+
+
+def input_table(embedding_GVE: Tensor, weight_GOE: Tensor, bias_GO: Tensor) -> Tensor:
+    """W e + b of each model for every symbol, [G, V, O]."""
+    return torch.baddbmm(bias_GO[:, None], embedding_GVE, weight_GOE.transpose(1, 2))
+
+
+class _Lstm(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, inputs: Tensor, weight: Tensor, h: Tensor, c: Tensor, tokens: Any, mask: Any, reverse: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        done = lstm_pass(inputs, weight, h, c, tokens_TGB=tokens, mask_TGB=mask, reverse=reverse)
+        saved = (done.hidden_SGBH, done.cells_SGBH, done.tanh_cells_TGBH, done.gates_TGB4H, done.mask_TGB1)
+        ctx.save_for_backward(weight, *saved, tokens)
+        ctx.reverse, ctx.rows = reverse, inputs.shape[1]
+        last = 0 if reverse else -1
+        return outputs_of(done), done.hidden_SGBH[last].clone(), done.cells_SGBH[last].clone()
+
+    @staticmethod
+    def backward(ctx: Any, d_outputs: Tensor, d_h: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        *saved, tokens = ctx.saved_tensors
+        done = LstmPass(*saved, reverse=ctx.reverse)
+        d_inputs, d_h, d_c = lstm_cotangents(done, d_outputs, d_h, d_c)
+        d_flat = _by_model(d_inputs)
+        d_weight = torch.bmm(d_flat.transpose(1, 2), _by_model(before_of(done)))
+        d_given = None
+        if ctx.needs_input_grad[0]:
+            d_given = d_inputs if tokens is None else _table_gradient(d_flat, tokens, ctx.rows)
+        return d_given, d_weight, d_h, d_c, None, None, None
+
+
+class _Gru(torch.autograd.Function):
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, h: Tensor, tokens: Any, mask: Any, reverse: bool
+    ) -> tuple[Tensor, Tensor]:
+        done = gru_pass(inputs, weight, bias, h, tokens_TGB=tokens, mask_TGB=mask, reverse=reverse)
+        ctx.save_for_backward(weight, done.hidden_SGBH, done.gates_TGB3H, done.candidate_TGBH, done.mask_TGB1, tokens)
+        ctx.reverse, ctx.rows = reverse, inputs.shape[1]
+        return outputs_of(done), done.hidden_SGBH[0 if reverse else -1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, d_outputs: Tensor, d_h: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        *saved, tokens = ctx.saved_tensors
+        done = GruPass(*saved, reverse=ctx.reverse)
+        d_inputs, d_candidate, d_h = gru_cotangents(done, d_outputs, d_h)
+        d_flat, before = _by_model(d_inputs), _by_model(before_of(done))
+        H = before.shape[-1]
+        own = (d_flat[..., : 2 * H], _by_model(d_candidate))
+        d_weight = torch.cat([torch.bmm(d.transpose(1, 2), before) for d in own], 1)
+        d_bias = torch.cat([d.sum(1) for d in own], 1)
+        d_given = None
+        if ctx.needs_input_grad[0]:
+            d_given = d_inputs if tokens is None else _table_gradient(d_flat, tokens, ctx.rows)
+        return d_given, d_weight, d_bias, d_h, None, None, None
+
+
+def _by_model(x_TGBO: Tensor) -> Tensor:
+    """[T, G, B, O] as [G, T B, O]; a view where G is 1."""
+    return x_TGBO.transpose(0, 1).flatten(1, 2)
+
+
+def _table_gradient(d_GNO: Tensor, tokens_TGB: Tensor, V: int) -> Tensor:
+    """Sums over the positions of each symbol [G, V, O]: a matrix product, so that its order never changes."""
+    picked = F.one_hot(tokens_TGB.transpose(0, 1).flatten(1), V).to(d_GNO.dtype)
+    return torch.matmul(picked.transpose(1, 2), d_GNO)
+
+
+def _zeros(inputs: Tensor, weight_GOH: Tensor, tokens_TGB: Tensor | None) -> Tensor:
+    B = inputs.shape[-2] if tokens_TGB is None else tokens_TGB.shape[-1]
+    return inputs.new_zeros(len(weight_GOH), B, weight_GOH.shape[-1])
+
+
+def _check(
+    inputs: Tensor, weight: Tensor, h: Tensor, tokens: Tensor | None, mask: Tensor | None, *, gates: int
+) -> None:
+    G, B, H = h.shape
+    width = gates * H
+    if weight.shape != (G, width, H):
+        raise ValueError(f"weight_hh is {tuple(weight.shape)}; for a state of {tuple(h.shape)} it is {(G, width, H)}")
+    if tokens is None:
+        if inputs.ndim != 4 or inputs.shape[1:] != (G, B, width):
+            raise ValueError(
+                f"inputs are {tuple(inputs.shape)}; they are [T, {G}, {B}, {width}], or a table with tokens"
+            )
+        T = len(inputs)
+    else:
+        if inputs.ndim != 3 or (len(inputs), inputs.shape[2]) != (G, width):
+            raise ValueError(f"the table of inputs is {tuple(inputs.shape)}; with tokens it is [{G}, V, {width}]")
+        T = len(tokens)
+    for name, given in (("tokens", tokens), ("mask", mask)):
+        if given is not None and (given.ndim != 3 or given.shape[1] not in (1, G) or given.shape[::2] != (T, B)):
+            raise ValueError(f"{name} are {tuple(given.shape)}; they are [{T}, {G} or 1, {B}]")
