@@ -1,0 +1,140 @@
+"""The stage `text_tokens`, which makes a vocabulary and ids of a data set, and `text_report`, which counts them.
+
+N documents, U tokens that occur.
+"""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.data.errors import DataError
+from tasks.data.places import check_fingerprint, read_place
+from tasks.data.ragged import Ragged
+from tasks.data.texts.artifact import Documents, open_texts, write_texts
+from tasks.data.texts.documents import SPLITS, Document, tokens
+from tasks.data.texts.plan import TextTokensParams
+from tasks.data.texts.sources import fingerprint, read
+from tasks.data.texts.vectors import locate_vectors, read_vectors
+from tasks.data.texts.vocabulary import UNK, Types, encoded, vocabulary
+from tasks.seeds import numpy_stream
+
+if TYPE_CHECKING:
+    from orchestrator.experiment import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """The documents of a split as numbers of `Types`."""
+
+    rows: Ragged
+    """int32."""
+    labels: np.ndarray
+    """int8 [N]."""
+    others: int
+    """Documents of neither class, which are left out."""
+
+    def take(self, rows: np.ndarray) -> "Numbered":
+        return Numbered(rows=self.rows.take(rows), labels=self.labels[rows], others=self.others)
+
+
+def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
+    """Write vocabulary, ids and labels of both splits into `context.artifact`; returns no rows.
+
+    Raises:
+        DataError: when the data on this machine are missing, bad or not the planned ones.
+    """
+    if context.artifact is None:
+        raise ValueError("the text_tokens stage writes an artifact: give context.artifact, an empty directory")
+    kind, path, revision = read_place(context.paths)
+    here = fingerprint(kind, params.dataset, path, revision)
+    check_fingerprint(params.dataset, path or kind, here, context.paths["fingerprint"])
+    types = Types()
+    splits, found = {}, {}
+    for split in SPLITS:
+        documents = read(kind, params.dataset, split, path, revision)
+        whole = numbered(documents, (params.class_zero, params.class_one), types)
+        found[split] = len(whole.rows)
+        if not found[split]:
+            raise DataError(
+                f"{params.dataset} ({path or kind}): no {split} documents of the classes {params.class_zero} and "
+                f"{params.class_one}; give --classes that the data have"
+            )
+        splits[split] = whole.take(chosen(found[split], split, params))
+    vectors = _vectors(context, types)
+    itos = vocabulary(types, splits["train"].rows, vectors)
+    known = {token: i for i, token in enumerate(itos)}
+    kept = sorted((known[word], vector) for word, vector in vectors.items() if word in known) if vectors else []
+    meta: dict[str, Any] = {
+        "dataset": params.dataset,
+        "classes": [params.class_zero, params.class_one],
+        "vocabulary": len(itos),
+        "has_vectors": bool(kept),
+        "splits": {},
+    }
+    written = {}
+    for split, part in splits.items():
+        ids, cut = encoded(part.rows, types, itos, params.max_length)
+        written[split] = Documents(tokens=ids, labels=part.labels)
+        inner = max(1, len(ids.values) - 2 * len(ids))
+        meta["splits"][split] = {
+            "documents": len(ids),
+            "documents_found": found[split],
+            "other_classes": part.others,
+            "tokens": len(ids.values),
+            "longest": int(ids.lengths.max()),
+            "class_one_share": float(part.labels.mean()),
+            "unknown_share": float((ids.values == UNK).sum() / inner),
+            "cut": cut,
+            "empty": int((part.rows.lengths == 0).sum()),
+        }
+    arrays = (np.array([i for i, _ in kept]), np.stack([vector for _, vector in kept])) if kept else None
+    write_texts(context.artifact, written, itos, arrays, meta)
+    return {}
+
+
+def text_report(params: TextTokensParams, context: "Context") -> dict[str, Any]:
+    """A row of the table `data` for each split."""
+    meta = open_texts(context.needs["data"]).meta
+    return {"data": [{"split": split, "vocabulary": meta["vocabulary"], **meta["splits"][split]} for split in SPLITS]}
+
+
+def numbered(documents: Iterable[Document], classes: tuple[str, str], types: Types) -> Numbered:
+    """Documents of two classes as numbers of tokens; new tokens are added to `types`. No text is kept."""
+    values, offsets, labels, others = array("i"), array("q", [0]), array("b"), 0
+    for document in documents:
+        if document.label not in classes:
+            others += 1
+            continue
+        values.extend(types.of(tokens(document.text)))
+        offsets.append(len(values))
+        labels.append(classes.index(document.label))
+    rows = Ragged(np.frombuffer(values, np.int32) if values else np.empty(0, np.int32), np.array(offsets))
+    return Numbered(rows=rows, labels=np.array(labels, dtype=np.int8), others=others)
+
+
+def chosen(n_documents: int, split: str, params: TextTokensParams) -> np.ndarray:
+    """Which documents are used, int64: training ones in the order of the file, test ones in a fixed random order.
+
+    Published code tests on the first documents of the file, which is biased where files are sorted (quirk C5).
+    """
+    limit = params.limit(split)
+    size = n_documents if limit is None else min(limit, n_documents)
+    if split == "test" and params.legacy_order:
+        return np.arange(size)
+    raw = numpy_stream(0, "limit", "texts", params.dataset, split).bit_generator.random_raw(n_documents)
+    drawn = np.argsort(raw, kind="stable")[:size]
+    return drawn if split == "test" else np.sort(drawn)
+
+
+def _vectors(context: "Context", types: Types) -> dict[str, np.ndarray]:
+    """Vectors of tokens that occur; none where none were given."""
+    path = context.paths.get("vectors")
+    if path is None:
+        return {}
+    here = locate_vectors(path).fingerprint
+    check_fingerprint("the file of word vectors", path, here, context.paths["vectors_fingerprint"])
+    return read_vectors(Path(path), types.numbers.keys())
