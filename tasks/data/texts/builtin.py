@@ -16,12 +16,18 @@ NAME = "topics"
 LENGTH = 2  # sentences of a document: of one alone, counted words tell the group in 80 % of the cases, of two in 85 %
 
 STATEMENTS = frozenset(
-    "assert assignment async await break calls compound context-managers continue debugger del exceptions execmodel "
-    "global import nonlocal raise return yield".split()
-)
+    (
+        "assert", "assignment", "async", "await", "break", "calls", "compound", "context-managers", "continue",
+        "debugger", "del", "exceptions", "execmodel", "global", "import", "nonlocal", "raise", "return",
+        "yield",
+    )
+)  # fmt: skip
 DATA = frozenset(
-    "dict formatstrings lists sequence-types string-methods strings types typesmapping typesmethods typesseq".split()
-)
+    (
+        "dict", "formatstrings", "lists", "sequence-types", "string-methods", "strings", "types",
+        "typesmapping", "typesmethods", "typesseq",
+    )
+)  # fmt: skip
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from tasks.data.errors import DataError
 Split = Literal["train", "test"]
 SPLITS: tuple[Split, ...] = ("train", "test")
 
-TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
+TOKEN = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:['’]\w+)*|[^\w\s]")
 
 
 class Document(NamedTuple):
@@ -29,8 +29,8 @@ Documents = Iterator[Document]
 def tokens(text: str | Sequence[str]) -> Sequence[str]:
     """Tokens of a document: of raw text the lower-cased words, numbers and single punctuation marks.
 
-    A word is letters and digits with apostrophes inside (`don't`); a number keeps its points and commas (`1,000.5`);
-    every other mark stands alone. Data that come tokenised stay as they are.
+    A word is letters, digits and underscores with apostrophes inside (`don't`); a number keeps its points and commas
+    (`1,000.5`); every other mark stands alone. Data that come tokenised stay as they are.
     """
     return TOKEN.findall(text.lower()) if isinstance(text, str) else text
 
