@@ -1,0 +1,249 @@
+"""The network that learns to copy: an LSTM encoder and decoder with one attention head (attention_dynamics 4.2).
+
+`CopyModel` is the definition. `StackedCopyModels` trains many of them at once and gives the same numbers up to the
+order of sums, with fewer operations: tables of input projections (`models.recurrences`), W_a applied to the source, and
+W_f2 W_p folded into one matrix, which the source goes through once. Of 20 H^2 multiplications a position (8 a
+recurrence, W_a and W_p 1 each, W_f 2) 11 remain.
+
+Symbols are 0..V-1, V ends a sequence and V + 1 begins the target; there is no padding.
+
+Dimensions: G stacked models, B batch, S source positions, T target positions, H width, D = H or 2H width of a source
+state, V symbols.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.recurrences import input_table, lstm, project
+from models.stacked import (
+    Parameters,
+    default_tile,
+    keep_members,
+    member_state,
+    members_of,
+    stack_parameters,
+    tiled_gradients,
+    tiles,
+    tokens_of,
+    under,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyModelConfig:
+    """What shapes a `CopyModel`."""
+
+    symbols: int = 40
+    """V: symbols that sequences are made of; the network knows two more, the end and the beginning."""
+    hidden: int = 256
+    """H: width of the embedding, of each direction of the encoder and of the decoder."""
+    attention: Literal["learned", "uniform", "none"] = "learned"
+    """"uniform": 1/S everywhere, in training and in evaluation. "none": the context is the zero vector."""
+    bidirectional: bool = False
+    """An encoder of both directions; the decoder begins with the mean of their last states."""
+
+    def __post_init__(self) -> None:
+        if min(self.symbols, self.hidden) < 1:
+            raise ValueError(f"symbols is {self.symbols} and hidden {self.hidden}; both are at least 1")
+
+    @property
+    def source_width(self) -> int:
+        return self.hidden * (1 + self.bidirectional)
+
+
+class CopyModel(nn.Module):
+    """One copy network, on PyTorch's own LSTM."""
+
+    def __init__(self, config: CopyModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        H, D = config.hidden, config.source_width
+        self.embedding = nn.Embedding(config.symbols + 2, H)
+        self.encoder = nn.LSTM(H, H, batch_first=True, bidirectional=config.bidirectional)
+        self.decoder = nn.LSTM(H, H, batch_first=True)
+        self.query = nn.Linear(H, D)
+        self.context = nn.Linear(D, H)
+        self.mixer = nn.Linear(2 * H, H)
+        self.output = nn.Linear(H, config.symbols + 2)
+
+    def forward(self, source_BS: Tensor, target_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the next symbol [B, T, V + 2] (natural log) and attention alpha [B, T, S].
+
+        Args:
+            target_BT: the gold symbols so far, which begins with V + 1.
+        """
+        e_BSD, state = self.encoder(self.embedding(source_BS))
+        start = tuple(last.mean(0, keepdim=True) for last in state)
+        d_BTH, _ = self.decoder(self.embedding(target_BT), start)
+        scores = self.query(d_BTH) @ e_BSD.transpose(1, 2)
+        alpha_BTS = (scores * 0 if self.config.attention == "uniform" else scores).softmax(-1)
+        c_BTH = self.context(alpha_BTS @ e_BSD)
+        if self.config.attention == "none":
+            c_BTH = torch.zeros_like(c_BTH)
+        mixed = torch.tanh(self.mixer(torch.cat([d_BTH, c_BTH], -1)))
+        return self.output(mixed).log_softmax(-1), alpha_BTS
+
+
+class StackedCopyModels:
+    """Copy networks of one configuration that are trained together.
+
+    Tokens are [G, B, positions], or [1, B, positions] where all members see the same.
+    """
+
+    def __init__(self, config: CopyModelConfig, stack: Parameters, together: int | None = None) -> None:
+        """See `of`."""
+        self.config, self.stack, self.together = config, stack, together
+
+    @classmethod
+    def of(cls, models: Sequence[CopyModel], together: int | None = None) -> Self:
+        """Copies of the models.
+
+        Args:
+            together: members that go forward and backward at once; without, what suits the device. Bounds memory:
+                see `training_bytes`.
+        Raises:
+            ValueError: no model, or models of different configurations.
+        """
+        for n, model in enumerate(models):
+            if model.config != models[0].config:
+                raise ValueError(f"model {n} of the stack has {model.config}, model 0 has {models[0].config}")
+        stack = stack_parameters(models)
+        return cls(models[0].config, stack, together)
+
+    def __len__(self) -> int:
+        return members_of(self.stack)
+
+    def parameters(self) -> list[Tensor]:
+        """The stacked tensors, for an optimiser that works element by element."""
+        return list(self.stack.values())
+
+    def losses(self, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
+        """Mean negative log-likelihood (nats) a predicted position, of each member [G]; differentiable.
+
+        Args:
+            target_GBT1: V + 1, the symbols, V.
+        """
+        return _losses(self.config, self.stack, source_GBS, target_GBT1)
+
+    def backward(self, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
+        """`losses`, with each member's gradient left in `.grad` of the stacked tensors, tile by tile."""
+
+        def of_tile(parameters: Parameters, part: slice) -> Tensor:
+            return _losses(self.config, parameters, tokens_of(source_GBS, part), tokens_of(target_GBT1, part))
+
+        return tiled_gradients(self.stack, self._tile(source_GBS), of_tile)
+
+    @torch.no_grad()
+    def predict(self, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
+        """(the likeliest next symbol, the source position attended to most), each [G, B, T]."""
+        found = []
+        for part in tiles(len(self), self._tile(source_GBS)):
+            parameters = {name: stacked[part] for name, stacked in self.stack.items()}
+            logits, alpha = _forward(self.config, parameters, tokens_of(source_GBS, part), tokens_of(target_GBT, part))
+            # Which of equal values argmax gives is not promised; uniform attention is at the first position.
+            most = torch.zeros_like(alpha[..., 0], dtype=torch.long) if self._uniform else alpha.argmax(-1)
+            found.append((logits.argmax(-1).permute(1, 2, 0), most))
+        tokens, attended = zip(*found, strict=True)
+        return torch.cat(tokens), torch.cat(attended)
+
+    def keep(self, indices: Sequence[int], optimiser: torch.optim.Optimizer | None = None) -> None:
+        """Go on with these members alone, and the optimiser with their state; `parameters()` are new tensors."""
+        self.stack = keep_members(self.stack, indices, optimiser)
+
+    def unstack(self) -> list[CopyModel]:
+        """Copies of the members."""
+        return [self.member(n) for n in range(len(self))]
+
+    def member(self, n: int) -> CopyModel:
+        """A copy of one member."""
+        with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced
+            model = CopyModel(self.config)
+        model.load_state_dict(member_state(self.stack, n), assign=True)
+        return model
+
+    @property
+    def _uniform(self) -> bool:
+        return self.config.attention == "uniform"
+
+    def _tile(self, source_GBS: Tensor) -> int:
+        weight = self.parameters()[0]
+        step_bytes = 4 * self.config.hidden * source_GBS.shape[1] * weight.element_size()
+        return self.together or default_tile(len(self), step_bytes, weight.device)
+
+
+def training_bytes(config: CopyModelConfig, B: int, S: int, *, element_size: int = 4) -> int:
+    """About what one member of a tile needs for activations in `backward`, in bytes; T is taken to be S."""
+    H, D, V = config.hidden, config.source_width, config.symbols + 2
+    recurrences = (1 + D // H) * (7 + 8) * H  # gates, cells and states; their gradients, once more model by model
+    around = 6 * D + 8 * H + 4 * S + 4 * V
+    return element_size * B * S * (recurrences + around)
+
+
+def _losses(config: CopyModelConfig, p: Parameters, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
+    logits_TGBV, _ = _forward(config, p, source_GBS, target_GBT1[..., :-1])
+    wanted_TGB = target_GBT1[..., 1:].permute(2, 0, 1).expand(logits_TGBV.shape[:3])
+    nll = F.cross_entropy(logits_TGBV.flatten(0, 2), wanted_TGB.flatten(), reduction="none")
+    return nll.view(wanted_TGB.shape).mean((0, 2))
+
+
+def _forward(config: CopyModelConfig, p: Parameters, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits [T, G, B, V + 2] and alpha [G, B, T, S]."""
+    H = config.hidden
+    e_SGBD, state = _encode(config, p, source_GBS)
+    decoder = under(p, "decoder")
+    table = input_table(p["embedding.weight"], decoder["weight_ih_l0"], decoder["bias_ih_l0"] + decoder["bias_hh_l0"])
+    d_TGBH, _ = lstm(table, decoder["weight_hh_l0"], state, tokens_TGB=target_GBT.permute(2, 0, 1))
+
+    mix_d, mix_c = p["mixer.weight"].split(H, -1)
+    uniform, no_context = config.attention == "uniform", config.attention == "none"
+    # The source goes through (W_a^T; W_f2 W_p) once: keys and values. b_a adds b_a . e_s to the score of s.
+    fold_GHD = torch.bmm(mix_c, p["context.weight"])
+    bias_GH = p["mixer.bias"]
+    if not no_context:
+        bias_GH = bias_GH + torch.bmm(mix_c, p["context.bias"][..., None])[..., 0]
+    mixed_TGBH = project(d_TGBH, mix_d, bias_GH)
+    if uniform:
+        S, G, B, _ = e_SGBD.shape
+        alpha = e_SGBD.new_full((G, B, len(d_TGBH), S), 1 / S)
+        mean_1GBD = e_SGBD.mean(0, keepdim=True)
+        mixed_TGBH = mixed_TGBH + project(mean_1GBD, fold_GHD, torch.zeros_like(bias_GH))
+    else:
+        alpha, value = _attend(p, e_SGBD, d_TGBH, None if no_context else fold_GHD)
+        if value is not None:
+            mixed_TGBH = mixed_TGBH + value
+    return project(mixed_TGBH.tanh(), p["output.weight"], p["output.bias"]), alpha
+
+
+def _encode(config: CopyModelConfig, p: Parameters, source_GBS: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    weights, tokens_SGB = under(p, "encoder"), source_GBS.permute(2, 0, 1)
+    outputs, states = [], []
+    for end in ["l0", "l0_reverse"] if config.bidirectional else ["l0"]:
+        bias = weights[f"bias_ih_{end}"] + weights[f"bias_hh_{end}"]
+        table = input_table(p["embedding.weight"], weights[f"weight_ih_{end}"], bias)
+        along, last = lstm(table, weights[f"weight_hh_{end}"], tokens_TGB=tokens_SGB, reverse=end.endswith("reverse"))
+        outputs.append(along)
+        states.append(last)
+    if len(states) == 1:
+        return outputs[0], states[0]
+    (h, c), (h_back, c_back) = states
+    return torch.cat(outputs, -1), ((h + h_back) / 2, (c + c_back) / 2)
+
+
+def _attend(p: Parameters, e_SGBD: Tensor, d_TGBH: Tensor, fold_GHD: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """alpha [G, B, T, S] and what the context adds before tanh [T, G, B, H]."""
+    (S, G, B, _), (T, _, _, H) = e_SGBD.shape, d_TGBH.shape
+    keys_GHD = p["query.weight"].transpose(1, 2)
+    through = keys_GHD if fold_GHD is None else torch.cat([keys_GHD, fold_GHD], 1)
+    from_source = project(e_SGBD, through, through.new_zeros(through.shape[:2]))
+    key, *value = (x.permute(1, 2, 0, 3).reshape(G * B, S, H) for x in from_source.split(H, -1))
+    query = d_TGBH.permute(1, 2, 0, 3).flatten(0, 1)
+    bias_SGB = (e_SGBD * p["query.bias"][:, None]).sum(-1)
+    scores = torch.baddbmm(bias_SGB.permute(1, 2, 0).reshape(G * B, 1, S), query, key.transpose(1, 2))
+    alpha = scores.softmax(-1)
+    added = torch.bmm(alpha, value[0]).view(G, B, T, H).permute(2, 0, 1, 3) if value else None
+    return alpha.view(G, B, T, S), added
