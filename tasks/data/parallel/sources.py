@@ -1,22 +1,23 @@
 """Where the sentence pairs of a data set come from. Imports no torch."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
 from tasks.data.errors import DataError
-from tasks.data.parallel import builtin
+from tasks.data.parallel import builtin, files, hub
+from tasks.data.parallel.files import SPLITS, Line
 from tasks.data.sources import Kind
 
-SPLITS = ("train", "val")
-
-
-class Line(NamedTuple):
-    """A pair of lines as they stand in the data."""
-
-    source: str
-    target: str
-    place: str
+LANGUAGES: dict[str, tuple[str, str]] = {
+    "multi30k": ("de", "en"),
+    "iwslt14": ("de", "en"),
+    "news_commentary_v14_en_nl": ("en", "nl"),
+    "news_commentary_v14_en_pt": ("en", "pt"),
+    "news_commentary_v14_it_pt": ("it", "pt"),
+}
+"""The published data sets (attention_dynamics 3.1): source and target."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +44,11 @@ class PairSource:
 
 
 def locate_pairs(dataset: str, data_dir: str | None, languages: str | None = None) -> PairSource:
-    """Find a data set and take its fingerprint.
+    """Find a data set and take its fingerprint; of files the pairs are counted, so that what is wrong shows early.
 
     Raises:
-        DataError: no such data set, missing or bad files, or a hub that can be reached neither over the network nor in
-            its cache.
+        DataError: no such data set, no languages, missing or bad files, or a hub that can be reached neither over the
+            network nor in its cache.
     """
     if dataset == builtin.NAME:
         sizes = {split: len(builtin.pairs(split)) for split in SPLITS}
@@ -58,12 +59,36 @@ def locate_pairs(dataset: str, data_dir: str | None, languages: str | None = Non
             languages=("en", "rule"),
             sizes=sizes,
         )
-    raise DataError(f"no data set is called {dataset!r}; choose {builtin.NAME}")
+    plain = dataset.lower().replace("-", "_")
+    dataset = plain if plain in LANGUAGES else dataset
+    both = _languages(dataset, languages)
+    if data_dir is None:
+        revision = hub.resolve_revision(dataset, both)
+        return PairSource(dataset=dataset, kind="hub", fingerprint=revision, languages=both, sizes=hub.SIZES[dataset])
+    root = Path(data_dir).expanduser().absolute()
+    found = files.find(dataset, both, root)
+    return PairSource(
+        dataset=dataset,
+        kind="files",
+        fingerprint=files.fingerprint(found),
+        languages=both,
+        sizes=files.count(found),
+        path=str(root),
+    )
 
 
 def fingerprint(kind: Kind, dataset: str, languages: tuple[str, str], path: str | None, revision: str | None) -> str:
-    """The fingerprint of the data on this machine, to be compared with the planned one."""
-    return builtin.fingerprint()
+    """The fingerprint of the data on this machine, to be compared with the planned one.
+
+    Raises:
+        ValueError: when what the kind needs (path or revision) is None.
+        DataError: missing files.
+    """
+    if kind == "builtin":
+        return builtin.fingerprint()
+    if kind == "files":
+        return files.fingerprint(files.find(dataset, languages, Path(_given(path, "path", kind))))
+    return _given(revision, "revision", kind)
 
 
 def read(
@@ -73,8 +98,41 @@ def read(
     languages: tuple[str, str],
     path: str | None,
     revision: str | None,
-    legacy: bool = False,
+    *,
+    legacy_empty_lines: bool = False,
 ) -> Iterator[Line]:
-    """The lines of a split from the place that `locate_pairs` found."""
-    for number, pair in enumerate(builtin.pairs(split), start=1):
-        yield Line(pair.source, pair.target, f"builtin pair {number} of {split}")
+    """The pairs of a split from the place that `locate_pairs` found, those with an empty side included.
+
+    Raises:
+        ValueError: when what the kind needs (path or revision) is None.
+        DataError: bad or missing data.
+    """
+    if kind == "builtin":
+        for number, pair in enumerate(builtin.pairs(split), start=1):
+            yield Line(pair.source, pair.target, f"builtin pair {number} of {split}")
+    elif kind == "files":
+        found = files.find(dataset, languages, Path(_given(path, "path", kind)))
+        yield from files.read(found, split, legacy_empty_lines)
+    else:
+        yield from hub.read(dataset, split, languages, _given(revision, "revision", kind))
+
+
+def _languages(dataset: str, languages: str | None) -> tuple[str, str]:
+    if languages is None:
+        if dataset in LANGUAGES:
+            return LANGUAGES[dataset]
+        known = ", ".join((builtin.NAME, *LANGUAGES))
+        raise DataError(
+            f"{dataset!r} is none of {known}; of other pairs give --languages, the endings of the source and target "
+            "files as de-en, and --data-dir"
+        )
+    match = re.fullmatch(r"(\w+)-(\w+)", languages)
+    if match is None or match[1] == match[2]:
+        raise DataError(f"languages is {languages!r}; expected two endings of files as de-en, the source first")
+    return match[1], match[2]
+
+
+def _given(value: str | None, name: str, kind: Kind) -> str:
+    if value is None:
+        raise ValueError(f"data of kind {kind!r} need a {name}")
+    return value

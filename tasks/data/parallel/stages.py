@@ -9,8 +9,9 @@ import numpy as np
 
 from tasks.data.errors import DataError
 from tasks.data.parallel.artifact import SPLITS, PairSplit, open_pairs, write_pairs
+from tasks.data.parallel.files import Line
 from tasks.data.parallel.plan import SubwordPairsParams
-from tasks.data.parallel.sources import Line, fingerprint, read
+from tasks.data.parallel.sources import fingerprint, read
 from tasks.data.parallel.subwords import UNK, Subwords, trained
 from tasks.data.places import check_fingerprint, read_place
 from tasks.seeds import numpy_stream
@@ -48,7 +49,9 @@ def subword_pairs(params: SubwordPairsParams, context: "Context") -> dict[str, A
     where = f"{params.dataset} ({path or kind})"
     kept, found = {}, {}
     for split in SPLITS:
-        lines = read(kind, params.dataset, split, languages, path, revision, legacy=params.legacy_empty_lines)
+        lines = read(
+            kind, params.dataset, split, languages, path, revision, legacy_empty_lines=params.legacy_empty_lines
+        )
         whole = kept_pairs(lines, params.legacy_empty_lines)
         found[split] = len(whole)
         if not found[split]:

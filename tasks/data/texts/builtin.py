@@ -17,17 +17,41 @@ LENGTH = 2  # sentences of a document: of one alone, counted words tell the grou
 
 STATEMENTS = frozenset(
     (
-        "assert", "assignment", "async", "await", "break", "calls", "compound", "context-managers", "continue",
-        "debugger", "del", "exceptions", "execmodel", "global", "import", "nonlocal", "raise", "return",
+        "assert",
+        "assignment",
+        "async",
+        "await",
+        "break",
+        "calls",
+        "compound",
+        "context-managers",
+        "continue",
+        "debugger",
+        "del",
+        "exceptions",
+        "execmodel",
+        "global",
+        "import",
+        "nonlocal",
+        "raise",
+        "return",
         "yield",
     )
-)  # fmt: skip
+)
 DATA = frozenset(
     (
-        "dict", "formatstrings", "lists", "sequence-types", "string-methods", "strings", "types",
-        "typesmapping", "typesmethods", "typesseq",
+        "dict",
+        "formatstrings",
+        "lists",
+        "sequence-types",
+        "string-methods",
+        "strings",
+        "types",
+        "typesmapping",
+        "typesmethods",
+        "typesseq",
     )
-)  # fmt: skip
+)
 
 
 @functools.cache
