@@ -53,3 +53,22 @@ def clustered_standard_error(values: ArrayLike, clusters: ArrayLike) -> float:
         return np.nan
     sums = np.bincount(index, weights=x - x.mean())
     return float(np.sqrt(n_clusters / (n_clusters - 1) * np.square(sums).sum()) / len(x))
+
+
+def share_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float, float, float]:
+    """Share of successes among n independent runs, and Wilson's interval for it; NaN for none.
+
+    The ends are the shares p at which (share - p)^2 = z^2 p (1 - p) / n, z the normal quantile of the level (Wilson,
+    1927). Unlike Student's it stays within [0, 1] and is no point where all runs agree.
+
+    Raises:
+        ValueError: more successes than runs, or fewer than none.
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n} runs: give between 0 and {n}")
+    if n == 0:
+        return np.nan, np.nan, np.nan
+    share, z_sq = successes / n, float(stats.norm.ppf((1 + level) / 2)) ** 2
+    middle = (share + z_sq / (2 * n)) / (1 + z_sq / n)
+    half = np.sqrt(z_sq * (share * (1 - share) / n + z_sq / (4 * n * n))) / (1 + z_sq / n)
+    return share, float(max(middle - half, 0.0)), float(min(middle + half, 1.0))

@@ -1,11 +1,11 @@
-"""The standard error of a mean over clusters: against its formula in a loop, with one value a cluster, at limits."""
+"""Standard errors of means over clusters, and intervals for shares: against their formulas, and at limits."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.intervals import clustered_standard_error
+from metrics.intervals import clustered_standard_error, share_interval
 
 VALUES = st.lists(st.tuples(st.floats(-10, 10), st.integers(5, 9)), min_size=2, max_size=20)
 
@@ -33,3 +33,17 @@ def test_what_does_not_fit():
     with pytest.raises(ValueError, match="two of the same"):
         clustered_standard_error([1.0, 2.0], [0])
     assert np.isnan(clustered_standard_error([], []))
+
+
+def test_wilson_ends_solve_their_equation_and_stay_in_bounds():
+    for successes, n in ((0, 8), (5, 8), (8, 8), (1, 1), (40, 100)):
+        share, low, high = share_interval(successes, n)
+        assert share == successes / n
+        assert 0 <= low <= share <= high <= 1
+        for end in (low, high):
+            off = (share - end) ** 2 - 1.959964**2 * end * (1 - end) / n
+            assert off == pytest.approx(0, abs=1e-6)
+    assert share_interval(8, 8)[1] < 0.7  # eight runs that agree leave room
+    assert np.isnan(share_interval(0, 0)).all()
+    with pytest.raises(ValueError, match="3 successes of 2"):
+        share_interval(3, 2)

@@ -1,0 +1,86 @@
+"""Whether a run learned to copy, from its evaluations; shares of runs with intervals."""
+
+# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from metrics.intervals import share_interval
+
+LEARNED, ATTENDS, FAILED, NOT_FINITE = "learned", "attends", "failed", "not finite"
+OUTCOMES = (LEARNED, ATTENDS, FAILED, NOT_FINITE)
+ATTENDING = 0.5
+"""Attention accuracy at the last evaluation from which a run that has not learned at least knows where to look."""
+OUTCOME_COLUMNS = ("outcome", "reached", "last_step", "accuracy", "attention_accuracy")
+
+
+def outcomes(rows: pd.DataFrame, run: Sequence[str], learned_from: float) -> pd.DataFrame:
+    """A row a run: its outcome, and the numbers that it follows from.
+
+    outcome: learned where an evaluation reaches `learned_from`; attends where none does but attention stands on the
+    right position in half of the positions at the end; not finite where a loss was NaN or infinite; else failed.
+    reached: the first step with that accuracy, NaN for none. accuracy, attention_accuracy: at the last step.
+
+    Args:
+        rows: Columns of `run`, step, accuracy, attention_accuracy and, where there is one, loss.
+        run: Columns that tell runs apart.
+    """
+    found = []
+    for key, group in rows.groupby(list(run), sort=True, dropna=False):
+        group = group.sort_values("step")
+        last = group.iloc[-1]
+        good = group.loc[group["accuracy"] >= learned_from, "step"]
+        finite = "loss" not in group or np.isfinite(group["loss"].to_numpy(dtype=float)).all()
+        attention = float(last["attention_accuracy"])
+        if not finite:
+            outcome = NOT_FINITE
+        elif len(good):
+            outcome = LEARNED
+        else:
+            outcome = ATTENDS if attention >= ATTENDING else FAILED
+        reached = float(good.iloc[0]) if len(good) else np.nan
+        found.append((*key, outcome, reached, int(last["step"]), float(last["accuracy"]), attention))
+    return pd.DataFrame(found, columns=[*run, *OUTCOME_COLUMNS])
+
+
+def shares(table: pd.DataFrame, line: Sequence[str]) -> pd.DataFrame:
+    """A row a line: how many of its runs learned, with Wilson's 95 % interval; the accuracies of those that did not.
+
+    Args:
+        table: What `outcomes` returns.
+        line: Columns that runs to be counted together share.
+    """
+    found = []
+    for key, group in table.groupby(list(line), sort=True):
+        learned = group[group["outcome"] == LEARNED]
+        rest = group[group["outcome"].isin([FAILED, ATTENDS])]
+        share, low, high = share_interval(len(learned), len(group))
+        found.append(
+            {
+                **dict(zip(line, key, strict=True)),
+                "runs": len(group),
+                **{name.replace(" ", "_"): int((group["outcome"] == name).sum()) for name in OUTCOMES},
+                "share": share,
+                "low": low,
+                "high": high,
+                "reached_first": learned["reached"].min(),
+                "reached_median": learned["reached"].median(),
+                "reached_last": learned["reached"].max(),
+                "unlearned_accuracy_least": rest["accuracy"].min(),
+                "unlearned_accuracy_most": rest["accuracy"].max(),
+                "unlearned_attention_most": rest["attention_accuracy"].max(),
+            }
+        )
+    columns = [*line, "runs", *(name.replace(" ", "_") for name in OUTCOMES), "share", "low", "high"]
+    return pd.DataFrame(found) if found else pd.DataFrame(columns=columns)
+
+
+def share_text(row: object) -> str:
+    """`12 of 20 runs (60 %, 95 % interval 39 to 78 %)` of a row of `shares`."""
+    return (
+        f"{row.learned} of {row.runs} runs ({100 * row.share:.0f} %, 95 % interval {100 * row.low:.0f} to "
+        f"{100 * row.high:.0f} %)"
+    )
