@@ -65,15 +65,17 @@ class AttentionClassifier(nn.Module):
         self.value = nn.Linear(2 * config.hidden, 1)
 
     @torch.no_grad()
-    def initialise(self, generator: torch.Generator, vectors_VE: Tensor | None = None) -> "AttentionClassifier":
+    def initialise(
+        self, generator: torch.Generator, vectors: tuple[Tensor, Tensor] | None = None
+    ) -> "AttentionClassifier":
         """Draw all weights as PyTorch does by default: embeddings N(0, 1), the others uniform.
 
         Args:
-            vectors_VE: pretrained word vectors; rows with a NaN have none and keep their draw. The published code
-                copied them into an embedding that it then threw away (quirk C1).
+            vectors: ids int64 [n] and pretrained vectors [n, E] of the tokens that have one; the others keep their
+                draw. The published code copied such vectors into an embedding that it then threw away (quirk C1).
 
         Raises:
-            ValueError: word vectors of another shape.
+            ValueError: word vectors of another width.
         """
         self.embedding.weight.normal_(generator=generator)
         bound = 1 / math.sqrt(self.config.hidden)
@@ -83,14 +85,15 @@ class AttentionClassifier(nn.Module):
             bound = 1 / math.sqrt(linear.in_features)
             linear.weight.uniform_(-bound, bound, generator=generator)
             linear.bias.uniform_(-bound, bound, generator=generator)
-        if vectors_VE is not None:
-            if vectors_VE.shape != self.embedding.weight.shape:
+        if vectors is not None:
+            ids_n, vectors_nE = vectors
+            width = vectors_nE.shape[1]
+            if width != self.config.embedding:
                 raise ValueError(
-                    f"word vectors of shape {tuple(vectors_VE.shape)}, but the embedding is "
-                    f"{tuple(self.embedding.weight.shape)}: give --embedding {vectors_VE.shape[-1]}"
+                    f"the word vectors have {width} numbers each, the embedding {self.config.embedding}: give "
+                    f"--embedding {width}"
                 )
-            known_V = vectors_VE.isfinite().all(-1)
-            self.embedding.weight[known_V] = vectors_VE[known_V].to(self.embedding.weight.dtype)
+            self.embedding.weight[ids_n] = vectors_nE.to(self.embedding.weight.dtype)
         return self
 
     def forward(self, tokens_BS: Tensor, lengths_B: Tensor, scale_BS: Tensor | None = None) -> Attended:
