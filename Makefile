@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 OUT ?= results
+# Tests without a cluster run side by side, a file at a time; those with one want the machine for themselves.
+TOGETHER := --numprocesses 2 --dist loadfile
 
 .PHONY: quickstart test test-fast test-slow lint clean
 
@@ -11,13 +13,15 @@ quickstart: $(VENV)/.runtime  ## install, run the quick sweep, say where its res
 	$(BIN)/python sweep.py --experiment glue_depth --preset quick --out $(OUT)
 
 test: $(VENV)/.testing  ## the tests; those that need research data or a GPU skip where there is none
-	$(BIN)/python -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not cluster" $(TOGETHER)
+	$(BIN)/python -m pytest -m "not slow and cluster"
 
 test-slow: $(VENV)/.testing  ## the rest of them: whole sweeps, clusters of several machines, faults by the dozen
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow and not cluster" $(TOGETHER)
+	$(BIN)/python -m pytest -m "slow and cluster"
 
 test-fast: $(VENV)/.testing  ## without the tests that start real Ray processes or take long
-	$(BIN)/python -m pytest -m "not cluster and not slow and not real_data"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not cluster and not slow and not real_data" $(TOGETHER)
 
 lint: $(VENV)/.testing
 	$(BIN)/ruff format --check .
