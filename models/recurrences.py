@@ -23,6 +23,7 @@ from models.recurrent_passes import (
     lstm_cotangents,
     lstm_pass,
     outputs_of,
+    rows_of,
 )
 
 
@@ -39,7 +40,6 @@ def lstm(
 
     Args:
         inputs: projections [T, G, B, 4H] with both biases, or a table of them [G, V, 4H] with `tokens_TGB`.
-            The table's gradient is a product with the tokens' one-hot rows, so V should not exceed T B.
         weight_G4HH: W_hh of each, rows in PyTorch's order i, f, g, o.
         state: first h and c, each [G, B, H]; zeros without.
         tokens_TGB: rows of the table; [T, 1, B] where all models see the same.
@@ -119,14 +119,16 @@ class _Lstm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_outputs: Tensor, d_h: Tensor, d_c: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *saved, tokens = ctx.saved_tensors
-        done = LstmPass(*saved, reverse=ctx.reverse)
-        d_inputs, d_h, d_c = lstm_cotangents(done, d_outputs, d_h, d_c)
-        d_flat = _by_model(d_inputs)
-        d_weight = torch.bmm(d_flat.transpose(1, 2), _by_model(before_of(done)))
-        d_given = None
-        if ctx.needs_input_grad[0]:
-            d_given = d_inputs if tokens is None else _table_gradient(d_flat, tokens, ctx.rows)
-        return d_given, d_weight, d_h, d_c, None, None, None
+        done, d_weight = LstmPass(*saved, reverse=ctx.reverse), torch.zeros_like(saved[0])
+        before, (d_table, rows) = before_of(done), _table_gradient(d_weight, tokens, ctx.rows)
+
+        def take(t: int, d_GB4H: Tensor) -> None:
+            d_weight.baddbmm_(d_GB4H.transpose(1, 2), before[t])
+            if rows is not None:
+                d_table.index_add_(0, rows[t].flatten(), d_GB4H.flatten(0, 1))
+
+        d_inputs, d_h, d_c = lstm_cotangents(done, d_outputs, d_h, d_c, take=take, keep=rows is None)
+        return d_inputs if rows is None else d_table.view(len(d_h), ctx.rows, -1), d_weight, d_h, d_c, None, None, None
 
 
 class _Gru(torch.autograd.Function):
@@ -142,28 +144,32 @@ class _Gru(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_outputs: Tensor, d_h: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         *saved, tokens = ctx.saved_tensors
-        done = GruPass(*saved, reverse=ctx.reverse)
-        d_inputs, d_candidate, d_h = gru_cotangents(done, d_outputs, d_h)
-        d_flat, before = _by_model(d_inputs), _by_model(before_of(done))
-        H = before.shape[-1]
-        own = (d_flat[..., : 2 * H], _by_model(d_candidate))
-        d_weight = torch.cat([torch.bmm(d.transpose(1, 2), before) for d in own], 1)
-        d_bias = torch.cat([d.sum(1) for d in own], 1)
-        d_given = None
-        if ctx.needs_input_grad[0]:
-            d_given = d_inputs if tokens is None else _table_gradient(d_flat, tokens, ctx.rows)
-        return d_given, d_weight, d_bias, d_h, None, None, None
+        done, weight = GruPass(*saved, reverse=ctx.reverse), saved[0]
+        before, (d_table, rows) = before_of(done), _table_gradient(weight, tokens, ctx.rows)
+        G, H = len(weight), weight.shape[-1]
+        d_gates, d_new = weight.new_zeros(G, 2 * H, H), weight.new_zeros(G, H, H)
+        d_gates_bias, d_new_bias = weight.new_zeros(G, 2 * H), weight.new_zeros(G, H)
+
+        def take(t: int, d_GB3H: Tensor, d_candidate_GBH: Tensor) -> None:
+            of_gates = d_GB3H[..., : 2 * H]
+            d_gates.baddbmm_(of_gates.transpose(1, 2), before[t])
+            d_new.baddbmm_(d_candidate_GBH.transpose(1, 2), before[t])
+            d_gates_bias.add_(of_gates.sum(1))
+            d_new_bias.add_(d_candidate_GBH.sum(1))
+            if rows is not None:
+                d_table.index_add_(0, rows[t].flatten(), d_GB3H.flatten(0, 1))
+
+        d_inputs, _, d_h = gru_cotangents(done, d_outputs, d_h, take=take, keep=rows is None)
+        d_given = d_inputs if rows is None else d_table.view(G, ctx.rows, -1)
+        return d_given, torch.cat([d_gates, d_new], 1), torch.cat([d_gates_bias, d_new_bias], 1), d_h, None, None, None
 
 
-def _by_model(x_TGBO: Tensor) -> Tensor:
-    """[T, G, B, O] as [G, T B, O]; a view where G is 1."""
-    return x_TGBO.transpose(0, 1).flatten(1, 2)
-
-
-def _table_gradient(d_GNO: Tensor, tokens_TGB: Tensor, V: int) -> Tensor:
-    """Sums over the positions of each symbol [G, V, O]: a matrix product, so that its order never changes."""
-    picked = F.one_hot(tokens_TGB.transpose(0, 1).flatten(1), V).to(d_GNO.dtype)
-    return torch.matmul(picked.transpose(1, 2), d_GNO)
+def _table_gradient(weight_GOH: Tensor, tokens_TGB: Tensor | None, V: int) -> tuple[Tensor, Tensor | None]:
+    """Zeros [G V, O] and the row of each token [T, G, B]; nothing without tokens."""
+    G, width, _ = weight_GOH.shape
+    if tokens_TGB is None:
+        return weight_GOH.new_zeros(0), None
+    return weight_GOH.new_zeros(G * V, width), rows_of(tokens_TGB, G, V)
 
 
 def _zeros(inputs: Tensor, weight_GOH: Tensor, tokens_TGB: Tensor | None) -> Tensor:

@@ -14,7 +14,7 @@ Dimensions: T positions, G stacked models, K cotangents (G of them, or any numbe
 V rows of a table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,13 +69,16 @@ def _buffer(like: Tensor, places: int, *size: int, keep: bool) -> Tensor:
     return like.new_empty(places, *size) if keep else like.new_empty(1, *size).expand(places, *size)
 
 
-def _rows(inputs: Tensor, tokens_TGB: Tensor | None, G: int) -> tuple[Tensor, Tensor | None]:
-    """The table of all models below each other, and the row of every token in it."""
+def rows_of(tokens_TGB: Tensor, G: int, V: int) -> Tensor:
+    """The row of every token [T, G, B] where the tables of all models stand below each other."""
+    return tokens_TGB + torch.arange(G, device=tokens_TGB.device)[:, None] * V
+
+
+def _below(inputs: Tensor, tokens_TGB: Tensor | None) -> tuple[Tensor, Tensor | None]:
     if tokens_TGB is None:
         return inputs, None
-    V = inputs.shape[1]
-    offsets = torch.arange(G, device=inputs.device)[:, None] * V
-    return inputs.reshape(G * V, -1), tokens_TGB + offsets
+    G, V, _ = inputs.shape
+    return inputs.reshape(G * V, -1), rows_of(tokens_TGB, G, V)
 
 
 def _load(into: Tensor, inputs: Tensor, rows_TGB: Tensor | None, t: int) -> Tensor:
@@ -103,7 +106,7 @@ def lstm_pass(
         keep: hold what the way back needs: 7 numbers a position, sequence and unit, else 1.
     """
     G, B, H = h_GBH.shape
-    inputs, rows = _rows(inputs, tokens_TGB, G)
+    inputs, rows = _below(inputs, tokens_TGB)
     T = len(inputs) if rows is None else len(rows)
     mask = None if mask_TGB is None else mask_TGB[..., None]
     hidden = _buffer(inputs, T + 1, G, B, H, keep=True)
@@ -140,6 +143,8 @@ def lstm_cotangents(
     d_c_KBH: Tensor,
     *,
     first: Sequence[int] | None = None,
+    take: Callable[[int, Tensor], None] | None = None,
+    keep: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of a pass's inputs and of its first state, from gradients of its outputs and of its last state.
 
@@ -150,14 +155,17 @@ def lstm_cotangents(
         saved: a pass with K models, or with one that all K cotangents go through.
         d_outputs_TKBH: None is zero.
         first: at position t only the cotangents from first[t] on are other than zero; the others are left out there.
+        take: is given every position and the gradient of its inputs [K, B, 4H], while that is in the cache.
+        keep: hold the gradient of the inputs; without, it is that of one position at all of them, of no use but to
+            `take`.
     Returns:
         (d_inputs [T, K, B, 4H], d_h [K, B, H], d_c [K, B, H]).
     """
     T, _, B, _ = saved.gates_TGB4H.shape
     K, _, H = d_h_KBH.shape
-    d_inputs = (torch.empty if first is None else torch.zeros)(
-        T, K, B, 4 * H, dtype=d_h_KBH.dtype, device=d_h_KBH.device
-    )
+    d_inputs = _buffer(d_h_KBH, T, K, B, 4 * H, keep=keep)
+    if first is not None:
+        d_inputs.zero_()
     d_h, d_c, scratch = d_h_KBH.clone(), d_c_KBH.clone(), torch.empty_like(d_h_KBH)
     slopes = torch.empty_like(saved.gates_TGB4H[0])
     for t, before, _ in reversed(places(T, saved.reverse)):
@@ -179,6 +187,8 @@ def lstm_cotangents(
         torch.addcmul(saved.gates_TGB4H[t], saved.gates_TGB4H[t], saved.gates_TGB4H[t], value=-1, out=slopes)
         torch.mul(g, g, out=slopes[..., 2 * H : 3 * H]).neg_().add_(1)
         dz *= slopes
+        if take is not None:
+            take(t, d_inputs[t])
         carried = None if inside is None else dh.masked_fill(inside, 0)
         _times(dz, saved.weight_G4HH, out=dh)
         if carried is not None:
@@ -200,7 +210,7 @@ def gru_pass(
 ) -> GruPass:
     """Run G GRUs over their sequences; arguments as of `models.recurrences.gru`, `keep` as of `lstm_pass`."""
     G, B, H = h_GBH.shape
-    inputs, rows = _rows(inputs, tokens_TGB, G)
+    inputs, rows = _below(inputs, tokens_TGB)
     T = len(inputs) if rows is None else len(rows)
     mask = None if mask_TGB is None else mask_TGB[..., None]
     hidden = _buffer(inputs, T + 1, G, B, H, keep=True)
@@ -222,11 +232,23 @@ def gru_pass(
 
 
 @torch.no_grad()
-def gru_cotangents(saved: GruPass, d_outputs_TKBH: Tensor | None, d_h_KBH: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """As `lstm_cotangents`: (d_inputs [T, K, B, 3H], gradient of W_hn h + b_hn [T, K, B, H], d_h [K, B, H])."""
+def gru_cotangents(
+    saved: GruPass,
+    d_outputs_TKBH: Tensor | None,
+    d_h_KBH: Tensor,
+    *,
+    take: Callable[[int, Tensor, Tensor], None] | None = None,
+    keep: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `lstm_cotangents`: (d_inputs [T, K, B, 3H], gradient of W_hn h + b_hn [T, K, B, H], d_h [K, B, H]).
+
+    Args:
+        take: is given every position and both gradients.
+    """
     T, _, B, _ = saved.gates_TGB3H.shape
     K, _, H = d_h_KBH.shape
-    d_inputs, d_candidate = d_h_KBH.new_empty(T, K, B, 3 * H), d_h_KBH.new_empty(T, K, B, H)
+    d_inputs = _buffer(d_h_KBH, T, K, B, 3 * H, keep=keep)
+    d_candidate = _buffer(d_h_KBH, T, K, B, H, keep=keep)
     d_h = d_h_KBH.clone()
     gate_weight, candidate_weight = saved.weight_G3HH[:, : 2 * H], saved.weight_G3HH[:, 2 * H :]
     for t, before, _ in reversed(places(T, saved.reverse)):
@@ -238,6 +260,8 @@ def gru_cotangents(saved: GruPass, d_outputs_TKBH: Tensor | None, d_h_KBH: Tenso
         torch.mul(d_h, (saved.hidden_SGBH[before] - n) * (z * (1 - z)), out=dz)
         torch.mul(dn, saved.candidate_TGBH[t] * (r * (1 - r)), out=dr)
         torch.mul(dn, r, out=d_candidate[t])
+        if take is not None:
+            take(t, d_inputs[t], d_candidate[t])
         d_h *= z
         d_h += torch.matmul(d_inputs[t, ..., : 2 * H], gate_weight)
         d_h += torch.matmul(d_candidate[t], candidate_weight)
