@@ -62,8 +62,8 @@ PRESETS = {
     "quick": Config(
         settings=("permutation-20", "distinct-30"),
         length=20,
-        seeds=tuple(range(6)),
-        seeds_together=3,
+        seeds=tuple(range(8)),
+        seeds_together=4,
         hidden=96,
         batch=64,
         learning_rate=2e-3,
