@@ -88,7 +88,7 @@ def bag_statistics(kind: Kind, symbols: int, length: int) -> BagStatistics:
         raise ValueError(f"{kind} of {symbols} symbols has no sequences of {length} different ones")
     share = length / symbols
     variance = share * (1 - share)
-    return BagStatistics(presence=share, variance=variance, covariance=-variance / (symbols - 1))
+    return BagStatistics(presence=share, variance=variance, covariance=(share - 1) * share / (symbols - 1))
 
 
 def counted_bag_statistics(sequences: Tensor, symbols: int) -> BagStatistics:

@@ -56,7 +56,7 @@ class Config:
     evaluation_sequences: int = 400
     """Sequences of the one evaluation set."""
     learned_from: float = 0.95
-    """A combination has learned to copy when an evaluation goes above this accuracy. Shapes the report alone."""
+    """A combination has learned to copy when an evaluation reaches this accuracy. Shapes the report alone."""
 
     def __post_init__(self):
         for name in ("combined", "data_seeds"):

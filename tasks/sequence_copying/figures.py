@@ -3,6 +3,8 @@
 # pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
 # pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,17 +18,21 @@ from tasks.sequence_copying.published import published_ranges
 LINES = ("setting", "attention")
 
 
-def curves_figure(rows: pd.DataFrame, table: pd.DataFrame, positions: int, *, published: bool) -> Figure:
+def curves_figure(
+    rows: pd.DataFrame, table: pd.DataFrame, settings: Sequence[str], positions: int, *, published: bool
+) -> Figure:
     """A column a setting and attention; accuracy above, attention accuracy below, a line a run.
 
     Args:
         rows: All evaluations.
         table: The outcomes.
+        settings: In the order of the columns.
         positions: Of the source, the end symbol's included.
         published: Whether the published numbers are drawn beside.
     """
-    lines = list(rows[list(LINES)].drop_duplicates().itertuples(index=False, name=None))
-    figure, axes = panels(2, max(len(lines), 1), width=3.4, height=2.4, sharex=True, sharey=True)
+    every = rows[list(LINES)].drop_duplicates().itertuples(index=False, name=None)
+    lines = sorted(every, key=lambda line: (settings.index(line[0]), line[1]))
+    figure, axes = panels(2, len(lines), width=3.4, height=2.4, sharex=True, sharey=True)
     beside = False
     for column, (setting, attention) in enumerate(lines):
         here = of(rows, setting=setting, attention=attention)

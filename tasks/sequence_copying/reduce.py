@@ -46,7 +46,7 @@ def draw(rows: pd.DataFrame, found: pd.DataFrame, config: Config) -> dict[str, F
     if not len(rows):
         return {}
     published = is_published_setting(config)
-    return {"learning_curves": curves_figure(rows, found, config.length + 1, published=published)}
+    return {"learning_curves": curves_figure(rows, found, config.settings, config.length + 1, published=published)}
 
 
 def curves(rows: pd.DataFrame) -> pd.DataFrame:

@@ -65,7 +65,11 @@ def test_evaluating_more_often_changes_nothing():
 
 
 def test_streams_of_training_and_evaluation_are_apart():
-    names = [("sequence_copying", "initialisation"), ("sequence_copying", "training"), ("sequence_copying", "evaluation", 0)]
+    names = [
+        ("sequence_copying", "initialisation"),
+        ("sequence_copying", "training"),
+        ("sequence_copying", "evaluation", 0),
+    ]
     assert len({stream_seed(0, *name) for name in names}) == 3
     assert not torch.equal(evaluation_data(TINY, 0, 0), evaluation_data(TINY, 0, 3))
     assert torch.equal(evaluation_data(TINY, 0, 3), evaluation_data(replace(TINY, evaluate_every=1), 0, 3))
