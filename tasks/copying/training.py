@@ -52,9 +52,9 @@ def tile(params: CopyingParams, context: Context, members: int, *, parameters: i
     room = usable_bytes(context) - FLOAT * KEPT * parameters * members
     if room < activations:
         raise ValueError(
-            f"{members} models of {parameters:,} weights with Adam's state and one update of {activations / 2**20:,.0f} "
-            f"MiB do not fit into {usable_bytes(context) / 2**20:,.0f} MiB: train fewer together, or give a smaller "
-            "batch, hidden or length, or more memory"
+            f"{members} models of {parameters:,} weights with Adam's state and one update of "
+            f"{activations / 2**20:,.0f} MiB do not fit into {usable_bytes(context) / 2**20:,.0f} MiB: train fewer "
+            "together, or give a smaller batch, hidden or length, or more memory"
         )
     step_bytes = FLOAT * 4 * params.hidden * params.batch  # the gates of one position
     return min(room // activations, default_tile(members, step_bytes, torch.device(context.device)))

@@ -12,8 +12,8 @@ _DEPENDENT = (
 
 CAPTIONS = {
     "combinations": (
-        f"A line a combination, coloured by its outcome; on the right the share that has learned up to each step, band: "
-        f"Wilson's 95 % interval over combinations. {_KINDS} {_ACCURACY} {_DEPENDENT}"
+        f"A line a combination, coloured by its outcome; on the right the share that has learned up to each step, "
+        f"band: Wilson's 95 % interval over combinations. {_KINDS} {_ACCURACY} {_DEPENDENT}"
     ),
     "heads": (
         "Heads alone. Left: a line a training (head and data seed), coloured by its outcome; one that is good ends "
@@ -24,7 +24,7 @@ CAPTIONS = {
         f"evaluation; columns are heads in the model's order, rows combinations, the best first. {_KINDS}"
     ),
     "head_verdicts": (
-        "Candidates that are good or bad with every data seed, or neither; share with Wilson's 95 % interval over heads."
+        "Candidates that are good or bad with every data seed, or neither, with Wilson's 95 % interval over heads."
     ),
     "alone": "Trainings of a head alone by data seed and outcome; decided: the step of the evaluation that decided.",
     "shares": (

@@ -101,8 +101,8 @@ def _missing(
         if not group["enough"].all():
             needed = f"{config.size} bad" if kind == "bad" else f"{config.size - 1} bad and 1 good"
             told.append(
-                f"No combinations of kind {kind}: {needed} heads are needed, {bad} bad and {good} good were found among "
-                f"{config.candidates} candidates; give more --candidates."
+                f"No combinations of kind {kind}: {needed} heads are needed, {bad} bad and {good} good were found "
+                f"among {config.candidates} candidates; give more --candidates."
             )
         elif kind != "random" and (bad < config.wanted or (kind == "good" and good < config.wanted)):
             told.append(

@@ -52,7 +52,7 @@ class ScreenHeadsParams(MultiHeadParams):
             raise ValueError(f"wanted is {self.wanted}: give at least 1")
         if not 0 <= self.bad_below <= self.good_above < 1:
             raise ValueError(
-                f"bad_below {self.bad_below} and good_above {self.good_above}: expected 0 <= bad_below <= good_above < 1"
+                f"bad_below {self.bad_below} and good_above {self.good_above}: give 0 <= bad_below <= good_above < 1"
             )
 
 
@@ -100,8 +100,8 @@ SCREENING = TableSpec(
             column(
                 "attention_accuracy",
                 pa.float64(),
-                "share of target positions, the end symbol's left out, at which the head's attention is greatest on the "
-                "symbol to be copied; in [0, 1]",
+                "share of target positions, the end symbol's left out, at which the head's attention is greatest on "
+                "the symbol to be copied; in [0, 1]",
             ),
         ]
     ),
@@ -157,8 +157,8 @@ ATTENTION = TableSpec(
             column(
                 "attention_accuracy",
                 pa.float64(),
-                "share of target positions, the end symbol's left out, at which this head's attention is greatest on the "
-                "symbol to be copied; in [0, 1]",
+                "share of target positions, the end symbol's left out, at which this head's attention is greatest on "
+                "the symbol to be copied; in [0, 1]",
             ),
             column("attention_late", pa.float64(), "the same one position late (published: m1)"),
         ]

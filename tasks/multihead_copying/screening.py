@@ -2,7 +2,7 @@
 
 A block's candidates are trained together with each data seed. A training that is good leaves the stack at once; the
 others go on to the last evaluation, which stands before the update of its step. A block does nothing when the blocks
-that it knows of hold enough heads: which ones those are is fixed in the plan, so the rows do not hang on who was faster.
+that it knows of hold enough heads: the plan fixes which ones those are, so the rows do not hang on who was faster.
 
 Dimensions: G trainings of the stack, a head and a data seed each.
 """

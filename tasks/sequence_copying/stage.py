@@ -1,4 +1,4 @@
-"""The stage `train_copies`: all seeds of a block trained together, each with streams of its own (attention_dynamics 4.2).
+"""The stage `train_copies`: all seeds of a block trained together, with streams of their own (attention_dynamics 4.2).
 
 A seed's numbers do not depend on the seeds beside it, up to the order of sums, nor on how often it is evaluated: the
 sequences of an evaluation come from a stream that its step names.
