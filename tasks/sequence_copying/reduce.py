@@ -24,8 +24,7 @@ MEASURES = ("accuracy", "attention_accuracy", "attention_late", "attention_early
 
 def summarise(results: Results, config: Config) -> Summary:
     """Tables, figures and sentences; an empty table stays away, and the notes say what is missing."""
-    rows, costs = results.table("copying"), results.table("trainings")
-    rows, costs = (table.assign(setting=table["kind"] + "-" + table["symbols"].astype(str)) for table in (rows, costs))
+    rows, costs = (with_setting(results.table(name)) for name in ("copying", "trainings"))
     found = outcomes(rows, RUN, config.learned_from)
     tables = {
         "shares": shares(found, LINES),
@@ -39,6 +38,13 @@ def summarise(results: Results, config: Config) -> Summary:
     tables = {name: table for name, table in tables.items() if len(table)}
     captions = {name: text for name, text in CAPTIONS.items() if name in tables or name in figures}
     return Summary(tables=tables, figures=figures, captions=captions, notes=told)
+
+
+def with_setting(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the setting's name; an empty one has the columns that tell lines apart all the same."""
+    if not len(table):
+        return table.reindex(columns=[*dict.fromkeys([*table.columns, *LINES])])
+    return table.assign(setting=table["kind"] + "-" + table["symbols"].astype(str))
 
 
 def draw(rows: pd.DataFrame, found: pd.DataFrame, config: Config) -> dict[str, Figure]:
