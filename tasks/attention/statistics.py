@@ -18,6 +18,8 @@ from tasks.attention.params import Metric, Sign, StatisticsParams
 from tasks.numerics import exact_numerics, usable_bytes
 
 Rows = list[dict[str, Any]]
+BLOCK_BYTES = 1 << 27
+"""Memory of one block of items, where there is as much: sums then do not depend on the machine, to the last digit."""
 
 
 def attention_statistics(params: StatisticsParams, context: Context) -> dict[str, Rows]:
@@ -29,7 +31,7 @@ def attention_statistics(params: StatisticsParams, context: Context) -> dict[str
     """
     opened = open_all(params, context.needs)
     with exact_numerics():
-        return tables(opened, params, usable_bytes(context))
+        return tables(opened, params, min(usable_bytes(context), BLOCK_BYTES))
 
 
 def tables(opened: Opened, params: StatisticsParams, memory_bytes: int) -> dict[str, Rows]:

@@ -27,7 +27,7 @@ def slow(u, v, lengths, inside, metric):
         if metric == "kendall":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tau = stats.kendalltau(mine, theirs)[0]
+                tau = np.asarray(stats.kendalltau(mine, theirs))[0]
             if np.isnan(tau):
                 undefined += 1
             else:
