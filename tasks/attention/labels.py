@@ -1,6 +1,7 @@
 """What tells the two experiments apart in tables, figures and sentences. Imports no torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tasks.attention.runs import Runs
 
@@ -9,10 +10,12 @@ from tasks.attention.runs import Runs
 class Labels:
     """What `reduce.summarise` says about one experiment."""
 
+    task: Literal["classification", "translation"]
+    """Whose published numbers stand beside ours."""
     item: str
     """What an item is, singular: document, target position."""
     performance: dict[str, str]
-    """Axis label of each performance that chooses checkpoints: {"accuracy": "accuracy on the test documents"}."""
+    """Axis label of each performance that chooses checkpoints: {"accuracy": "accuracy (fraction of documents)"}."""
     unit: dict[str, str]
     """Its unit as it stands behind a number: {"accuracy": ""} for a fraction, {"accuracy": " %", "bleu": " BLEU"}."""
     datasets: tuple[str, ...]

@@ -1,0 +1,88 @@
+"""Tables, figures and sentences from the rows of made-up runs."""
+
+import numpy as np
+import pytest
+
+from orchestrator.experiment import Context
+from tasks.attention.labels import Labels
+from tasks.attention.params import AGREEMENT, STATISTICS
+from tasks.attention.published import PUBLISHED, others, published
+from tasks.attention.reduce import summarise
+from tasks.attention.statistics import attention_statistics
+from tests.fake_results import FakeResults
+from tests.tasks.attention.fake import RUNS, SPECS, STEPS, jobs, performance_rows, write_all
+
+LABELS = Labels(
+    task="classification",
+    item="document",
+    performance={"accuracy": "accuracy (fraction)"},
+    unit={"accuracy": ""},
+    datasets=("made",),
+    runs=RUNS,
+    steps={"made": STEPS},
+)
+TABLES = {**SPECS, "agreement": AGREEMENT, "statistics": STATISTICS}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Jobs with their rows: all evaluations, and the statistics."""
+    job, evaluations = jobs()
+    needs = write_all(tmp_path_factory.mktemp("scores"))
+    rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
+    return rows, (job, attention_statistics(job.params, Context(needs=needs)))
+
+
+def test_a_whole_sweep(done):
+    evaluations, statistics = done
+    summary = summarise(FakeResults(TABLES, [*evaluations, statistics]), LABELS)
+    assert set(summary.tables) == {"dictionary", "curves", "runs", "undefined"}
+    assert set(summary.figures) == {"learning-made", "agreement", "crossing"}
+    assert set(summary.captions) == set(summary.tables) | set(summary.figures)
+    told = "\n".join(summary.notes)
+    assert "missing" not in told
+    assert "as the text expects" in told
+    assert "0 of " in told
+    dictionary = summary.tables["dictionary"].set_index(["split", "metric", "key"])
+    entry = dictionary.loc["val", "top5", "agr_grad"]
+    assert entry["value"] > entry["legacy_sign"]
+    rows = [row for row in statistics[1]["statistics"] if row["key"] == "agr_grad" and row["metric"] == "top5"]
+    where = {(row["split"], row["selection"], row["sign"]): row["value"] for row in rows}
+    assert entry["held_out"] == where["val", "held_out", "correct"]
+    assert entry["legacy_sign"] == where["val", "same", "legacy"]
+    runs = summary.tables["runs"].query("split == 'val' and kind == 'normal' and seed == 20").set_index("metric")
+    assert runs.loc["accuracy", "best_step"] == runs.loc["perplexity", "best_step"] == 100
+    curves = summary.tables["curves"].query("split == 'val' and metric == 'kendall'")
+    assert curves["step"].tolist() == list(STEPS)
+    assert (curves["low"] <= curves["agreement"]).all()
+    assert (curves["agreement"] <= curves["high"]).all()
+
+
+def test_a_sweep_that_has_just_begun_says_what_is_missing(done):
+    summary = summarise(FakeResults(TABLES, done[0][:3]), LABELS)
+    assert set(summary.tables) == {"runs"}
+    assert not summary.figures
+    told = "\n".join(summary.notes)
+    assert "normal-20 (1 of 4 checkpoints), normal-13 (4 of 4 checkpoints)" in told
+    assert "made: no statistics yet." in told
+
+
+def test_published_numbers_are_found_under_any_form_of_a_name():
+    assert published("classification", "stanfordnlp/imdb", "val", "accuracy") is PUBLISHED[0]
+    assert published("classification", "ag_news", "val", "accuracy") is None
+    assert [one.dataset for one in others("classification", "ag_news", "val", "accuracy")] == ["IMDB", "Amzn", "Furd"]
+    assert others("translation", "multi30k", "val", "bleu") == []
+    for one in PUBLISHED:  # the inequality that every printed set fulfils
+        assert one.numbers["agr_px"] > one.numbers["agr_unif"] > one.numbers.get("baseline", 0)
+
+
+def test_values_that_are_not_numbers_do_not_stop_it(done):
+    evaluations, (job, tables) = done
+    broken = {
+        "agreement": [{**row, "mean": np.nan} if row["metric"] == "kendall" else row for row in tables["agreement"]],
+        "statistics": [{**row, "value": np.nan} if row["metric"] == "kendall" else row for row in tables["statistics"]],
+    }
+    summary = summarise(FakeResults(TABLES, [*evaluations, (job, broken)]), LABELS)
+    assert any(
+        "statistics other than xi are not finite" in note and not note.startswith("0 ") for note in summary.notes
+    )
