@@ -20,6 +20,14 @@ from tasks.data.texts.parsing import text_lines
 
 SPLITS = ("train", "val")
 STEMS = {"train": ("train",), "val": ("val", "valid", "dev")}
+LANGUAGES: dict[str, tuple[str, str]] = {
+    "multi30k": ("de", "en"),
+    "iwslt14": ("de", "en"),
+    "news_commentary_v14_en_nl": ("en", "nl"),
+    "news_commentary_v14_en_pt": ("en", "pt"),
+    "news_commentary_v14_it_pt": ("it", "pt"),
+}
+"""The published data sets (attention_dynamics 3.1): source and target."""
 GENERAL = ("src", "trg")
 """Endings of source and target files where the languages are not."""
 
@@ -56,6 +64,9 @@ def find(dataset: str, languages: tuple[str, str], data_dir: Path) -> PairFiles:
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such directory; give --data-dir a directory with the folder {dataset} in it")
     folders = sorted(entry for entry in data_dir.iterdir() if entry.is_dir() and _plain(entry.name) == _plain(dataset))
+    others = {_plain(name) for name in LANGUAGES}
+    if not folders and _plain(data_dir.name) in others - {_plain(dataset)}:
+        raise DataError(f"{data_dir}: the folder of another data set than {dataset}; give --data-dir its own")
     folders = folders or [data_dir]  # it is the folder itself
     for folder in folders:
         for endings in (languages, GENERAL):
@@ -101,9 +112,9 @@ def read(files: PairFiles, split: str, legacy_empty_lines: bool = False) -> Iter
     """
     source, target = files.of(split)
     pairs = itertools.zip_longest(_sentences(source, legacy_empty_lines), _sentences(target, legacy_empty_lines))
-    for number, (first, second) in enumerate(pairs):
+    for first, second in pairs:
         if first is None or second is None:
-            counts = [sum(1 for _ in _sentences(path, False)) for path in (source, target)]
+            counts = [sum(1 for _ in _sentences(path, legacy_empty_lines)) for path in (source, target)]
             raise DataError(
                 f"{source} has {counts[0]} sentences and {target} has {counts[1]}; expected as many in both, each "
                 "beside its translation: get the files again"

@@ -87,7 +87,7 @@ def pairs_job(
     """The job that trains subwords on a data set and encodes it. Where data lie is no part of its identity.
 
     Args:
-        dataset: `rule_language` (builtin), one of `sources.LANGUAGES`, or any name with files in `data_dir`.
+        dataset: `rule_language` (builtin), one of `files.LANGUAGES`, or any name with files in `data_dir`.
         data_dir: The directory with the data set's folder, or that folder itself; None reads the hub where it has the
             data set.
         languages: Endings of the source and target files as `de-en`; None takes the data set's own.
@@ -134,4 +134,4 @@ def pair_sizes(
     """
     sizes = locate_pairs(dataset, data_dir, languages).sizes
     limits = {"train": train_limit, "val": val_limit}
-    return {split: size if limits[split] is None else min(size, limits[split]) for split, size in sizes.items()}
+    return {split: min(size, limits[split] or size) for split, size in sizes.items()}

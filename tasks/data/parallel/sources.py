@@ -7,17 +7,8 @@ from pathlib import Path
 
 from tasks.data.errors import DataError
 from tasks.data.parallel import builtin, files, hub
-from tasks.data.parallel.files import SPLITS, Line
+from tasks.data.parallel.files import LANGUAGES, SPLITS, Line
 from tasks.data.sources import Kind
-
-LANGUAGES: dict[str, tuple[str, str]] = {
-    "multi30k": ("de", "en"),
-    "iwslt14": ("de", "en"),
-    "news_commentary_v14_en_nl": ("en", "nl"),
-    "news_commentary_v14_en_pt": ("en", "pt"),
-    "news_commentary_v14_it_pt": ("it", "pt"),
-}
-"""The published data sets (attention_dynamics 3.1): source and target."""
 
 
 @dataclass(frozen=True, kw_only=True)

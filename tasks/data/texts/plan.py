@@ -56,7 +56,8 @@ DATA = TableSpec(
             column("class_one_share", pa.float64(), "share of documents of class 1"),
             column("unknown_share", pa.float64(), "share of tokens that are <unk>, of all but <bos> and <eos>"),
             column("cut", pa.int64(), "documents that were cut to max_length"),
-            column("empty", pa.int64(), "documents without a token, used as <bos> <eos>"),
+            column("empty", pa.int64(), "documents found without a token; they are used as <bos> <eos>"),
+            column("first_empty", pa.string(), "where the first of those stands; empty where there is none"),
         ]
     ),
     key=("split",),
@@ -85,7 +86,7 @@ def texts_job(
     """The job that makes the ids of a data set. Where data lie is no part of its identity; what is in them is.
 
     Args:
-        dataset: `topics` (builtin), one of `sources.HUB`, or any name with files in `data_dir`.
+        dataset: `topics` (builtin), one of `catalogue.CATALOGUE`, or any name with files in `data_dir`.
         data_dir: The directory with the data set's files or folder, or that folder itself; None reads the hub.
         classes: The two labels, as the data write them, of class 0 and class 1; None where labels are 0 and 1 or the
             data set has published ones.

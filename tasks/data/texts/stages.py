@@ -5,7 +5,7 @@ N documents, U tokens that occur.
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +36,13 @@ class Numbered:
     """int8 [N]."""
     others: int
     """Documents of neither class, which are left out."""
+    empty: int
+    """Documents without a token."""
+    first_empty: str
+    """Where the first of those stands; empty where there is none."""
 
     def take(self, rows: np.ndarray) -> "Numbered":
-        return Numbered(rows=self.rows.take(rows), labels=self.labels[rows], others=self.others)
+        return replace(self, rows=self.rows.take(rows), labels=self.labels[rows])
 
 
 def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
@@ -65,9 +69,12 @@ def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
             )
         splits[split] = whole.take(chosen(found[split], split, params))
     vectors = _vectors(context, types)
-    itos = vocabulary(types, splits["train"].rows, vectors)
-    known = {token: i for i, token in enumerate(itos)}
-    kept = sorted((known[word], vector) for word, vector in vectors.items() if word in known) if vectors else []
+    itos = vocabulary(types, splits["train"].rows, vectors or ())
+    kept = [(i, vectors[word]) for i, word in enumerate(itos) if word in vectors] if vectors else []
+    if vectors is not None and not kept:
+        raise DataError(
+            f"{context.paths['vectors']}: no word of {params.dataset} has a vector there; give another file"
+        )
     meta: dict[str, Any] = {
         "dataset": params.dataset,
         "classes": [params.class_zero, params.class_one],
@@ -89,7 +96,8 @@ def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
             "class_one_share": float(part.labels.mean()),
             "unknown_share": float((ids.values == UNK).sum() / inner),
             "cut": cut,
-            "empty": int((part.rows.lengths == 0).sum()),
+            "empty": part.empty,
+            "first_empty": part.first_empty,
         }
     arrays = (np.array([i for i, _ in kept]), np.stack([vector for _, vector in kept])) if kept else None
     write_texts(context.artifact, written, itos, arrays, meta)
@@ -105,15 +113,21 @@ def text_report(params: TextTokensParams, context: "Context") -> dict[str, Any]:
 def numbered(documents: Iterable[Document], classes: tuple[str, str], types: Types) -> Numbered:
     """Documents of two classes as numbers of tokens; new tokens are added to `types`. No text is kept."""
     values, offsets, labels, others = array("i"), array("q", [0]), array("b"), 0
+    empty, first_empty = 0, ""
     for document in documents:
         if document.label not in classes:
             others += 1
             continue
         values.extend(types.of(tokens(document.text)))
+        if len(values) == offsets[-1]:
+            empty += 1
+            first_empty = first_empty or document.place
         offsets.append(len(values))
         labels.append(classes.index(document.label))
     rows = Ragged(np.frombuffer(values, np.int32) if values else np.empty(0, np.int32), np.array(offsets))
-    return Numbered(rows=rows, labels=np.array(labels, dtype=np.int8), others=others)
+    return Numbered(
+        rows=rows, labels=np.array(labels, dtype=np.int8), others=others, empty=empty, first_empty=first_empty
+    )
 
 
 def chosen(n_documents: int, split: str, params: TextTokensParams) -> np.ndarray:
@@ -130,11 +144,11 @@ def chosen(n_documents: int, split: str, params: TextTokensParams) -> np.ndarray
     return drawn if split == "test" else np.sort(drawn)
 
 
-def _vectors(context: "Context", types: Types) -> dict[str, np.ndarray]:
-    """Vectors of tokens that occur; none where none were given."""
+def _vectors(context: "Context", types: Types) -> dict[str, np.ndarray] | None:
+    """Vectors of tokens that occur; None where no file was given."""
     path = context.paths.get("vectors")
     if path is None:
-        return {}
+        return None
     here = locate_vectors(path).fingerprint
     check_fingerprint("the file of word vectors", path, here, context.paths["vectors_fingerprint"])
     return read_vectors(Path(path), types.numbers.keys())
