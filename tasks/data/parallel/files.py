@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasks.data.errors import DataError
-from tasks.data.texts.parsing import text_lines
+from tasks.data.texts.parsing import check_text, text_lines
 
 SPLITS = ("train", "val")
 STEMS = {"train": ("train",), "val": ("val", "valid", "dev")}
@@ -153,6 +153,7 @@ def _json_list(path: Path) -> list[str]:
     for number, sentence in enumerate(found):
         if not isinstance(sentence, str):
             raise DataError(f"{path}[{number}] is {str(sentence)[:60]}; expected the text of a sentence")
+        check_text(sentence, f"{path}[{number}]")
     return found
 
 

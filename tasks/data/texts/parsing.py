@@ -53,6 +53,7 @@ def read_published(path: Path, vocabulary: Path) -> Documents:
     for number, word in enumerate(words):
         if not isinstance(word, str):
             raise DataError(f"{vocabulary}: vocab[{number}] is {word!r}; expected the text of a token")
+        check_text(word, f"{vocabulary}: vocab[{number}]")
     pairs = _key(_load(path), "XY", path)
     for number, pair in enumerate(pairs):
         place = f"{path}: XY[{number}]"
@@ -83,6 +84,19 @@ def text_lines(path: Path) -> Iterator[str]:
                     f"{path}:{number}: byte 0x{content[problem.start]:02x} is not UTF-8; "
                     "convert the file to UTF-8 (for example with iconv)"
                 ) from None
+
+
+def check_text(text: str, place: str) -> None:
+    """Refuse what JSON can write and UTF-8 cannot: one half of a character that takes two (`\\ud800`).
+
+    Raises:
+        DataError: there is one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        half = ord(text[problem.start])
+        raise DataError(f"{place}: the text has half a character, \\u{half:04x}; mend or remove it") from None
 
 
 def _csv(path: Path) -> Documents:
@@ -160,6 +174,7 @@ def _of_object(one: Any, place: str) -> Document:
     for text in texts:
         if not isinstance(text, str):
             raise DataError(f"{place}: the text is {str(text)[:60]}; expected text")
+        check_text(text, place)
     return Document(written_label(label, place), " ".join(texts), place)
 
 
