@@ -16,6 +16,7 @@ from tasks.data.texts.documents import tokens
 from tasks.seeds import stream_seed
 
 NAME = "rule_language"
+LANGUAGES = ("en", "rule")
 LONGEST = 14  # words and marks of a source sentence; longer ones are cut into pieces of about equal length
 SHORTEST = 3
 VAL_PAIRS = 300

@@ -42,12 +42,14 @@ def locate_pairs(dataset: str, data_dir: str | None, languages: str | None = Non
             network nor in its cache.
     """
     if dataset == builtin.NAME:
+        if languages not in (None, "-".join(builtin.LANGUAGES)):
+            raise DataError(f"{dataset} has the languages {'-'.join(builtin.LANGUAGES)}, not {languages}")
         sizes = {split: len(builtin.pairs(split)) for split in SPLITS}
         return PairSource(
             dataset=dataset,
             kind="builtin",
             fingerprint=builtin.fingerprint(),
-            languages=("en", "rule"),
+            languages=builtin.LANGUAGES,
             sizes=sizes,
         )
     plain = dataset.lower().replace("-", "_")

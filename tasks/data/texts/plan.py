@@ -56,7 +56,7 @@ DATA = TableSpec(
             column("class_one_share", pa.float64(), "share of documents of class 1"),
             column("unknown_share", pa.float64(), "share of tokens that are <unk>, of all but <bos> and <eos>"),
             column("cut", pa.int64(), "documents that were cut to max_length"),
-            column("empty", pa.int64(), "documents found without a token; they are used as <bos> <eos>"),
+            column("empty", pa.int64(), "documents without a token, used as <bos> <eos>"),
             column("first_empty", pa.string(), "where the first of those stands; empty where there is none"),
         ]
     ),

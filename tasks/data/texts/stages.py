@@ -3,9 +3,11 @@
 N documents, U tokens that occur.
 """
 
+import itertools
 from array import array
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,29 +22,28 @@ from tasks.data.texts.plan import TextTokensParams
 from tasks.data.texts.sources import fingerprint, read
 from tasks.data.texts.vectors import locate_vectors, read_vectors
 from tasks.data.texts.vocabulary import UNK, Types, encoded, vocabulary
+from tasks.numerics import usable_bytes
 from tasks.seeds import numpy_stream
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Context
 
 
+ROOM = 8  # bytes of memory a token: numbers, their copy in another order, ids
+
+
 @dataclass(frozen=True, kw_only=True)
 class Numbered:
-    """The documents of a split as numbers of `Types`."""
+    """Some documents of a split as numbers of `Types`."""
 
     rows: Ragged
     """int32."""
     labels: np.ndarray
     """int8 [N]."""
-    others: int
-    """Documents of neither class, which are left out."""
     empty: int
     """Documents without a token."""
     first_empty: str
     """Where the first of those stands; empty where there is none."""
-
-    def take(self, rows: np.ndarray) -> "Numbered":
-        return replace(self, rows=self.rows.take(rows), labels=self.labels[rows])
 
 
 def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
@@ -56,18 +57,20 @@ def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
     kind, path, revision = read_place(context.paths)
     here = fingerprint(kind, params.dataset, path, revision)
     check_fingerprint(params.dataset, path or kind, here, context.paths["fingerprint"])
-    types = Types()
-    splits, found = {}, {}
+    types, splits, sizes = Types(), {}, {}
+    classes = (params.class_zero, params.class_one)
     for split in SPLITS:
-        documents = read(kind, params.dataset, split, path, revision)
-        whole = numbered(documents, (params.class_zero, params.class_one), types)
-        found[split] = len(whole.rows)
-        if not found[split]:
+        labels = Counter(document.label for document in read(kind, params.dataset, split, path, revision))
+        sizes[split] = {"documents_found": sum(labels[label] for label in classes)}
+        sizes[split]["other_classes"] = labels.total() - sizes[split]["documents_found"]
+        if not sizes[split]["documents_found"]:
             raise DataError(
                 f"{params.dataset} ({path or kind}): no {split} documents of the classes {params.class_zero} and "
                 f"{params.class_one}; give --classes that the data have"
             )
-        splits[split] = whole.take(chosen(found[split], split, params))
+        rows = chosen(sizes[split]["documents_found"], split, params)
+        documents = read(kind, params.dataset, split, path, revision)
+        splits[split] = numbered(documents, classes, rows, types, usable_bytes(context) // ROOM)
     vectors = _vectors(context, types)
     itos = vocabulary(types, splits["train"].rows, vectors or ())
     kept = [(i, vectors[word]) for i, word in enumerate(itos) if word in vectors] if vectors else []
@@ -89,8 +92,7 @@ def text_tokens(params: TextTokensParams, context: "Context") -> dict[str, Any]:
         inner = max(1, len(ids.values) - 2 * len(ids))
         meta["splits"][split] = {
             "documents": len(ids),
-            "documents_found": found[split],
-            "other_classes": part.others,
+            **sizes[split],
             "tokens": len(ids.values),
             "longest": int(ids.lengths.max()),
             "class_one_share": float(part.labels.mean()),
@@ -110,23 +112,45 @@ def text_report(params: TextTokensParams, context: "Context") -> dict[str, Any]:
     return {"data": [{"split": split, "vocabulary": meta["vocabulary"], **meta["splits"][split]} for split in SPLITS]}
 
 
-def numbered(documents: Iterable[Document], classes: tuple[str, str], types: Types) -> Numbered:
-    """Documents of two classes as numbers of tokens; new tokens are added to `types`. No text is kept."""
-    values, offsets, labels, others = array("i"), array("q", [0]), array("b"), 0
+def numbered(
+    documents: Iterable[Document], classes: tuple[str, str], rows: np.ndarray, types: Types, max_tokens: int
+) -> Numbered:
+    """Some of the documents of two classes as numbers of tokens; new tokens are added to `types`. No text is kept.
+
+    Args:
+        documents: in the order of the file.
+        classes: labels; documents of others are passed over and have no number.
+        rows: numbers of the documents that are wanted, int64 [N], in the order wanted.
+        types: numbers of tokens.
+        max_tokens: of all documents together, for which there is memory.
+
+    Raises:
+        DataError: there are more.
+    """
+    values, offsets, labels = array("i"), array("q", [0]), array("b")
     empty, first_empty = 0, ""
-    for document in documents:
-        if document.label not in classes:
-            others += 1
-            continue
+    wanted = np.zeros(rows.max() + 1, dtype=bool)
+    wanted[rows] = True
+    of_classes = (document for document in documents if document.label in classes)
+    for document in itertools.compress(of_classes, wanted.tolist()):
         values.extend(types.of(tokens(document.text)))
+        if len(values) > max_tokens:
+            raise DataError(
+                f"{document.place}: here are more than the {max_tokens:,} tokens that memory has room for; use fewer "
+                "documents (--train-limit, --test-limit) or give the job more memory"
+            )
         if len(values) == offsets[-1]:
             empty += 1
             first_empty = first_empty or document.place
         offsets.append(len(values))
         labels.append(classes.index(document.label))
-    rows = Ragged(np.frombuffer(values, np.int32) if values else np.empty(0, np.int32), np.array(offsets))
+    order = np.argsort(np.argsort(rows))  # of each wanted one among those that were read
+    read_in = Ragged(np.array(values, dtype=np.int32), np.array(offsets, dtype=np.int64))
     return Numbered(
-        rows=rows, labels=np.array(labels, dtype=np.int8), others=others, empty=empty, first_empty=first_empty
+        rows=read_in.take(order) if np.any(np.diff(order) < 0) else read_in,
+        labels=np.array(labels, dtype=np.int8)[order],
+        empty=empty,
+        first_empty=first_empty,
     )
 
 

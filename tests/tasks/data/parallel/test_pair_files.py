@@ -6,6 +6,7 @@ import datasets
 import pytest
 from datasets import Dataset
 
+from models.hub import HubUnavailable
 from orchestrator.experiment import Context
 from tasks.data.errors import DataError
 from tasks.data.parallel import files, hub
@@ -92,10 +93,21 @@ def test_data_without_name_or_place(write_pairs, tmp_path):
     for languages in ("de", "de-de", "de/en", "../x-en"):
         with pytest.raises(DataError, match="expected two endings of files"):
             pairs_job("mine", str(data), languages=languages)
+    with pytest.raises(DataError, match="rule_language has the languages en-rule, not de-en"):
+        pairs_job("rule_language", None, languages="de-en")
     with pytest.raises(DataError, match="no such directory"):
         pairs_job("multi30k", str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"iwslt14 is not on the hub .*; give --data-dir DIR with iwslt14/train\.de"):
         pairs_job("iwslt14", None)
+
+
+def test_without_network_the_missing_data_are_named(monkeypatch):
+    def unreachable(repo, kind):
+        raise HubUnavailable(f"cannot reach {repo}")
+
+    monkeypatch.setattr("models.hub.commit", unreachable)
+    with pytest.raises(DataError, match=r"cannot reach bentrevett/multi30k.*; give --data-dir DIR with multi30k/train"):
+        pairs_job("multi30k", None)
 
 
 def test_the_identity_holds_what_shapes_the_ids(write_pairs):

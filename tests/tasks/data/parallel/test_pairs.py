@@ -108,6 +108,7 @@ def test_a_report_says_what_a_split_holds(tmp_path, write_pairs):
     (tmp_path / "out").mkdir()
     job.stage.load()(job.params, Context(artifact=tmp_path / "out", paths=job.paths))
     report = pair_report_job(job)
+    assert report.stage.load() is pair_report
     rows = pair_report(report.params, Context(needs={"data": tmp_path / "out"}))["data"]
     for row in rows:
         assert set(row) == set(report.stage.tables["data"].schema.names)

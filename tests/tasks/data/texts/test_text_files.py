@@ -7,6 +7,7 @@ import datasets
 import pytest
 from datasets import Dataset
 
+from models.hub import HubUnavailable
 from tasks.data.errors import DataError
 from tasks.data.texts import files, hub
 from tasks.data.texts.catalogue import CATALOGUE, canonical
@@ -212,7 +213,12 @@ def test_a_hub_data_set_without_test_split_is_divided_for_good(monkeypatch):
 
 
 def test_without_network_the_missing_data_are_named(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    def unreachable(repo, kind):
+        raise HubUnavailable(f"cannot reach {repo}")
+
+    monkeypatch.setattr("models.hub.commit", unreachable)
+    with pytest.raises(DataError, match=r"cannot reach stanfordnlp/imdb.*; give --data-dir DIR with IMDB_train\.json"):
+        texts_job("IMDB", None)
     with pytest.raises(DataError, match=r"the hub has no data set Furd; give --data-dir DIR with Furd_train\.json"):
         texts_job("Furd", None)
     with pytest.raises(DataError, match="no data set is called 'other': choose one of topics, IMDB"):

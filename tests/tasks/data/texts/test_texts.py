@@ -17,7 +17,7 @@ from tasks.data.texts import builtin
 from tasks.data.texts.artifact import open_texts
 from tasks.data.texts.documents import tokens
 from tasks.data.texts.plan import TextTokensParams, text_report_job, text_sizes, texts_job
-from tasks.data.texts.stages import text_report
+from tasks.data.texts.stages import text_report, text_tokens
 from tasks.data.texts.vocabulary import Types, encoded, vocabulary
 
 
@@ -93,12 +93,19 @@ def test_the_published_order_is_that_of_the_file(made, write_published):
     assert sorted((drawn.test.tokens.lengths - 2).tolist()) != [1, 2, 3, 4]
 
 
+def test_more_tokens_than_memory_has_room_for_are_an_error(tmp_path):
+    job = texts_job("topics", None)
+    with pytest.raises(DataError, match=r"sentence .* of train: here are more than the 1,000 tokens .*--train-limit"):
+        text_tokens(job.params, Context(artifact=tmp_path, paths=job.paths, memory_bytes=16_000))
+
+
 def test_a_report_says_what_a_split_holds(tmp_path, write_files):
     data = write_files("mine", "tsv", "0\tone one one\n1\t\n1\ttwo\n2\tthree\n", "label\ttext\n1\tone new\n0\tone\n")
     job = texts_job("mine", str(data), classes=("0", "1"), max_length=4)
     (tmp_path / "out").mkdir()
     job.stage.load()(job.params, Context(artifact=tmp_path / "out", paths=job.paths))
     report = text_report_job(job)
+    assert report.stage.load() is text_report
     rows = text_report(report.params, Context(needs={"data": tmp_path / "out"}))["data"]
     for row in rows:
         assert set(row) == set(report.stage.tables["data"].schema.names)
