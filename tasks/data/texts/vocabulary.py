@@ -34,19 +34,16 @@ def vocabulary(types: Types, train: Ragged, pretrained: Collection[str] = ()) ->
     written like a special token have no id of their own.
 
     Args:
-        types: numbers of tokens.
+        types: numbers of tokens, those of `train` in the order in which they first appear there.
         train: numbers of the training documents' tokens, without special ones.
         pretrained: words with a vector.
     """
     words = list(types.numbers)
-    numbers, first, counts = np.unique(train.values, return_index=True, return_counts=True)
-    order = np.lexsort((first, -counts))
-    kept = [
-        words[number]
-        for number, count in zip(numbers[order].tolist(), counts[order].tolist(), strict=True)
-        if (count > OFTEN or words[number] in pretrained) and words[number] not in SPECIAL
-    ]
-    return [*SPECIAL, *kept]
+    counts = np.bincount(train.values, minlength=len(words))
+    order = np.argsort(-counts, kind="stable")
+    ranked = [(words[number], count) for number, count in zip(order.tolist(), counts[order].tolist(), strict=True)]
+    kept = [word for word, count in ranked if count > OFTEN or (count and word in pretrained)]
+    return [*SPECIAL, *(word for word in kept if word not in SPECIAL)]
 
 
 def encoded(rows: Ragged, types: Types, itos: list[str], max_length: int | None = None) -> tuple[Ragged, int]:

@@ -96,7 +96,7 @@ def test_the_published_order_is_that_of_the_file(made, write_published):
 def test_more_tokens_than_memory_has_room_for_are_an_error(tmp_path):
     job = texts_job("topics", None)
     with pytest.raises(DataError, match=r"sentence .* of train: here are more than the 1,000 tokens .*--train-limit"):
-        text_tokens(job.params, Context(artifact=tmp_path, paths=job.paths, memory_bytes=16_000))
+        text_tokens(job.params, Context(artifact=tmp_path, paths=job.paths, memory_bytes=48_000))
 
 
 def test_a_report_says_what_a_split_holds(tmp_path, write_files):
