@@ -8,12 +8,11 @@ import pyarrow as pa
 from orchestrator.experiment import Resources, Stage, TableSpec, column
 from tasks.attention.params import PERFORMANCE
 from tasks.attention.runs import Kind
-from tasks.attention.scores import TRAIN, VAL
 from tasks.data.texts.plan import TextTokensParams
 
 Split = Literal["val", "train"]
 ProxyName = Literal["px", "logistic"]
-SPLITS: tuple[Split, ...] = (VAL, TRAIN)
+SPLITS: tuple[Split, ...] = ("val", "train")
 
 
 def check_positive(params: object, *names: str) -> None:

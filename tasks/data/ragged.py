@@ -57,7 +57,7 @@ class Ragged:
     def padded(self, rows: np.ndarray, fill: Any) -> tuple[np.ndarray, np.ndarray]:
         """Some rows as one array [n, longest] with `fill` at the end of short ones, and their lengths, int64 [n]."""
         rows = np.asarray(rows, dtype=np.int64)
-        lengths = self.lengths[rows]
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
         columns = np.arange(lengths.max(initial=0))
         inside = columns < lengths[:, None]
         padded = np.full(inside.shape, fill, dtype=self.values.dtype)
