@@ -60,9 +60,9 @@ def read_published(path: Path, vocabulary: Path) -> Documents:
         if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], list):
             raise DataError(f"{place} is {str(pair)[:60]}; expected [ids, label]")
         ids, label = pair
-        for i in ids:
-            if type(i) is not int or not 0 <= i < len(words):
-                raise DataError(f"{place} has the id {i!r}; expected 0 to {len(words) - 1}, as vocab has tokens")
+        if ids and (set(map(type, ids)) != {int} or min(ids) < 0 or max(ids) >= len(words)):
+            odd = next(i for i in ids if type(i) is not int or not 0 <= i < len(words))
+            raise DataError(f"{place} has the id {odd!r}; expected 0 to {len(words) - 1}, as vocab has tokens")
         yield Document(written_label(label, place), [words[i] for i in ids], place)
 
 
