@@ -128,7 +128,7 @@ PRESETS = {
     "quick": Config(
         datasets=("topics",),
         seeds=(20, 13, 14),
-        steps=300,
+        steps=200,
         save_every=50,
         custom_saves=(0, 10, 25),
         test_limit=200,
@@ -136,6 +136,7 @@ PRESETS = {
         hidden=24,
         intermediate=24,
         learning_rate=3e-3,
+        seeds_together=4,
         proxy_epochs=30,
         proxy_width=32,
         proxy_learning_rate=3e-3,
