@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from metrics.kendall import kendall_tau
-from metrics.top_match import largest, top_match
+from metrics.top_match import has_nan, largest, top_match
 
 Metric = Literal["top5", "kendall"]
 
@@ -125,4 +125,6 @@ def _compare(
 
 def _gaps(rankings: np.ndarray) -> np.ndarray:
     """How many positions of each ranking are NaN [n, rankings]."""
-    return np.isnan(rankings).sum(axis=-1)
+    if not has_nan(rankings):
+        return np.zeros(rankings.shape[:2], dtype=np.int64)
+    return np.count_nonzero(np.isnan(rankings), axis=-1)

@@ -34,11 +34,18 @@ def top_match(u_nUS: np.ndarray, v_nKS: np.ndarray, k: int) -> tuple[np.ndarray,
     if k < 1:
         raise ValueError(f"k is {k}; give 1 or more")
     positions = u_nUS.shape[-1]
-    undefined = np.isnan(v_nKS)
-    known = np.where(undefined, -np.inf, v_nKS) if undefined.any() else v_nKS
+    undefined_nKS = np.isnan(v_nKS) if has_nan(v_nKS) else None
+    known_nKS = v_nKS if undefined_nKS is None else np.where(undefined_nKS, -np.inf, v_nKS)
     place = max(0, positions - k)
-    threshold_nK1 = np.partition(known, place, axis=-1)[..., place : place + 1]
-    fine_nKS = (known >= threshold_nK1) | undefined
+    threshold_nK1 = np.partition(known_nKS, place, axis=-1)[..., place : place + 1]
+    fine_nKS = known_nKS >= threshold_nK1
+    if undefined_nKS is not None:
+        fine_nKS |= undefined_nKS
     argmax_nU = u_nUS.argmax(axis=-1)
     match_nKU = np.take_along_axis(fine_nKS, argmax_nU[:, None, :], axis=-1)
-    return match_nKU.transpose(0, 2, 1), fine_nKS.mean(axis=-1)
+    return match_nKU.transpose(0, 2, 1), np.count_nonzero(fine_nKS, axis=-1) / positions
+
+
+def has_nan(values: np.ndarray) -> bool:
+    """Whether any value is NaN, in one pass without a mask."""
+    return bool(values.size) and bool(np.isnan(np.min(values)))

@@ -9,8 +9,8 @@ def captions(labels: Labels) -> dict[str, str]:
     return {
         "learning": (
             f"How attention is learned. Agreement A(u, v), mean over {items}: alpha of the comparison runs at each "
-            "checkpoint with alpha of the gold run at its best one (thick; band: 95 % Student interval over "
-            "comparison runs, none for one run; grey dashes: its expectation when scores are shuffled), beta of the "
+            "checkpoint with alpha of the gold run at its best one (thick; thin: each run, the spread over "
+            "which is the only one shown; grey dashes: the expectation when scores are shuffled), beta of the "
             "uniform run at each checkpoint with the gold run's alpha and with the proxies, beta of run B with the "
             "gold run's alpha. Dotted, right axis: performance of the comparison runs, their mean. Steps are "
             "updates, linear up to the first checkpoint after 0 and logarithmic from there."

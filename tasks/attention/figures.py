@@ -33,7 +33,9 @@ def learning_figure(curves: pd.DataFrame, agreement: pd.DataFrame, labels: Label
     columns = list(dict.fromkeys(zip(curves["split"], curves["performance"], strict=True)))
     columns.sort(key=lambda column: (list(labels.performance).index(column[1]), list(SPLITS).index(column[0])))
     figure, axes = panels(len(metrics), len(columns), width=4.6, height=3.0, sharex=True, sharey="row")
-    handles = {"alpha": line_handle("alpha of comparison runs with alpha of the gold run", ALPHA, linewidth=2.4)}
+    handles = {
+        "alpha": line_handle("alpha of comparison runs with alpha of the gold run (thin: each)", ALPHA, linewidth=2.4)
+    }
     known = of(agreement, part="all")
     for row, metric in enumerate(metrics):
         for column, (split, performance) in enumerate(columns):
@@ -60,12 +62,12 @@ def _learning(axis: Axes, mine: pd.DataFrame, agreement: pd.DataFrame, labels: L
     """The curves of one panel; legend entries of those drawn."""
     steps = mine["step"].to_numpy(dtype=float)
     axis.plot(steps, mine["agreement"], color=ALPHA, linewidth=2.4, zorder=3)
-    axis.fill_between(
-        steps, mine["low"].astype(float), mine["high"].astype(float), color=ALPHA, alpha=0.15, linewidth=0
-    )
+    best = int(mine["gold_step"].iloc[0])
+    for _, line in of(agreement, u="alpha", v="alpha", u_step=best).groupby("v_run"):
+        ordered = line.sort_values("v_step")
+        axis.plot(ordered["v_step"], ordered["mean"], color=ALPHA, linewidth=0.7, alpha=0.6)
     axis.plot(steps, mine["baseline"], "--", color=GREY, linewidth=1.2)
     drawn = {}
-    best = int(mine["gold_step"].iloc[0])
     uniform, other = labels.runs.uniform.name, labels.runs.comparison[0].name
     wanted = {
         "px": {"u_run": "px", "v_run": uniform},
@@ -110,7 +112,7 @@ def agreement_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
     legend(
         figure,
         [
-            line_handle("scores shuffled", "black", linewidth=1.8),
+            line_handle("same comparison, scores shuffled", "black", linewidth=1.8),
             line_handle("baseline as published: alpha with alpha, shuffled", GREY, linestyle="--"),
             line_handle(
                 "held out: chosen on half a, judged on half b", "black", linestyle="", marker="D", markersize=5
@@ -118,7 +120,7 @@ def agreement_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
             line_handle("published sign of Delta", "black", linestyle="", marker="x", markersize=6),
             line_handle("printed by the authors, same data", "#c8940a", linestyle="", marker="*", markersize=10),
             line_handle(
-                "printed by the authors, other data", GREY, linestyle="", marker="o", markersize=5, fillstyle="none"
+                "printed by the authors, other data", "black", linestyle="", marker="o", markersize=4, fillstyle="none"
             ),
         ],
     )
@@ -151,7 +153,7 @@ def _printed_elsewhere(
         for place, name in enumerate(names):
             value = one.numbers.get(f"agr_{name}")
             if value is not None:
-                axis.plot(place + 0.3, value, "o", color=GREY, markersize=4.5, fillstyle="none")
+                axis.plot(place + 0.29, value, "o", color="black", markersize=4, fillstyle="none")
 
 
 def crossing_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:

@@ -57,7 +57,7 @@ def test_the_long_way_gives_the_same():
     rng = np.random.default_rng(3)
     u, v = rng.normal(size=(2, 2, 40)).round(1), rng.normal(size=(2, 3, 40)).round(1)
     v[0, 0] = 1
-    np.testing.assert_allclose(kendall_tau(u, v, long=40), kendall_tau(u, v, long=41), atol=1e-12)
+    np.testing.assert_allclose(kendall_tau(u, v, long=1), kendall_tau(u, v, long=60), atol=1e-12)
 
 
 def test_nothing_depends_on_monotone_maps_and_sides():

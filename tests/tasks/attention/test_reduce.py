@@ -1,5 +1,7 @@
 """Tables, figures and sentences from the rows of made-up runs."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -58,8 +60,33 @@ def test_a_whole_sweep(done):
     assert (curves["agreement"] <= curves["high"]).all()
 
 
+def test_two_performances_choose_two_checkpoints(tmp_path):
+    job, evaluations = jobs(performances=("accuracy", "bleu"), legacy_sign=False, metrics=("top5",))
+    rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
+    rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
+    labels = dataclasses.replace(
+        LABELS,
+        task="translation",
+        item="target position",
+        performance={"accuracy": "accuracy (%)", "bleu": "BLEU (0-100)"},
+        unit={"accuracy": " %", "bleu": " BLEU"},
+    )
+    summary = summarise(FakeResults(TABLES, rows), labels)
+    best = summary.tables["dictionary"].query("key == 'best_perf' and split == 'val'").set_index("performance")
+    assert best["step"].to_dict() == {"accuracy": 100, "bleu": 50}
+    titles = [axis.get_title() for axis in summary.figures["learning-made"].axes]
+    assert [title for title in titles if title] == [
+        f"{split}, by {name}"
+        for name in ("accuracy", "bleu")
+        for split in ("evaluation split", "sample of the training split")
+    ]
+    assert len([axis for axis in summary.figures["agreement"].axes if axis.get_title()]) == 4
+    assert not any("published one" in note for note in summary.notes)
+
+
 def test_a_sweep_that_has_just_begun_says_what_is_missing(done):
-    summary = summarise(FakeResults(TABLES, done[0][:3]), LABELS)
+    evaluations, (job, _) = done
+    summary = summarise(FakeResults(TABLES, [*evaluations[:3], (job, {})]), LABELS)
     assert set(summary.tables) == {"runs"}
     assert not summary.figures
     told = "\n".join(summary.notes)
@@ -73,7 +100,8 @@ def test_published_numbers_are_found_under_any_form_of_a_name():
     assert [one.dataset for one in others("classification", "ag_news", "val", "accuracy")] == ["IMDB", "Amzn", "Furd"]
     assert others("translation", "multi30k", "val", "bleu") == []
     for one in PUBLISHED:  # the inequality that every printed set fulfils
-        assert one.numbers["agr_px"] > one.numbers["agr_unif"] > one.numbers.get("baseline", 0)
+        px, unif, baseline = (one.numbers.get(key) or 0 for key in ("agr_px", "agr_unif", "baseline"))
+        assert px > unif > baseline
 
 
 def test_values_that_are_not_numbers_do_not_stop_it(done):

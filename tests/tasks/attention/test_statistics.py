@@ -120,8 +120,8 @@ def test_delta_is_chosen_on_all_items_and_on_half_a(needs):
     assert best_step({10: 0.5, 0: 0.5, 20: np.nan}, "run") == 0
     with pytest.raises(ValueError, match="run: performance is NaN at all of 2 checkpoints"):
         best_step({0: np.nan, 10: np.nan}, "run")
-    with pytest.raises(ValueError, match="normal-20-0: no bleu"):
-        delta_choice(needs, RUNS.gold, STEPS, ("val",), ("bleu",))
+    with pytest.raises(ValueError, match="normal-20-0: no chrf"):
+        delta_choice(needs, RUNS.gold, STEPS, ("val",), ("chrf",))
 
 
 def test_attention_that_is_all_equal_is_recorded(needs, tmp_path):
