@@ -10,6 +10,7 @@ from tasks.attention.labels import Labels
 from tasks.attention.params import AGREEMENT, STATISTICS
 from tasks.attention.published import PUBLISHED, others, published
 from tasks.attention.reduce import summarise
+from tasks.attention.runs import Runs
 from tasks.attention.statistics import attention_statistics
 from tests.fake_results import FakeResults
 from tests.tasks.attention.fake import RUNS, SPECS, STEPS, jobs, performance_rows, write_all
@@ -82,6 +83,18 @@ def test_two_performances_choose_two_checkpoints(tmp_path):
     ]
     assert len([axis for axis in summary.figures["agreement"].axes if axis.get_title()]) == 4
     assert not any("published one" in note for note in summary.notes)
+
+
+def test_one_comparison_run_has_no_interval(tmp_path):
+    runs = Runs(seeds=(20, 13), uniform_seed=12)
+    job, evaluations = jobs(runs=runs, metrics=("kendall",), splits=("val",))
+    rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
+    rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
+    summary = summarise(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=runs))
+    curves = summary.tables["curves"]
+    assert curves["low"].isna().all()
+    assert curves["agreement"].notna().all()
+    assert "learning-made" in summary.figures
 
 
 def test_a_sweep_that_has_just_begun_says_what_is_missing(done):
