@@ -215,3 +215,15 @@ def test_another_training_is_another_set_of_statistics():
     other = {**evaluations, key: type(job)(stage=evaluations[key].stage, params=changed_job)}
     assert jobs(evaluations=other)[0].params.inputs != job.params.inputs
     assert jobs()[0].id == job.id
+
+
+def test_a_split_without_items_is_named(needs, tmp_path):
+    moved = {name: Path(shutil.copytree(path, tmp_path / name)) for name, path in needs.items()}
+    for directory in moved.values():
+        told = json.loads((directory / "scores.json").read_text())
+        told["items"] = {"val": sum(ITEMS.values()), "train": 0}
+        (directory / "scores.json").write_text(json.dumps(told))
+    with pytest.raises(DataError, match="made: the split train has no items"):
+        attention_statistics(jobs()[0].params, Context(needs=moved))
+    only_val = attention_statistics(jobs(splits=("val",))[0].params, Context(needs=moved))
+    assert {row["split"] for row in only_val["statistics"]} == {"val"}
