@@ -45,7 +45,7 @@ def slow(u, v, lengths, inside, metric):
 
 
 @pytest.mark.parametrize("metric", ["top5", "kendall"])
-@pytest.mark.parametrize("memory", [1, 4000, 1 << 28])
+@pytest.mark.parametrize("memory", [1, 1 << 28])
 def test_equals_loops(metric, memory):
     rng = np.random.default_rng(5)
     lengths = rng.integers(1, 30, size=40)

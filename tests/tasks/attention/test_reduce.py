@@ -87,7 +87,7 @@ def test_two_performances_choose_two_checkpoints(tmp_path):
 
 def test_one_comparison_run_has_no_interval(tmp_path):
     runs = Runs(seeds=(20, 13), uniform_seed=12)
-    job, evaluations = jobs(runs=runs, metrics=("kendall",), splits=("val",))
+    job, evaluations = jobs(runs=runs, metrics=("kendall",), splits=("val",), legacy_sign=False)
     rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
     rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
     summary = summarise(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=runs))
