@@ -12,8 +12,8 @@ _DEPENDENT = (
 
 CAPTIONS = {
     "combinations": (
-        f"A line a combination, coloured by its outcome; on the right the share that has learned up to each step, "
-        f"band: Wilson's 95 % interval over combinations. {_KINDS} {_ACCURACY} {_DEPENDENT}"
+        f"A line a combination, coloured by its outcome; on the right the share that has learned up to each step; "
+        f"points: at the last one, with Wilson's 95 % interval over combinations. {_KINDS} {_ACCURACY} {_DEPENDENT}"
     ),
     "heads": (
         "Heads alone. Left: a line a training (head and data seed), coloured by its outcome; one that is good ends "

@@ -91,7 +91,7 @@ PRESETS = {
         setting="permutation-20",
         length=20,
         combinations=4,
-        size=3,
+        size=2,
         wanted=4,
         random_heads=6,
         candidates=8,
@@ -101,7 +101,7 @@ PRESETS = {
         hidden=64,
         batch=64,
         learning_rate=2e-3,
-        steps=131,
+        steps=141,
         evaluation_sequences=100,
     ),
 }

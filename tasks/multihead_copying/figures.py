@@ -15,7 +15,7 @@ from tasks.multihead_copying.tables import OUTCOMES_ALONE, VERDICTS
 from tasks.panels import GREY, legend, line_handle, of, panels, say_empty
 
 ALONE = {"good": "#0072B2", "bad": "#D55E00", "undecided": GREY, "neither": GREY}
-KINDS = {"bad": "#D55E00", "good": "#0072B2", "random": "#009E73"}
+KINDS = {"bad": "#CC79A7", "good": "#009E73", "random": "#444444"}
 DASHES = {"bad": "-", "good": (0, (5, 2)), "random": (0, (1, 1))}
 
 
@@ -36,10 +36,15 @@ def combinations_figure(
         axis.set_xlabel("step")
     axes[0, 0].set_ylabel("accuracy")
     last = axes[0, -1]
-    for kind in kinds:
+    for place, kind in enumerate(kinds):
         line = of(by_step, combined=kind).sort_values("step")
-        last.plot(line["step"], line["share"], color=KINDS[kind], linestyle=DASHES[kind], linewidth=1.8)
-        last.fill_between(line["step"], line["low"], line["high"], color=KINDS[kind], alpha=0.13, linewidth=0)
+        if not len(line):
+            continue
+        last.step(line["step"], line["share"], color=KINDS[kind], linestyle=DASHES[kind], linewidth=1.8, where="post")
+        end = line.iloc[-1]
+        at = float(end["step"]) * (1.04 + 0.04 * place)  # beside each other, so that the intervals can be told apart
+        last.vlines(at, end["low"], end["high"], color=KINDS[kind], linewidth=1.2)
+        last.plot([at], [end["share"]], color=KINDS[kind], marker="o", markersize=4)
     last.set_title("learned up to a step", fontsize=9)
     last.set_ylim(-0.03, 1.03)
     last.set_xlabel("step")

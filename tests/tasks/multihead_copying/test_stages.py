@@ -16,8 +16,15 @@ from tasks.multihead_copying.schedule import combinations
 from tasks.multihead_copying.screening import read_verdicts, screen_heads, verdict_of
 
 MODEL = {
-    **{"kind": "permutation", "symbols": 4, "length": 4, "hidden": 8, "batch": 4, "steps": 8, "evaluate_every": 3},
-    **{"evaluation_sequences": 6, "wanted": 3},
+    "kind": "permutation",
+    "symbols": 4,
+    "length": 4,
+    "hidden": 8,
+    "batch": 4,
+    "steps": 8,
+    "evaluate_every": 3,
+    "evaluation_sequences": 6,
+    "wanted": 3,
 }
 SCREEN = ScreenHeadsParams(heads=(0, 1, 2), data_seeds=(0, 1), **MODEL)
 COMBINE = CombineHeadsParams(combined="bad", combinations=(0, 1), size=2, random_heads=4, **MODEL)
@@ -192,7 +199,7 @@ def test_data_seeds_have_streams_of_their_own_and_the_evaluation_set_is_one():
 
 
 def test_memory_that_is_too_small_is_said():
-    with pytest.raises(ValueError, match="6 models of .* weights with Adam's state"):
+    with pytest.raises(ValueError, match=r"6 models of .* weights with Adam's state"):
         screen_heads(SCREEN, Context(memory_bytes=1000))
 
 
