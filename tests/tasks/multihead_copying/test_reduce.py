@@ -7,6 +7,7 @@ from tasks.multihead_copying import EXPERIMENT
 from tasks.multihead_copying.config import Config
 from tasks.multihead_copying.params import COMBINE_HEADS, SCREEN_HEADS, CombineHeadsParams, ScreenHeadsParams
 from tasks.multihead_copying.reduce import summarise
+from tasks.multihead_copying.schedule import Combined
 from tests.fake_results import FakeResults
 
 CONFIG = Config(combinations=2, size=2, wanted=2, random_heads=4, candidates=4, data_seeds=(0, 1))
@@ -30,7 +31,7 @@ def screened(outcomes: dict[int, tuple[str, str]], *, needed: bool = True) -> tu
     return Job(stage=SCREEN_HEADS, params=params), {**tables, "head_blocks": [{**block, "screen_seconds": 2.0}]}
 
 
-def combined(kind: str, last: list[float], pointing: list[float], *, good: int = 2, bad: int = 2) -> tuple:
+def combined(kind: Combined, last: list[float], pointing: list[float], *, good: int = 2, bad: int = 2) -> tuple:
     """Combinations that stand at these accuracies at the end; pointing: each head's attention accuracy there."""
     params = CombineHeadsParams(combined=kind, combinations=(0, 1), size=2, random_heads=4, **MODEL)
     curves, attention = [], []

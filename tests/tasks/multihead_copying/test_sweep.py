@@ -1,7 +1,7 @@
 """`multihead_copying` through the command line in one process."""
 
-# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
-# pyright: reportGeneralTypeIssues=false
+# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
+# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
 from importlib import import_module
 

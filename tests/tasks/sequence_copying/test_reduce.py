@@ -6,9 +6,10 @@ import pytest
 
 from orchestrator.experiment import Job
 from tasks.copying.outcomes import outcomes, shares
+from tasks.copying.settings import Kind
 from tasks.sequence_copying import EXPERIMENT
 from tasks.sequence_copying.config import Config
-from tasks.sequence_copying.params import TRAIN_COPIES, TrainCopiesParams
+from tasks.sequence_copying.params import TRAIN_COPIES, Attention, TrainCopiesParams
 from tasks.sequence_copying.published import is_published_setting, published_ranges
 from tasks.sequence_copying.reduce import summarise
 from tests.fake_results import FakeResults
@@ -37,7 +38,7 @@ def rows(seed: int, accuracy: float, attention: float | None, *, reached: int | 
     return found
 
 
-def job(kind: str, symbols: int, given: list, attention: str = "learned") -> tuple:
+def job(kind: Kind, symbols: int, given: list, attention: Attention = "learned") -> tuple:
     seeds = tuple(sorted({row["seed"] for row in given}))
     params = TrainCopiesParams(kind=kind, symbols=symbols, seeds=seeds, attention=attention)
     cost = {"first_seed": seeds[0], "runs": len(seeds), "at_once": 1, "parameters": 9, "train_seconds": 3.0}
