@@ -84,3 +84,12 @@ def share_text(row: object) -> str:
         f"{row.learned} of {row.runs} runs ({100 * row.share:.0f} %, 95 % interval {100 * row.low:.0f} to "
         f"{100 * row.high:.0f} %)"
     )
+
+
+def reached_text(row: object) -> str:
+    """`, first at steps 60 to 100 (median 70)` of a row of `shares`; empty where no run learned."""
+    if not row.learned:
+        return ""
+    if row.reached_first == row.reached_last:
+        return f", first at step {row.reached_first:.0f}"
+    return f", first at steps {row.reached_first:.0f} to {row.reached_last:.0f} (median {row.reached_median:.0f})"

@@ -8,15 +8,9 @@ from collections.abc import Mapping
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from tasks.copying.outcomes import share_text
+from tasks.copying.outcomes import reached_text, share_text
 from tasks.multihead_copying.config import Config
 from tasks.panels import of
-
-MEANING = {
-    "bad": "heads that each fail alone",
-    "good": "heads that fail alone and one that succeeds",
-    "random": "heads drawn at random",
-}
 
 
 def notes(
@@ -50,13 +44,17 @@ def _heads(verdicts: pd.DataFrame, heads: pd.DataFrame, config: Config) -> list[
 
 
 def _kind(row: object, config: Config) -> str:
-    text = (
-        f"Combinations of {config.size} {MEANING[row.combined]}: {share_text(row)} reached accuracy "
-        f"{config.learned_from:g}"
-    )
-    if row.learned:
-        text += f", first at steps {row.reached_first:.0f} to {row.reached_last:.0f} (median {row.reached_median:.0f})"
-    return f"{text}; mean accuracy at the last evaluation {row.accuracy_mean:.3f}."
+    heads = {
+        "bad": f"{config.size} heads that each fail alone",
+        "good": f"{config.size} heads, of which one succeeds alone and the others fail",
+        "random": f"{config.size} heads drawn at random",
+    }
+    text = f"Combinations of {heads[row.combined]}: {share_text(row)} reached accuracy {config.learned_from:g}"
+    text += reached_text(row)
+    text += f"; mean accuracy at the last evaluation {row.accuracy_mean:.3f}."
+    if row.attends:
+        text += f" Of the others {row.attends} have a head that points at the right position by then, if late."
+    return text
 
 
 def _answers(by_kind: Mapping[str, object], found: pd.DataFrame, config: Config) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
-from tasks.copying.outcomes import FAILED, LEARNED, share_text
+from tasks.copying.outcomes import FAILED, LEARNED, reached_text, share_text
 from tasks.panels import of
 from tasks.sequence_copying.config import Config
 from tasks.sequence_copying.published import (
@@ -38,8 +38,7 @@ def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, config: Config) -
 
 def _line(row: object, config: Config) -> str:
     text = f"{_name(row.setting, row.attention)}: {share_text(row)} reached accuracy {config.learned_from:g}"
-    if row.learned:
-        text += f", first at steps {row.reached_first:.0f} to {row.reached_last:.0f} (median {row.reached_median:.0f})"
+    text += reached_text(row)
     text += "."
     if row.attends + row.failed:
         text += (

@@ -64,6 +64,8 @@ def test_both_questions_are_answered_from_the_rows():
     assert "Do heads that fail alone learn together? 0 of 2 combinations did: none of them." in said
     assert "With it combinations learned more often: 1 of 2 against 0 of 2" in said
     assert "0.745 against 0.450" in said
+    assert "Combinations of 2 heads, of which one succeeds alone and the others fail: 1 of 2 runs (50 %" in said
+    assert said.count("Of the others 1 have a head that points at the right position by then") == 1
     assert "In 2 of 2 combinations with a good head it is that head" in said
     assert "missing" not in said
     assert "draw from" not in said
