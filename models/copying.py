@@ -26,6 +26,7 @@ from models.stacked import (
     keep_members,
     member_state,
     members_of,
+    over_tiles,
     stack_parameters,
     tiled_gradients,
     tiles,
@@ -138,16 +139,18 @@ class StackedCopyModels:
 
         return tiled_gradients(self.stack, self._tile(source_GBS), of_tile)
 
-    @torch.no_grad()
     def predict(self, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
         """(the likeliest next symbol, the source position attended to most), each [G, B, T]."""
-        found = []
-        for part in tiles(len(self), self._tile(source_GBS)):
-            parameters = {name: stacked[part] for name, stacked in self.stack.items()}
-            logits, alpha = _forward(self.config, parameters, tokens_of(source_GBS, part), tokens_of(target_GBT, part))
+
+        @torch.no_grad()
+        def of_tile(part: slice) -> tuple[Tensor, Tensor]:
+            p = {name: stacked[part] for name, stacked in self.stack.items()}
+            logits, alpha = _forward(self.config, p, tokens_of(source_GBS, part), tokens_of(target_GBT, part))
             # Which of equal values argmax gives is not promised; uniform attention is at the first position.
-            most = torch.zeros_like(alpha[..., 0], dtype=torch.long) if self._uniform else alpha.argmax(-1)
-            found.append((logits.argmax(-1).permute(1, 2, 0), most))
+            most = alpha.new_zeros(alpha.shape[:-1], dtype=torch.long) if self._uniform else alpha.argmax(-1)
+            return logits.argmax(-1).permute(1, 2, 0), most
+
+        found = over_tiles(tiles(len(self), self._tile(source_GBS)), of_tile, source_GBS.device)
         tokens, attended = zip(*found, strict=True)
         return torch.cat(tokens), torch.cat(attended)
 

@@ -24,6 +24,7 @@ from models.stacked import (
     keep_members,
     member_state,
     members_of,
+    over_tiles,
     stack_parameters,
     tiled_gradients,
     tiles,
@@ -134,15 +135,18 @@ class StackedMultiHead:
 
         return tiled_gradients(self.stack, self._tile(source_GBS), of_tile)
 
-    @torch.no_grad()
     def predict(self, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
         """(the likeliest next symbol [G, B, T], the source position that each head attends to most [G, M, B, T])."""
-        found = []
-        for part in tiles(len(self), self._tile(source_GBS)):
-            parameters = {name: stacked[part] for name, stacked in self.stack.items()}
-            given = tokens_of(source_GBS, part), tokens_of(target_GBT, part)
-            logits_TGBV, alpha_GMBTS = _forward(self.config, parameters, *given)
-            found.append((logits_TGBV.argmax(-1).permute(1, 2, 0), alpha_GMBTS.argmax(-1)))
+
+        @torch.no_grad()
+        def of_tile(part: slice) -> tuple[Tensor, Tensor]:
+            p = {name: stacked[part] for name, stacked in self.stack.items()}
+            logits_TGBV, alpha_GMBTS = _forward(
+                self.config, p, tokens_of(source_GBS, part), tokens_of(target_GBT, part)
+            )
+            return logits_TGBV.argmax(-1).permute(1, 2, 0), alpha_GMBTS.argmax(-1)
+
+        found = over_tiles(tiles(len(self), self._tile(source_GBS)), of_tile, source_GBS.device)
         tokens, attended = zip(*found, strict=True)
         return torch.cat(tokens), torch.cat(attended)
 

@@ -11,14 +11,17 @@ changes the order of sums at most.
 Dimensions: G stacked models.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Parameters = dict[str, Tensor]
+Result = TypeVar("Result")
 
-CACHED_BYTES = 2**20
+CACHED_BYTES = 2**19
 """What a step of a recurrence may work on in a tile on a CPU: it should stay in a core's second-level cache."""
 
 
@@ -74,27 +77,45 @@ def default_tile(G: int, step_bytes: int, device: torch.device) -> int:
     return max(1, min(G, CACHED_BYTES // step_bytes)) if device.type == "cpu" else G
 
 
+def over_tiles(parts: Iterable[slice], work: Callable[[slice], Result], device: torch.device) -> list[Result]:
+    """`work` on every tile, in order; on a CPU several tiles at once, each on one core.
+
+    A core with a tile of its own waits for no other at the small products that a recurrence is made of. The tiles at
+    work are as many as torch has threads, and so is the memory that they need.
+    """
+    todo, threads = list(parts), torch.get_num_threads()
+    if device.type != "cpu" or min(len(todo), threads) == 1:
+        return [work(part) for part in todo]
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(work, todo))
+    finally:
+        torch.set_num_threads(threads)
+
+
 def tiled_gradients(parameters: Parameters, together: int, losses: Callable[[Parameters, slice], Tensor]) -> Tensor:
-    """Leave each member's gradient of its loss in `.grad` and return the losses [G]; one tile's graph lives at a time.
+    """Leave each member's gradient of its loss in `.grad` and return the losses [G], tile by tile.
 
     Args:
         losses: from a tile's parameters and its place in the stack to the losses of its members.
     """
-    G, found = members_of(parameters), []
     for stacked in parameters.values():
         stacked.grad = torch.zeros_like(stacked) if stacked.grad is None else stacked.grad
-    for part in tiles(G, together):
+
+    def of_tile(part: slice) -> Tensor:
         leaves = {name: stacked.detach()[part].requires_grad_() for name, stacked in parameters.items()}
-        of_tile = losses(leaves, part)
-        gradients = torch.autograd.grad(of_tile.sum(), list(leaves.values()), allow_unused=True)
+        found = losses(leaves, part)
+        gradients = torch.autograd.grad(found.sum(), list(leaves.values()), allow_unused=True)
         for stacked, gradient in zip(parameters.values(), gradients, strict=True):
             assert stacked.grad is not None
             if gradient is None:  # uniform attention reads no query
                 stacked.grad[part].zero_()
             else:
                 stacked.grad[part].copy_(gradient)
-        found.append(of_tile.detach())
-    return torch.cat(found)
+        return found.detach()
+
+    parts = tiles(members_of(parameters), together)
+    return torch.cat(over_tiles(parts, of_tile, next(iter(parameters.values())).device))
 
 
 def keep_members(

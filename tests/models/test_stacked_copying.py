@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models.copying import CopyModel, CopyModelConfig, StackedCopyModels
 from models.multihead_copying import MultiHeadConfig, MultiHeadCopyModel, StackedMultiHead
-from models.stacked import default_tile, keep_members, stack_parameters, tiles
+from models.stacked import default_tile, keep_members, over_tiles, stack_parameters, tiles
 
 V, G, B, LENGTH = 7, 4, 3, 5
 CLOSE: dict[str, Any] = {"rtol": 0, "atol": 1e-11}
@@ -97,6 +97,25 @@ def test_tiles_and_one_graph_give_the_same_gradients(kind):
             wanted = whole.stack[name].grad
             wanted = torch.zeros_like(parameter) if wanted is None else wanted
             torch.testing.assert_close(parameter.grad, wanted, **CLOSE)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "multihead"])
+def test_tiles_on_several_cores_give_the_same(kind):
+    models, data, threads = some(kind), batch(0), torch.get_num_threads()
+    one, several = stacked(kind, models, together=1), stacked(kind, models, together=1)
+    try:
+        torch.set_num_threads(1)
+        expected = one.backward(*data), one.predict(data[0], data[1][..., :-1])
+        torch.set_num_threads(3)
+        found = several.backward(*data), several.predict(data[0], data[1][..., :-1])
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(found[0], expected[0])
+    assert all(torch.equal(a, b) for a, b in zip(found[1], expected[1], strict=True))
+    assert not found[0].requires_grad
+    for a, b in zip(several.parameters(), one.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("kind", ["learned", "multihead"])
@@ -218,5 +237,6 @@ def test_tiles_cover_the_stack_once():
         parts = [range(members)[part] for part in tiles(members, together)]
         assert list(itertools.chain.from_iterable(parts)) == list(range(members))
         assert max(map(len, parts)) <= together
+    assert over_tiles(tiles(7, 3), lambda part: part.stop, torch.device("cpu")) == [3, 6, 7]
     assert default_tile(5, 1 << 40, torch.device("cpu")) == 1
     assert default_tile(5, 1, torch.device("cpu")) == 5
