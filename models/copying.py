@@ -1,9 +1,9 @@
 """The network that learns to copy: an LSTM encoder and decoder with one attention head (attention_dynamics 4.2).
 
 `CopyModel` is the definition. `StackedCopyModels` trains many of them at once and gives the same numbers up to the
-order of sums, with fewer operations: tables of input projections (`models.recurrences`), W_a applied to the source, and
-W_f2 W_p folded into one matrix, which the source goes through once. Of 20 H^2 multiplications a position (8 a
-recurrence, W_a and W_p 1 each, W_f 2) 11 remain.
+order of sums, with fewer operations: tables of input projections (`models.recurrences`), and W_f2 W_p folded into one
+matrix, which the source goes through. Of 20 H^2 multiplications a position (8 a recurrence, W_a and W_p 1 each, W_f 2)
+11 remain.
 
 Symbols are 0..V-1, V ends a sequence and V + 1 begins the target; there is no padding.
 
@@ -203,23 +203,19 @@ def _forward(config: CopyModelConfig, p: Parameters, source_GBS: Tensor, target_
     d_TGBH, _ = lstm(table, decoder["weight_hh_l0"], state, tokens_TGB=target_GBT.permute(2, 0, 1))
 
     mix_d, mix_c = p["mixer.weight"].split(H, -1)
-    uniform, no_context = config.attention == "uniform", config.attention == "none"
-    # The source goes through (W_a^T; W_f2 W_p) once: keys and values. b_a adds b_a . e_s to the score of s.
-    fold_GHD = torch.bmm(mix_c, p["context.weight"])
-    bias_GH = p["mixer.bias"]
-    if not no_context:
+    bias_GH, fold_GHD = p["mixer.bias"], torch.bmm(mix_c, p["context.weight"])
+    if config.attention != "none":
         bias_GH = bias_GH + torch.bmm(mix_c, p["context.bias"][..., None])[..., 0]
     mixed_TGBH = project(d_TGBH, mix_d, bias_GH)
-    if uniform:
-        S, G, B, _ = e_SGBD.shape
-        alpha = e_SGBD.new_full((G, B, len(d_TGBH), S), 1 / S)
-        mean_1GBD = e_SGBD.mean(0, keepdim=True)
-        mixed_TGBH = mixed_TGBH + project(mean_1GBD, fold_GHD, torch.zeros_like(bias_GH))
+    if config.attention == "uniform":
+        (S, G, B, _), T = e_SGBD.shape, len(d_TGBH)
+        alpha_GBTS = e_SGBD.new_full((1,), 1 / S).expand(G, B, T, S)
+        mixed_TGBH = mixed_TGBH + project(e_SGBD.mean(0, keepdim=True), fold_GHD)
     else:
-        alpha, value = _attend(p, e_SGBD, d_TGBH, None if no_context else fold_GHD)
-        if value is not None:
-            mixed_TGBH = mixed_TGBH + value
-    return project(mixed_TGBH.tanh(), p["output.weight"], p["output.bias"]), alpha
+        query_TGBD = project(d_TGBH, p["query.weight"], p["query.bias"])
+        alpha_GBTS, added = _attend(e_SGBD, query_TGBD, None if config.attention == "none" else fold_GHD)
+        mixed_TGBH = mixed_TGBH if added is None else mixed_TGBH + added
+    return project(mixed_TGBH.tanh(), p["output.weight"], p["output.bias"]), alpha_GBTS
 
 
 def _encode(config: CopyModelConfig, p: Parameters, source_GBS: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -237,16 +233,13 @@ def _encode(config: CopyModelConfig, p: Parameters, source_GBS: Tensor) -> tuple
     return torch.cat(outputs, -1), ((h + h_back) / 2, (c + c_back) / 2)
 
 
-def _attend(p: Parameters, e_SGBD: Tensor, d_TGBH: Tensor, fold_GHD: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def _attend(e_SGBD: Tensor, query_TGBD: Tensor, fold_GHD: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """alpha [G, B, T, S] and what the context adds before tanh [T, G, B, H]."""
-    (S, G, B, _), (T, _, _, H) = e_SGBD.shape, d_TGBH.shape
-    keys_GHD = p["query.weight"].transpose(1, 2)
-    through = keys_GHD if fold_GHD is None else torch.cat([keys_GHD, fold_GHD], 1)
-    from_source = project(e_SGBD, through, through.new_zeros(through.shape[:2]))
-    key, *value = (x.permute(1, 2, 0, 3).reshape(G * B, S, H) for x in from_source.split(H, -1))
-    query = d_TGBH.permute(1, 2, 0, 3).flatten(0, 1)
-    bias_SGB = (e_SGBD * p["query.bias"][:, None]).sum(-1)
-    scores = torch.baddbmm(bias_SGB.permute(1, 2, 0).reshape(G * B, 1, S), query, key.transpose(1, 2))
-    alpha = scores.softmax(-1)
-    added = torch.bmm(alpha, value[0]).view(G, B, T, H).permute(2, 0, 1, 3) if value else None
+    (S, G, B, _), T = e_SGBD.shape, len(query_TGBD)
+    e, query = (x.permute(1, 2, 0, 3).reshape(G * B, len(x), -1) for x in (e_SGBD, query_TGBD))
+    alpha = torch.bmm(query, e.transpose(1, 2)).softmax(-1)
+    added = None
+    if fold_GHD is not None:
+        value = project(e_SGBD, fold_GHD).permute(1, 2, 0, 3).reshape(G * B, S, -1)
+        added = torch.bmm(alpha, value).view(G, B, T, -1).permute(2, 0, 1, 3)
     return alpha.view(G, B, T, S), added

@@ -90,13 +90,14 @@ def gru(
     return outputs_of(done), done.hidden_SGBH[0 if reverse else -1].clone()
 
 
-def project(x_TGBE: Tensor, weight_GOE: Tensor, bias_GO: Tensor) -> Tensor:
+def project(x_TGBE: Tensor, weight_GOE: Tensor, bias_GO: Tensor | None = None) -> Tensor:
     """W x + b of each model at every position, [T, G, B, O]; one matrix product a model."""
     T, G, B, E = x_TGBE.shape
     if G == 1:
-        return F.linear(x_TGBE, weight_GOE[0], bias_GO[0])
-    rows = x_TGBE.transpose(0, 1).reshape(G, T * B, E)
-    return torch.baddbmm(bias_GO[:, None], rows, weight_GOE.transpose(1, 2)).view(G, T, B, -1).transpose(0, 1)
+        return F.linear(x_TGBE, weight_GOE[0], None if bias_GO is None else bias_GO[0])
+    rows, across = x_TGBE.transpose(0, 1).reshape(G, T * B, E), weight_GOE.transpose(1, 2)
+    found = torch.bmm(rows, across) if bias_GO is None else torch.baddbmm(bias_GO[:, None], rows, across)
+    return found.view(G, T, B, -1).transpose(0, 1)
 
 
 def input_table(embedding_GVE: Tensor, weight_GOE: Tensor, bias_GO: Tensor) -> Tensor:
