@@ -31,7 +31,7 @@ def sequences(members: int, steps: int, generator: torch.Generator) -> Data:
 
 def one_by_one(models: list[Any], optimisers: list[torch.optim.Adam], data: Data) -> Tensor:
     """Losses [steps, G]: every model goes through all steps before the next one does."""
-    losses = torch.empty(len(data), len(models))
+    losses = torch.empty(len(data), len(models), device=data[0][0].device)
     for g, (model, optimiser) in enumerate(zip(models, optimisers, strict=True)):
         for step, (source, target) in enumerate(data):
             g_data = g % len(source)
@@ -40,7 +40,7 @@ def one_by_one(models: list[Any], optimisers: list[torch.optim.Adam], data: Data
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            losses[step, g] = loss.item()
+            losses[step, g] = loss.detach()
     return losses
 
 
@@ -50,7 +50,14 @@ def together(stacked: Any, optimiser: torch.optim.Adam, data: Data) -> Tensor:
     for source, target in data:
         losses.append(stacked.backward(source, target))
         optimiser.step()
-    return torch.stack(losses).cpu()
+    return torch.stack(losses)
+
+
+def now(device: str) -> float:
+    """Seconds, once the device has done what it was given."""
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def race(make: Callable[[], nn.Module], stack: Any, *, members: int, shared: bool, device: str) -> Any:
@@ -65,13 +72,13 @@ def race(make: Callable[[], nn.Module], stack: Any, *, members: int, shared: boo
     for turn in range(turns):
         drawn = sequences(1 if shared else members, steps, generator)
         data = [(source.to(device), target.to(device)) for source, target in drawn]
-        started = time.perf_counter()
+        started = now(device)
         plain = one_by_one(models, plain_adams, data)
-        halfway = time.perf_counter()
+        halfway = now(device)
         ours = together(stacked, adam, data)
         if turn:
             seconds[0].append(halfway - started)
-            seconds[1].append(time.perf_counter() - halfway)
+            seconds[1].append(now(device) - halfway)
         apart = max(apart, (plain - ours).abs().max().item())
     return statistics.median(seconds[0]) / steps, statistics.median(seconds[1]) / steps, apart
 
