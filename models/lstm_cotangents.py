@@ -12,6 +12,7 @@ Padding is at the end of a row. There the state is carried on unchanged, in both
 Dimensions: B batch, S positions, I input, H hidden, K cotangents.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -36,6 +37,16 @@ class SavedPass:
     """1 on words, 0 on padding."""
     weight_hh: Tensor
     reverse: bool
+
+    def until(self, stop: int) -> "SavedPass":
+        """The pass up to a position, of one that goes forwards."""
+        return dataclasses.replace(
+            self,
+            gates_SB4H=self.gates_SB4H[:stop],
+            tanh_SBH=self.tanh_SBH[:stop],
+            before_SBH=self.before_SBH[:stop],
+            mask_SB1=self.mask_SB1[:stop],
+        )
 
 
 def layer_weights(layer: nn.Module, reverse: bool = False) -> Weights:

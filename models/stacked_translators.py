@@ -3,8 +3,8 @@
 Members may differ in weights, in data and in whether their attention is uniform; sizes are those of all. Recurrences
 are those of `models.recurrences`: masks in place of packing, one batched product for all members.
 
-Dimensions: G stacked models, B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, M predicted
-words of the member that has most.
+Dimensions: G stacked models, B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, M words
+of the member that predicts most.
 """
 
 import dataclasses
@@ -154,7 +154,7 @@ class StackedTranslators:
 def _together(
     dropout: Sequence[DropoutMasks | None], source: int, target: int
 ) -> tuple[list[Tensor], list[Tensor]] | None:
-    """Masks of all members, [S, G, B, 2H] and [T, G, B, H] a layer, cut or continued with ones to the stack's lengths."""
+    """Masks of all members, [S, G, B, 2H] and [T, G, B, H] a layer, at the stack's lengths."""
     given = [masks for masks in dropout if masks is not None]
     if len(given) < len(dropout):
         return None

@@ -9,6 +9,7 @@ decoder (that of t from t on, since later words do not matter to it) and encoder
 Dimensions: B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, K cotangents = T.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -34,6 +35,10 @@ class Local:
     alpha_TBS: Tensor
     query_TBE: Tensor
 
+    def of(self, some: slice) -> "Local":
+        """Those of some target positions."""
+        return Local(*(getattr(self, field.name)[some] for field in dataclasses.fields(self)))
+
 
 def batch_bytes(model: AttentionTranslator, source: int, target: int) -> int:
     """Estimated bytes that Delta holds for a sentence of so many source and target positions."""
@@ -41,18 +46,24 @@ def batch_bytes(model: AttentionTranslator, source: int, target: int) -> int:
 
 
 @torch.no_grad()
-def deltas(model: AttentionTranslator, source_BS: Tensor, target_BT1: Tensor) -> Tensor:
+def deltas(model: AttentionTranslator, source_BS: Tensor, target_BT1: Tensor, together: int | None = None) -> Tensor:
     """Delta [B, T, S]; zero on padding. The model is used without dropout; sentences do not interact.
 
-    Equal to T backward passes in float64 to 1e-14; memory grows as B T S H (`batch_bytes`).
+    Equal to T backward passes in float64 to 1e-14; memory grows as B S H times `together` (`batch_bytes`), how many
+    target positions go back at once. None: all.
     """
     mask_SB = (source_BS != PAD).T.contiguous()
     x_SBH = model.embedding(source_BS.T)
     encoder, states_SBE, start = _encode(model, x_SBH, mask_SB)
     decoder, d_TBH = _decode(model, target_BT1[:, :-1].T, start)
     local = _local(model, d_TBH, states_SBE, mask_SB, target_BT1[:, 1:].T)
-    ends = _through_decoder(model, decoder, local)
-    return _through_encoder(model, encoder, local, ends, x_SBH).permute(1, 0, 2)
+    T = len(d_TBH)
+    parts = []
+    for first in range(0, T, together or T):
+        some = slice(first, min(first + (together or T), T))
+        starts = _through_decoder(model, decoder, local, some)
+        parts.append(_through_encoder(model, encoder, local.of(some), starts, x_SBH))
+    return torch.cat(parts).permute(1, 0, 2)
 
 
 def _encode(
@@ -114,12 +125,18 @@ def _local(model: AttentionTranslator, d_TBH: Tensor, e_SBE: Tensor, mask_SB: Te
     return Local(d_out_TBH, context_TBE, score_TBS, alpha_TBS, query_TBE)
 
 
-def _through_decoder(model: AttentionTranslator, passes: list[SavedPass], local: Local) -> list[tuple[Tensor, Tensor]]:
-    """Cotangents of each decoder layer's start (h, c), [K, B, H] each, the first layer's first."""
-    T, B, H = local.d_TBH.shape
-    zero_KBH = local.d_TBH.new_zeros(T, B, H)
+def _through_decoder(
+    model: AttentionTranslator, passes: list[SavedPass], local: Local, some: slice
+) -> list[tuple[Tensor, Tensor]]:
+    """For some target positions, cotangents of each decoder layer's start (h, c), [K, B, H] each, the first layer's first."""
+    K = some.stop - some.start
+    zero_KBH = local.d_TBH.new_zeros(K, *local.d_TBH.shape[1:])
     starts = []
     above: dict[int, Tensor] = {}
+
+    def active(t: int) -> int:
+        return max(0, t - some.start)
+
     for number in reversed(range(len(passes))):
         below: dict[int, Tensor] = {}
         # The words that were predicted so far are no source words, so the first layer's inputs do not matter.
@@ -128,15 +145,16 @@ def _through_decoder(model: AttentionTranslator, passes: list[SavedPass], local:
         def output(t: int, above: dict[int, Tensor] = above) -> Tensor:
             if above:
                 return above[t]
-            own = zero_KBH[t:].clone()  # log p_t alone looks at d_t directly; later ones see it through the recurrence
-            own[0] = local.d_TBH[t]
+            own = zero_KBH[max(0, t - some.start) :].clone()
+            if t >= some.start:  # log p_t alone looks at d_t directly; later ones see it through the recurrence
+                own[0] = local.d_TBH[t]
             return own
 
         def keep(t: int, gates: Tensor, below: dict[int, Tensor] = below, weight_ih: Tensor | None = weight_ih) -> None:
             if weight_ih is not None:
                 below[t] = gates @ weight_ih
 
-        starts.append(pull_back(passes[number], output, (zero_KBH, zero_KBH), keep, active=lambda t: t))
+        starts.append(pull_back(passes[number].until(some.stop), output, (zero_KBH, zero_KBH), keep, active))
         above = below
     return starts[::-1]
 

@@ -65,6 +65,12 @@ def test_delta_equals_a_backward_pass_for_each_word(layers, uniform):
     torch.testing.assert_close(deltas(model, SOURCE, TARGET), slow_delta(model, SOURCE, TARGET), atol=1e-12, rtol=1e-10)
 
 
+def test_delta_of_a_few_words_at_a_time_is_delta_of_all():
+    model = make()
+    for together in (1, 2, 3):
+        torch.testing.assert_close(deltas(model, SOURCE, TARGET, together), deltas(model, SOURCE, TARGET))
+
+
 def test_delta_is_the_slope_of_log_p_when_one_word_grows():
     model = make()
     ids = SOURCE[:1, :5]
