@@ -128,7 +128,7 @@ def _local(model: AttentionTranslator, d_TBH: Tensor, e_SBE: Tensor, mask_SB: Te
 def _through_decoder(
     model: AttentionTranslator, passes: list[SavedPass], local: Local, some: slice
 ) -> list[tuple[Tensor, Tensor]]:
-    """For some target positions, cotangents of each decoder layer's start (h, c), [K, B, H] each, the first layer's first."""
+    """For some target positions: cotangents of each layer's start (h, c), [K, B, H] each, the first layer first."""
     K = some.stop - some.start
     zero_KBH = local.d_TBH.new_zeros(K, *local.d_TBH.shape[1:])
     starts = []

@@ -39,6 +39,16 @@ def check_splits(splits: tuple[Split, ...]) -> None:
         raise ValueError(f"splits is {' '.join(splits) or 'empty'}; give val, train or both, in this order")
 
 
+def check_beams(beams: int, max_length: int) -> None:
+    """Refuse a beam search that says nothing.
+
+    Raises:
+        ValueError: with both numbers.
+    """
+    if beams < 0 or max_length < 2:
+        raise ValueError(f"beams {beams} and max_length {max_length}; expected at least 0 and 2")
+
+
 @dataclass(frozen=True, kw_only=True)
 class TranslatorParams(SubwordPairsParams):
     """The pairs, the translator's sizes and how it is trained: what all stages that use a trained one share."""
@@ -71,10 +81,15 @@ class TrainParams(TranslatorParams):
     """Updates after which weights are kept."""
     curve_points: int = 100
     """Points of the loss curve at most."""
+    beams: int = 0
+    """Of the beam search whose BLEU on val tells how good the best epoch is; 0: no BLEU."""
+    max_length: int = 100
+    """Tokens of a translation at most, bos included."""
 
     def __post_init__(self):
         super().__post_init__()
         check_positive(self, "curve_points")
+        check_beams(self.beams, self.max_length)
         complete(self.saves)
         if not self.runs:
             raise ValueError("runs is empty; give one at least")
@@ -99,8 +114,7 @@ class EvaluateParams(TranslatorParams):
     def __post_init__(self):
         super().__post_init__()
         check_splits(self.splits)
-        if self.beams < 0 or self.max_length < 2:
-            raise ValueError(f"beams {self.beams} and max_length {self.max_length}; expected at least 0 and 2")
+        check_beams(self.beams, self.max_length)
         unknown = sorted(set(self.quantities) - {"alpha", "beta", "delta"})
         if unknown:
             raise ValueError(f"quantities has {unknown[0]!r}; choose from alpha beta delta")

@@ -21,6 +21,7 @@ def new_translator(config: TranslatorConfig, seed: int) -> AttentionTranslator:
 def save_checkpoint(path: Path, model: AttentionTranslator) -> None:
     """Write the weights under their names."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a saved state may hold the same file under a second name
     save_file({name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}, path)
 
 
