@@ -6,6 +6,7 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 
 EXPERIMENTS = {
     "attention_matching": "tasks.attention_matching",
+    "attention_translation": "tasks.attention_translation",
     "bert_finetuning": "tasks.bert_finetuning",
     "bert_pretraining": "tasks.bert_pretraining",
     "chaos": "tasks.chaos",
