@@ -9,7 +9,7 @@ from tasks.attention_translation.params import PAIRS, TrainParams
 from tasks.data.parallel.plan import SubwordPairsParams, pairs_job
 from tasks.data.parallel.stages import subword_pairs
 
-SIZES = {"vocab_size": 160, "train_limit": 50, "val_limit": 9}
+SIZES = {"vocab_size": 300, "train_limit": 50, "val_limit": 9}
 
 
 @pytest.fixture(scope="session")

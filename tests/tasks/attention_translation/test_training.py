@@ -59,9 +59,9 @@ def test_runs_together_are_runs_alone(pairs, tmp_path):
     assert torch.equal(uniform["8"]["query.weight"], uniform["0"]["query.weight"])
 
 
-@pytest.mark.parametrize("runs", [("normal-20",), ALL["runs"]])
+@pytest.mark.parametrize("runs", [("normal-20",), ("normal-20", "uniform-12")])
 def test_a_killed_training_goes_on_with_the_same_numbers(pairs, tmp_path, monkeypatch, runs):
-    whole = train(pairs, tmp_path / "whole", runs=runs)
+    whole = train(pairs, tmp_path / "whole", runs=runs, layers=1)
     monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
     saved = Checkpoints(Storage.at(str(tmp_path / "states")), "train_translator", "0123456789abcdef")
     update = training.Training._update
@@ -73,7 +73,7 @@ def test_a_killed_training_goes_on_with_the_same_numbers(pairs, tmp_path, monkey
 
     monkeypatch.setattr(training.Training, "_update", dies)
     with pytest.raises(KeyboardInterrupt):
-        train(pairs, tmp_path / "killed", saved, runs=runs)
+        train(pairs, tmp_path / "killed", saved, runs=runs, layers=1)
     steps = []
 
     def watched(self, train, rows, step):
@@ -81,14 +81,20 @@ def test_a_killed_training_goes_on_with_the_same_numbers(pairs, tmp_path, monkey
         update(self, train, rows, step)
 
     monkeypatch.setattr(training.Training, "_update", watched)
-    assert train(pairs, tmp_path / "after", saved, runs=runs) == whole
+    assert train(pairs, tmp_path / "after", saved, runs=runs, layers=1) == whole
     assert steps == [6, 7]
     for run in runs:
         same(weights(tmp_path / "whole", run), weights(tmp_path / "after", run))
-    # A state of other parameters is passed over.
-    steps.clear()
-    train(pairs, tmp_path / "other", saved, runs=runs, learning_rate=2e-3)
-    assert steps == list(range(8))
+
+
+def test_a_state_of_other_parameters_is_passed_over(pairs, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    saved = Checkpoints(Storage.at(str(tmp_path / "states")), "train_translator", "0123456789abcdef")
+    train(pairs, tmp_path / "first", saved, layers=1, epochs=1, saves=(0, 4))
+    train(pairs, tmp_path / "other", saved, layers=1, epochs=1, saves=(0, 4), learning_rate=2e-3)
+    train(pairs, tmp_path / "alone", layers=1, epochs=1, saves=(0, 4), learning_rate=2e-3)
+    assert "the training begins again" in caplog.text
+    same(weights(tmp_path / "other"), weights(tmp_path / "alone"))
 
 
 def test_first_weights_are_of_the_seed_alone(pairs, tmp_path):
