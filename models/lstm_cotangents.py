@@ -1,19 +1,19 @@
 """An LSTM layer whose one forward pass is kept, and many cotangents that go back through it together.
 
-For gradients of many outputs with respect to the inputs alone: the gates of the forward pass are shared by all K
-cotangents, and nothing is computed for the weights. With the activated gates i, f, g, o (torch's order):
+For gradients of many outputs with respect to the inputs alone: what going back needs of the gates is computed once and
+shared by all cotangents, and nothing is computed for the weights. With the activated gates i, f, g, o (torch's order):
 
     c = f c' + i g      h = o tanh(c)
     dc = dh o (1 - tanh(c)^2) + dc_next    di = dc g i (1-i)    df = dc c' f (1-f)    dg = dc i (1-g^2)
     do = dh tanh(c) o (1-o)                dh' = [di df dg do] W_hh                    dc' = dc f
 
-Padding is at the end of a row. There the state is carried on unchanged, in both directions.
+Padding is at the end of a row. There the state is carried on unchanged, in both directions, and so are cotangents: they
+stand in such an order that those with something to do at a position come first, and the others are left alone.
 
-Dimensions: B batch, S positions, I input, H hidden, K cotangents.
+Dimensions: B batch, S positions, I input, H hidden, R cotangents, n of them that have reached a position.
 """
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,26 +27,10 @@ Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 class SavedPass:
     """What going back needs of a forward pass."""
 
-    gates_SB4H: Tensor
-    """Activated i, f, g, o."""
-    tanh_SBH: Tensor
-    """tanh(c)."""
-    before_SBH: Tensor
-    """c of the position before."""
-    mask_SB1: Tensor
-    """1 on words, 0 on padding."""
+    factors_SB6H: Tensor
+    """g i (1-i), c' f (1-f), i (1-g^2), tanh(c) o (1-o), o (1 - tanh(c)^2), f."""
     weight_hh: Tensor
     reverse: bool
-
-    def until(self, stop: int) -> "SavedPass":
-        """The pass up to a position, of one that goes forwards."""
-        return dataclasses.replace(
-            self,
-            gates_SB4H=self.gates_SB4H[:stop],
-            tanh_SBH=self.tanh_SBH[:stop],
-            before_SBH=self.before_SBH[:stop],
-            mask_SB1=self.mask_SB1[:stop],
-        )
 
 
 def layer_weights(layer: nn.Module, reverse: bool = False) -> Weights:
@@ -80,44 +64,52 @@ def run(
         mask = mask_SB1[s]
         out_SBH[s] = new_h * mask
         c, h = torch.lerp(c, new_c, mask), torch.lerp(h, new_h, mask)
-    return out_SBH, (h, c), SavedPass(gates_SB4H, tanh_SBH, before_SBH, mask_SB1, weight_hh, reverse)
+    return out_SBH, (h, c), SavedPass(_factors(gates_SB4H, tanh_SBH, before_SBH), weight_hh, reverse)
+
+
+def _factors(gates_SB4H: Tensor, tanh_SBH: Tensor, before_SBH: Tensor) -> Tensor:
+    i, f, g, o = gates_SB4H.chunk(4, dim=-1)
+    parts = (
+        g * i * (1 - i),
+        before_SBH * f * (1 - f),
+        i * (1 - g * g),
+        tanh_SBH * o * (1 - o),
+        o * (1 - tanh_SBH * tanh_SBH),
+        f,
+    )
+    return torch.cat(parts, dim=-1)
 
 
 def pull_back(
     saved: SavedPass,
+    sentence_R: Tensor,
+    active: Sequence[int],
     output: Callable[[int], Tensor],
     end: tuple[Tensor, Tensor],
     keep: Callable[[int, Tensor], None],
-    active: Callable[[int], int] = lambda s: 0,
 ) -> tuple[Tensor, Tensor]:
-    """Take K cotangents back through the pass; returns those of the starting (h, c), [K, B, H] each.
+    """Take R cotangents back through the pass; returns those of the starting (h, c), [R, H] each.
 
     Args:
         saved: the forward pass.
-        output: from a position to the cotangents of its output h, [K - active, B, H].
-        end: cotangents of the final (h, c), [K, B, H] each.
-        keep: is given each position and the cotangents of its gates before activation, [K - active, B, 4H]; times
-            weight_ih they are those of the input.
-        active: from a position to the first cotangent that has reached it; those before are zero there.
+        sentence_R: which row of the batch each cotangent is of.
+        active: for each position how many cotangents have something to do there, n; they are the first.
+        output: from a position to the cotangents of its output h, [n, H].
+        end: cotangents of the final (h, c), [R, H] each.
+        keep: is given each position and the cotangents of its gates before activation, [n, 4H]; times weight_ih they
+            are those of the input.
     """
     dh, dc = end[0].clone(), end[1].clone()
-    S, H = len(saved.gates_SB4H), saved.weight_hh.shape[1]
+    S, H = len(saved.factors_SB6H), saved.weight_hh.shape[1]
     for s in range(S) if saved.reverse else reversed(range(S)):
-        first = active(s)
-        mask = saved.mask_SB1[s]
-        i, f, g, o = saved.gates_SB4H[s].chunk(4, dim=-1)
-        tanh = saved.tanh_SBH[s]
-        own = (dh[first:] + output(s)) * mask
-        cell = torch.addcmul(dc[first:] * mask, own, o * (1 - tanh * tanh))
-        gates = cell.new_empty(*cell.shape[:-1], 4 * H)
-        torch.mul(cell, g * i * (1 - i), out=gates[..., :H])
-        torch.mul(cell, saved.before_SBH[s] * f * (1 - f), out=gates[..., H : 2 * H])
-        torch.mul(cell, i * (1 - g * g), out=gates[..., 2 * H : 3 * H])
-        torch.mul(own, tanh * o * (1 - o), out=gates[..., 3 * H :])
+        n = active[s]
+        if not n:
+            continue
+        factors = saved.factors_SB6H[s].index_select(0, sentence_R[:n])
+        own = dh[:n] + output(s)
+        cell = torch.addcmul(dc[:n], own, factors[:, 4 * H : 5 * H])
+        gates = torch.cat([cell, cell, cell, own], dim=-1).mul_(factors[:, : 4 * H])
         keep(s, gates)
-        # On padding nothing was computed, so the cotangents pass as they are; the gates' are zero there.
-        dh[first:] = torch.addmm((dh[first:] * (1 - mask)).flatten(0, 1), gates.flatten(0, 1), saved.weight_hh).view_as(
-            own
-        )
-        dc[first:] = torch.addcmul(dc[first:] * (1 - mask), cell, f)
+        torch.mm(gates, saved.weight_hh, out=dh[:n])
+        torch.mul(cell, factors[:, 5 * H :], out=dc[:n])
     return dh, dc

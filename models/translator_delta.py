@@ -6,7 +6,8 @@ decoder's states d_t is run once and kept (attention never enters the recurrence
 respect to e and d_t are local and come from a few matrix products; then the cotangents of all t go back through
 decoder (that of t from t on, since later words do not matter to it) and encoder together, without weight gradients.
 
-Dimensions: B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, K cotangents = T.
+Dimensions: B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, R cotangents, one for each
+predicted word (b, t) of those that go back together, n of them that have reached a position.
 """
 
 import dataclasses
@@ -35,9 +36,9 @@ class Local:
     alpha_TBS: Tensor
     query_TBE: Tensor
 
-    def of(self, some: slice) -> "Local":
-        """Those of some target positions."""
-        return Local(*(getattr(self, field.name)[some] for field in dataclasses.fields(self)))
+    def of(self, t: Tensor, b: Tensor) -> "Local":
+        """Those of some predicted words, with one leading R in place of T and B."""
+        return Local(*(getattr(self, field.name)[t, b] for field in dataclasses.fields(self)))
 
 
 def batch_bytes(model: AttentionTranslator, source: int, target: int) -> int:
@@ -49,21 +50,26 @@ def batch_bytes(model: AttentionTranslator, source: int, target: int) -> int:
 def deltas(model: AttentionTranslator, source_BS: Tensor, target_BT1: Tensor, together: int | None = None) -> Tensor:
     """Delta [B, T, S]; zero on padding. The model is used without dropout; sentences do not interact.
 
-    Equal to T backward passes in float64 to 1e-14; memory grows as B S H times `together` (`batch_bytes`), how many
-    target positions go back at once. None: all.
+    Equal to T backward passes in float64 to 1e-14; memory grows as S H times `together` (`batch_bytes`), how many
+    predicted words go back at once. None: all.
     """
     mask_SB = (source_BS != PAD).T.contiguous()
     x_SBH = model.embedding(source_BS.T)
     encoder, states_SBE, start = _encode(model, x_SBH, mask_SB)
     decoder, d_TBH = _decode(model, target_BT1[:, :-1].T, start)
-    local = _local(model, d_TBH, states_SBE, mask_SB, target_BT1[:, 1:].T)
-    T = len(d_TBH)
-    parts = []
-    for first in range(0, T, together or T):
-        some = slice(first, min(first + (together or T), T))
-        starts = _through_decoder(model, decoder, local, some)
-        parts.append(_through_encoder(model, encoder, local.of(some), starts, x_SBH))
-    return torch.cat(parts).permute(1, 0, 2)
+    wanted_TB = target_BT1[:, 1:].T
+    local = _local(model, d_TBH, states_SBE, mask_SB, wanted_TB)
+    t_R, b_R = (wanted_TB != PAD).nonzero(as_tuple=True)
+    t_R, b_R = t_R.flip(0), b_R.flip(0)  # late words first: those have something to do at all earlier positions
+    length_B = mask_SB.sum(0)
+    delta_BTS = x_SBH.new_zeros(*wanted_TB.T.shape, len(x_SBH))
+    for t, b in zip(t_R.split(together or len(t_R)), b_R.split(together or len(t_R)), strict=True):
+        starts = _through_decoder(model, decoder, local.d_TBH[t, b], t, b)
+        order = torch.argsort(length_B[b], descending=True, stable=True)
+        t, b = t[order], b[order]
+        starts = [(h[order], c[order]) for h, c in starts]
+        delta_BTS[b, t] = _through_encoder(model, encoder, local.of(t, b), starts, x_SBH, b, length_B[b])
+    return delta_BTS
 
 
 def _encode(
@@ -126,17 +132,14 @@ def _local(model: AttentionTranslator, d_TBH: Tensor, e_SBE: Tensor, mask_SB: Te
 
 
 def _through_decoder(
-    model: AttentionTranslator, passes: list[SavedPass], local: Local, some: slice
+    model: AttentionTranslator, passes: list[SavedPass], d_RH: Tensor, t_R: Tensor, b_R: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
-    """For some target positions: cotangents of each layer's start (h, c), [K, B, H] each, the first layer first."""
-    K = some.stop - some.start
-    zero_KBH = local.d_TBH.new_zeros(K, *local.d_TBH.shape[1:])
+    """Cotangents of each layer's start (h, c), [R, H] each, the first layer's first; `t_R` falls."""
+    T = len(passes[0].factors_SB6H)
+    active = [int((t_R >= t).sum()) for t in range(T)] + [0]
+    zero_RH = torch.zeros_like(d_RH)
     starts = []
     above: dict[int, Tensor] = {}
-
-    def active(t: int) -> int:
-        return max(0, t - some.start)
-
     for number in reversed(range(len(passes))):
         below: dict[int, Tensor] = {}
         # The words that were predicted so far are no source words, so the first layer's inputs do not matter.
@@ -145,16 +148,15 @@ def _through_decoder(
         def output(t: int, above: dict[int, Tensor] = above) -> Tensor:
             if above:
                 return above[t]
-            own = zero_KBH[max(0, t - some.start) :].clone()
-            if t >= some.start:  # log p_t alone looks at d_t directly; later ones see it through the recurrence
-                own[0] = local.d_TBH[t]
+            own = zero_RH[: active[t]].clone()  # log p_t alone looks at d_t; later ones see it through the recurrence
+            own[active[t + 1] :] = d_RH[active[t + 1] : active[t]]
             return own
 
         def keep(t: int, gates: Tensor, below: dict[int, Tensor] = below, weight_ih: Tensor | None = weight_ih) -> None:
             if weight_ih is not None:
                 below[t] = gates @ weight_ih
 
-        starts.append(pull_back(passes[number].until(some.stop), output, (zero_KBH, zero_KBH), keep, active))
+        starts.append(pull_back(passes[number], b_R, active, output, (zero_RH, zero_RH), keep))
         above = below
     return starts[::-1]
 
@@ -165,11 +167,14 @@ def _through_encoder(
     local: Local,
     starts: list[tuple[Tensor, Tensor]],
     x_SBH: Tensor,
+    b_R: Tensor,
+    length_R: Tensor,
 ) -> Tensor:
-    """Delta [K, B, S]: the cotangents of the embeddings, times the embeddings."""
-    H = model.config.hidden
+    """Delta [R, S]: the cotangents of the embeddings, times the embeddings; `length_R` falls."""
+    H, S = model.config.hidden, len(x_SBH)
+    active = [int((length_R > s).sum()) for s in range(S)]
     above: dict[int, Tensor] = {}
-    delta_KBS = local.alpha_TBS.new_zeros(local.alpha_TBS.shape)
+    delta_RS = x_SBH.new_zeros(len(b_R), S)
     for number in reversed(range(len(passes))):
         half = (starts[number][0] / 2, starts[number][1] / 2)  # the decoder starts at the mean of both directions
         below: dict[int, Tensor] = {}
@@ -180,11 +185,10 @@ def _through_encoder(
 
             def output(s: int, above: dict[int, Tensor] = above, side: slice = side) -> Tensor:
                 if above:
-                    return above[s][..., side]
-                return (
-                    local.alpha_TBS[:, :, s, None] * local.context_TBE[..., side]
-                    + local.score_TBS[:, :, s, None] * local.query_TBE[..., side]
-                )
+                    return above[s][:, side]
+                n = active[s]
+                value = local.alpha_TBS[:n, s, None] * local.context_TBE[:n, side]
+                return value.addcmul_(local.score_TBS[:n, s, None], local.query_TBE[:n, side])
 
             def keep(
                 s: int,
@@ -193,12 +197,13 @@ def _through_encoder(
                 weight_ih: Tensor = weight_ih,
                 projected: Tensor | None = projected_SB4H,
             ) -> None:
-                if projected is not None:  # (gates W_ih) . x = gates . (W_ih x), without the product for each t
-                    delta_KBS[:, :, s] += torch.einsum("kbg,bg->kb", gates, projected[s])
-                    return
-                given = gates @ weight_ih
-                below[s] = below[s].add_(given) if s in below else given
+                if projected is not None:  # (gates W_ih) . x = gates . (W_ih x), without the product for each word
+                    delta_RS[: len(gates), s] += (gates * projected[s].index_select(0, b_R[: len(gates)])).sum(-1)
+                elif s in below:
+                    below[s].addmm_(gates, weight_ih)
+                else:
+                    below[s] = gates @ weight_ih
 
-            pull_back(saved, output, half, keep)
+            pull_back(saved, b_R, active, output, half, keep)
         above = below
-    return delta_KBS
+    return delta_RS

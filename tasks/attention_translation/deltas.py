@@ -1,6 +1,6 @@
 """Delta of many sentences, in chunks of bounded memory.
 
-Dimensions: B batch, S source positions, T target positions, K cotangents that go back together.
+Dimensions: B batch, S source positions, T target positions, R cotangents, one a predicted word.
 """
 
 from collections.abc import Iterator
@@ -44,6 +44,5 @@ def delta_chunks(
                 break
             stop, S, T = stop + 1, wider, longer
         rows = order[start:stop]
-        each = len(rows) * batch_bytes(model, S, 1)
-        yield rows, max(1, min(T, limit // each))
+        yield rows, max(1, limit // batch_bytes(model, S, 1))
         start = stop
