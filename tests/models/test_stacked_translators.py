@@ -27,7 +27,7 @@ def test_losses_and_gradients_with_dropout_are_those_of_each_alone():
     models = members(dropout=0.4)
     own, (source, target) = batches()
     masks = [
-        draw_dropout(m.config, *s.shape, t.shape[1] - 1, torch.Generator().manual_seed(g))
+        draw_dropout(m.config, len(s), s.shape[1], t.shape[1] - 1, torch.Generator().manual_seed(g))
         for g, (m, (s, t)) in enumerate(zip(models, own, strict=True))
     ]
     stack = StackedTranslators.of(models)
@@ -40,6 +40,7 @@ def test_losses_and_gradients_with_dropout_are_those_of_each_alone():
         for g, model in enumerate(models):
             gradient = model.get_parameter(name).grad
             wanted = torch.zeros_like(stacked[g]) if gradient is None else gradient
+            assert stacked.grad is not None
             torch.testing.assert_close(stacked.grad[g], wanted, atol=1e-12, rtol=0, msg=name)
 
 
