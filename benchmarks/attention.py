@@ -15,6 +15,9 @@ from benchmarks.side_by_side import report  # noqa: E402  (follows the change of
 
 PARTS = {
     "statistics": "benchmarks.attention_statistics",
+    "delta": "benchmarks.attention_delta",
+    "copying": "benchmarks.attention_copying",
+    "evaluation": "benchmarks.attention_evaluation",
 }
 LARGEST_DIFFERENCE = 1e-4  # float32 on both sides, added up in another order
 

@@ -4,9 +4,9 @@ Part of `benchmarks/attention.py`. The plain way does for every checkpoint what 
 count the vocabulary, encode all documents, load the weights, then one document after another; in one row with, in the
 other without the backward pass for Delta, which the statistics need of one checkpoint in 154 only. As built it is the
 whole stage in a worker that has evaluated a checkpoint of this data set before: weights are read, scores written. Both
-must give the same alpha and beta, and Delta is checked against the stage that computes it. Published sizes; AG News (two
-classes) where `SWEEP_TEST_DATA` has it, else the builtin topics. One process, one thread; seconds are of the processor,
-so that a busy machine changes them little.
+must give the same alpha and beta, and Delta is checked against the stage that computes it. Published sizes; AG News
+(two classes) where `SWEEP_TEST_DATA` has it, else the builtin topics. One process, one thread; seconds are of the
+processor, so that a busy machine changes them little.
 
 Dimensions: N documents, S positions.
 """

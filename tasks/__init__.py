@@ -5,6 +5,7 @@ the module that holds each experiment's `EXPERIMENT`; it is imported only when t
 """
 
 EXPERIMENTS = {
+    "attention_classification": "tasks.attention_classification",
     "attention_matching": "tasks.attention_matching",
     "attention_translation": "tasks.attention_translation",
     "bert_finetuning": "tasks.bert_finetuning",
@@ -17,8 +18,10 @@ EXPERIMENTS = {
     "handwriting_readout": "tasks.handwriting_readout",
     "layernorm_lipschitz": "tasks.layernorm_lipschitz",
     "mlm_depth": "tasks.mlm_depth",
+    "multihead_copying": "tasks.multihead_copying",
     "perturbation": "tasks.perturbation",
     "representation_similarity": "tasks.representation_similarity",
+    "sequence_copying": "tasks.sequence_copying",
     "signal_propagation": "tasks.signal_propagation",
     "squad_finetune": "tasks.squad_finetune",
     "squad_probes": "tasks.squad_probes",
