@@ -17,8 +17,10 @@ def training_figure(rows: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(8.0, 3.2), layout="constrained")
     for axes, (metric, label) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
-        for number, ((kind, seed), own) in enumerate(of(rows, metric=metric).groupby(["kind", "seed"], sort=True)):
-            line = own.sort_values("step")
+        mine = of(rows, metric=metric)
+        runs = sorted(set(zip(mine["kind"], mine["seed"], strict=True)))
+        for number, (kind, seed) in enumerate(runs):
+            line = of(mine, kind=kind, seed=seed).sort_values("step")
             axes.plot(
                 line["step"], line["value"], STYLES[str(kind)], color=f"C{number}", lw=1.4, label=f"{kind} {seed}"
             )

@@ -94,8 +94,8 @@ def proxy_values(proxy: TranslationProxy, given: Sentences) -> np.ndarray:
         rows = range(first, min(first + SENTENCES, len(given.source)))
         source = np.concatenate([np.tile(given.source[row], given.predicted[row]) for row in rows])
         target = np.concatenate([np.repeat(given.target[row][1:], len(given.source[row])) for row in rows])
-        words = (torch.from_numpy(side.astype(np.int64)).to(device) for side in (source, target))
-        flat[offsets[rows[0]] : offsets[rows[-1] + 1]] = proxy.translations(*words).cpu().numpy()
+        x, y = (torch.from_numpy(side.astype(np.int64)).to(device) for side in (source, target))
+        flat[offsets[rows[0]] : offsets[rows[-1] + 1]] = proxy.translations(x, y).cpu().numpy()
     return flat
 
 

@@ -1,6 +1,7 @@
 """A few pairs of the builtin language with their subwords, made once for all tests here."""
 
 from dataclasses import asdict
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from tasks.attention_translation.params import PAIRS, TrainParams
 from tasks.data.parallel.plan import SubwordPairsParams, pairs_job
 from tasks.data.parallel.stages import subword_pairs
 
-SIZES = {"vocab_size": 300, "train_limit": 50, "val_limit": 9}
+SIZES: dict[str, Any] = {"vocab_size": 300, "train_limit": 50, "val_limit": 9}
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def pairs(tmp_path_factory):
     return directory
 
 
-def params(cls=TrainParams, /, **given):
+def params(cls: type[Any] = TrainParams, /, **given: Any) -> Any:
     """Parameters of a tiny translator of these pairs."""
     data = asdict(SubwordPairsParams(dataset="rule_language", source_language="en", target_language="rule", **SIZES))
     sizes = {"hidden": 8, "layers": 2, "dropout": 0.3, "batch_size": 16, "epochs": 2}

@@ -51,7 +51,7 @@ def test_items_are_positions_of_val_and_then_of_the_published_sample(pairs, trai
     sample = random.Random(1).sample(range(50), 9)
     assert train_sample(50, 9).tolist() == sample
     assert sorted(train_sample(5, 9).tolist()) == list(range(5))
-    both = [*zip(data.val.source, data.val.target, strict=True)]
+    both = [(data.val.source[i], data.val.target[i]) for i in range(9)]
     both += [(data.train.source[i], data.train.target[i]) for i in sample]
     assert scores.items == {"val": sum(len(t) - 1 for _, t in both[:9]), "train": sum(len(t) - 1 for _, t in both[9:])}
     assert scores.lengths.tolist() == [len(s) for s, t in both for _ in t[1:]]
