@@ -127,7 +127,7 @@ PRESETS = {
     "legacy": dataclasses.replace(PAPER, legacy_order=True),
     "quick": Config(
         datasets=("topics",),
-        seeds=(20, 13, 14),
+        seeds=(20, 13, 14, 15),
         steps=200,
         save_every=50,
         custom_saves=(0, 10, 25),
@@ -136,7 +136,7 @@ PRESETS = {
         hidden=24,
         intermediate=24,
         learning_rate=3e-3,
-        seeds_together=4,
+        seeds_together=5,
         proxy_epochs=30,
         proxy_width=32,
         proxy_learning_rate=3e-3,

@@ -23,7 +23,9 @@ def read(out, table):
     return pd.read_parquet(out / NAME / f"{table}.parquet")
 
 
-def test_runs_checkpoints_proxies_and_statistics_come_together_and_nothing_is_done_twice(tmp_path, capsys):
+def test_runs_checkpoints_proxies_and_statistics_come_together_and_nothing_is_done_twice(tmp_path, capsys, monkeypatch):
+    # The shared figures have tests of their own, and are most of a tiny sweep's time.
+    monkeypatch.setattr("tasks.attention.reduce.draw", lambda *given: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     performance = read(tmp_path, "performance")
     assert len(performance) == 3 * 4 * 2 * 3  # runs, checkpoints, splits, parts
