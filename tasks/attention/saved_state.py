@@ -42,6 +42,8 @@ class Progress:
     """Of each run, summed over the steps since the last row."""
     since: int = 0
     """How many steps those are."""
+    seconds: float = 0.0
+    """Of training so far, where the rows tell it."""
 
 
 def digest(stage: str, params: Any, data: Mapping[str, Any]) -> str:

@@ -20,16 +20,16 @@ from models.attention_classifier import AttentionClassifier, ClassifierConfig, t
 from models.stacked_classifiers import StackedClassifiers
 from orchestrator.experiment import Context
 from tasks.attention.runs import Run
+from tasks.attention.saved_state import Progress, digest, resume, save
 from tasks.attention_classification.batches import batch_rows, check_memory, on_device
 from tasks.attention_classification.params import TrainParams
-from tasks.attention_classification.saved_state import Progress, digest, resume, save
 from tasks.data.texts.artifact import Documents, Texts, open_texts
 from tasks.numerics import exact_numerics, usable_bytes
 from tasks.seeds import torch_stream
 from tasks.small_training import write_training
 from tasks.training import is_curve_point
 
-STATE_SECONDS = 120.0  # between two saved states, at least: each holds all checkpoints so far
+STATE_SECONDS = 120.0  # between two saved states, at least: each holds the weights and two averages of them
 
 
 class Learner(Protocol):
@@ -92,7 +92,7 @@ def train(
     """All updates, from the newest saved state on; writes checkpoints and returns the rows of the curve."""
     parameters, steps = learner.parameters(), params.saves[-1]
     optimiser = torch.optim.Adam(parameters, lr=params.learning_rate, fused=True)
-    belongs = digest(params, texts.meta)
+    belongs = digest("train_classifier", params, texts.meta)
     done = resume(context, parameters, optimiser, belongs) or Progress(rows=[], losses=[0.0] * len(runs))
     orders = [batch_rows(run.seed, len(texts.train), params.batch_size, done.step) for run in runs]
     summed_G = torch.tensor(done.losses, device=parameters[0].device)

@@ -58,8 +58,7 @@ def plan(config: Config) -> Iterator[Job]:
 
 def _plan_dataset(config: Config, dataset: str) -> Iterator[Job]:
     given = _given(config)
-    legacy = config.legacy_empty_lines
-    pairs = pairs_job(dataset, config.data_dir, vocab_size=config.vocab_size, legacy_empty_lines=legacy, **given)
+    pairs = pairs_job(dataset, config.data_dir, vocab_size=config.vocab_size, **given)
     sizes = pair_sizes(dataset, config.data_dir, **given)
     name = pairs.params.dataset
     runs = config.runs
@@ -216,4 +215,9 @@ def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def _given(config: Config) -> dict[str, Any]:
-    return {"languages": config.languages, "train_limit": config.train_limit, "val_limit": config.val_limit}
+    return {
+        "languages": config.languages,
+        "train_limit": config.train_limit,
+        "val_limit": config.val_limit,
+        "legacy_empty_lines": config.legacy_empty_lines,
+    }

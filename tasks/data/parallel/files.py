@@ -39,6 +39,11 @@ class Line(NamedTuple):
     target: str
     place: str
 
+    @property
+    def empty_sides(self) -> int:
+        """How many of the two have no text."""
+        return (not self.source.strip()) + (not self.target.strip())
+
 
 @dataclass(frozen=True, kw_only=True)
 class PairFiles:
@@ -90,13 +95,17 @@ def fingerprint(files: PairFiles) -> str:
     return _hashed(files, _state(files))
 
 
-def count(files: PairFiles) -> dict[str, int]:
-    """Pairs of each split, those with an empty side included; read again only when a file has changed.
+def count(files: PairFiles, legacy_empty_lines: bool = False) -> dict[str, int]:
+    """Pairs of each split that a sweep works with; read again only when a file has changed.
+
+    Args:
+        files: of the data set.
+        legacy_empty_lines: whether those with an empty side, and the one behind the last line break, are pairs too.
 
     Raises:
         DataError: as `read`.
     """
-    return _counts(files, _state(files))
+    return _counts(files, _state(files), legacy_empty_lines)
 
 
 def read(files: PairFiles, split: str, legacy_empty_lines: bool = False) -> Iterator[Line]:
@@ -192,5 +201,5 @@ def _hashed(files: PairFiles, state: State) -> str:
 
 
 @functools.cache
-def _counts(files: PairFiles, state: State) -> dict[str, int]:
-    return {split: sum(1 for _ in read(files, split)) for split in SPLITS}
+def _counts(files: PairFiles, state: State, legacy: bool) -> dict[str, int]:
+    return {split: sum(1 for line in read(files, split, legacy) if legacy or not line.empty_sides) for split in SPLITS}

@@ -96,7 +96,7 @@ def pairs_job(
         ValueError: for a bad limit or vocabulary size.
         DataError: when data are missing or bad.
     """
-    source = locate_pairs(dataset, data_dir, languages)
+    source = locate_pairs(dataset, data_dir, languages, legacy_empty_lines=legacy_empty_lines)
     params = SubwordPairsParams(
         dataset=source.dataset,
         source_language=source.languages[0],
@@ -126,12 +126,13 @@ def pair_sizes(
     languages: str | None = None,
     train_limit: int | None = None,
     val_limit: int | None = None,
+    legacy_empty_lines: bool = False,
 ) -> dict[str, int]:
-    """Pairs of train and val after the limits, for the cost of a plan; the hub's are the published ones.
+    """Pairs of train and val after the limits, for the steps of a training; the hub's are the published ones.
 
     Raises:
         DataError: as `pairs_job`.
     """
-    sizes = locate_pairs(dataset, data_dir, languages).sizes
+    sizes = locate_pairs(dataset, data_dir, languages, legacy_empty_lines=legacy_empty_lines).sizes
     limits = {"train": train_limit, "val": val_limit}
     return {split: min(size, limits[split] or size) for split, size in sizes.items()}

@@ -22,7 +22,8 @@ class PairSource:
     languages: tuple[str, str]
     """Of source and target; endings of the files, columns of the hub."""
     sizes: Mapping[str, int]
-    """Pairs of each split. The hub's are those of the published data set: nothing is downloaded to plan."""
+    """Pairs of each split, those that are left out not counted. The hub's are those of the published data set: nothing
+    is downloaded to plan."""
     path: str | None = None
     """The data directory, absolute, for `files`."""
 
@@ -34,7 +35,9 @@ class PairSource:
         return {"kind": self.kind, "fingerprint": self.fingerprint, **data, **revision}
 
 
-def locate_pairs(dataset: str, data_dir: str | None, languages: str | None = None) -> PairSource:
+def locate_pairs(
+    dataset: str, data_dir: str | None, languages: str | None = None, *, legacy_empty_lines: bool = False
+) -> PairSource:
     """Find a data set and take its fingerprint; of files the pairs are counted, so that what is wrong shows early.
 
     Raises:
@@ -65,7 +68,7 @@ def locate_pairs(dataset: str, data_dir: str | None, languages: str | None = Non
         kind="files",
         fingerprint=files.fingerprint(found),
         languages=both,
-        sizes=files.count(found),
+        sizes=files.count(found, legacy_empty_lines),
         path=str(root),
     )
 

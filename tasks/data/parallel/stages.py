@@ -92,7 +92,7 @@ def kept_pairs(lines: Iterable[Line], legacy_empty_lines: bool) -> Kept:
     """
     kept = Kept()
     for line in lines:
-        empty = (not line.source.strip()) + (not line.target.strip())
+        empty = line.empty_sides
         if empty and not legacy_empty_lines:
             kept.empty_pairs += empty == 2
             kept.empty_sides += empty == 1

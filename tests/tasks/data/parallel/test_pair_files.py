@@ -29,6 +29,13 @@ def test_lines_end_at_line_feeds_alone(write_pairs):
     assert pair_sizes("Multi30k", str(data)) == {"train": 2, "val": 1}
 
 
+def test_a_plan_counts_the_pairs_that_are_worked_with(write_pairs):
+    contents = {"train.de": "a\n\nb\nc\n", "train.en": "x\n\n \ny\n", "val.de": "a\n", "val.en": "b\n"}
+    data = str(write_pairs("multi30k", contents))
+    assert pair_sizes("multi30k", data) == {"train": 2, "val": 1}
+    assert pair_sizes("multi30k", data, legacy_empty_lines=True) == {"train": 5, "val": 2}
+
+
 def test_news_commentary_has_lists_in_a_folder_with_hyphens(write_pairs):
     contents = {
         "train.src": json.dumps(["One.", '["two"]\nlines']),
