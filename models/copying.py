@@ -11,28 +11,15 @@ Dimensions: G stacked models, B batch, S source positions, T target positions, H
 state, V symbols.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.recurrences import input_table, lstm, project
-from models.stacked import (
-    Parameters,
-    default_tile,
-    keep_members,
-    member_state,
-    members_of,
-    over_tiles,
-    stack_parameters,
-    tiled_gradients,
-    tiles,
-    tokens_of,
-    under,
-)
+from models.stacked import Parameters, under
+from models.stacked_copies import StackedCopies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,93 +77,20 @@ class CopyModel(nn.Module):
         return self.output(mixed).log_softmax(-1), alpha_BTS
 
 
-class StackedCopyModels:
-    """Copy networks of one configuration that are trained together.
+class StackedCopyModels(StackedCopies[CopyModel]):
+    """Copy networks of one configuration that are trained together."""
 
-    Tokens are [G, B, positions], or [1, B, positions] where all members see the same.
-    """
+    network, gates = CopyModel, 4
 
-    def __init__(self, config: CopyModelConfig, stack: Parameters, together: int | None = None) -> None:
-        """See `of`."""
-        self.config, self.stack, self.together = config, stack, together
+    def forward(self, parameters: Parameters, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [T, G, B, V + 2] and alpha [G, B, T, S]."""
+        return _forward(self.config, parameters, source_GBS, target_GBT)
 
-    @classmethod
-    def of(cls, models: Sequence[CopyModel], together: int | None = None) -> Self:
-        """Copies of the models.
-
-        Args:
-            together: members that go forward and backward at once; without, what suits the device. Bounds memory:
-                see `training_bytes`.
-        Raises:
-            ValueError: no model, or models of different configurations.
-        """
-        for n, model in enumerate(models):
-            if model.config != models[0].config:
-                raise ValueError(f"model {n} of the stack has {model.config}, model 0 has {models[0].config}")
-        stack = stack_parameters(models)
-        return cls(models[0].config, stack, together)
-
-    def __len__(self) -> int:
-        return members_of(self.stack)
-
-    def parameters(self) -> list[Tensor]:
-        """The stacked tensors, for an optimiser that works element by element."""
-        return list(self.stack.values())
-
-    def losses(self, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
-        """Mean negative log-likelihood (nats) a predicted position, of each member [G]; differentiable.
-
-        Args:
-            target_GBT1: V + 1, the symbols, V.
-        """
-        return _losses(self.config, self.stack, source_GBS, target_GBT1)
-
-    def backward(self, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
-        """`losses`, with each member's gradient left in `.grad` of the stacked tensors, tile by tile."""
-
-        def of_tile(parameters: Parameters, part: slice) -> Tensor:
-            return _losses(self.config, parameters, tokens_of(source_GBS, part), tokens_of(target_GBT1, part))
-
-        return tiled_gradients(self.stack, self._tile(source_GBS), of_tile)
-
-    def predict(self, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
-        """(the likeliest next symbol, the source position attended to most), each [G, B, T]."""
-
-        @torch.no_grad()
-        def of_tile(part: slice) -> tuple[Tensor, Tensor]:
-            p = {name: stacked[part] for name, stacked in self.stack.items()}
-            logits, alpha = _forward(self.config, p, tokens_of(source_GBS, part), tokens_of(target_GBT, part))
-            # Which of equal values argmax gives is not promised; uniform attention is at the first position.
-            most = alpha.new_zeros(alpha.shape[:-1], dtype=torch.long) if self._uniform else alpha.argmax(-1)
-            return logits.argmax(-1).permute(1, 2, 0), most
-
-        found = over_tiles(tiles(len(self), self._tile(source_GBS)), of_tile, source_GBS.device)
-        tokens, attended = zip(*found, strict=True)
-        return torch.cat(tokens), torch.cat(attended)
-
-    def keep(self, indices: Sequence[int], optimiser: torch.optim.Optimizer | None = None) -> None:
-        """Go on with these members alone, and the optimiser with their state; `parameters()` are new tensors."""
-        self.stack = keep_members(self.stack, indices, optimiser)
-
-    def unstack(self) -> list[CopyModel]:
-        """Copies of the members."""
-        return [self.member(n) for n in range(len(self))]
-
-    def member(self, n: int) -> CopyModel:
-        """A copy of one member."""
-        with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced
-            model = CopyModel(self.config)
-        model.load_state_dict(member_state(self.stack, n), assign=True)
-        return model
-
-    @property
-    def _uniform(self) -> bool:
-        return self.config.attention == "uniform"
-
-    def _tile(self, source_GBS: Tensor) -> int:
-        weight = self.parameters()[0]
-        step_bytes = 4 * self.config.hidden * source_GBS.shape[1] * weight.element_size()
-        return self.together or default_tile(len(self), step_bytes, weight.device)
+    def attended(self, alpha: Tensor) -> Tensor:
+        """The source position that is attended to most [G, B, T]; of uniform attention the first."""
+        if self.config.attention == "uniform":  # which of equal values argmax gives is not promised
+            return alpha.new_zeros(alpha.shape[:-1], dtype=torch.long)
+        return super().attended(alpha)
 
 
 def training_bytes(config: CopyModelConfig, B: int, S: int, *, element_size: int = 4) -> int:
@@ -185,13 +99,6 @@ def training_bytes(config: CopyModelConfig, B: int, S: int, *, element_size: int
     recurrences = (1 + D // H) * (7 + 8) * H  # gates, cells and states; their gradients, once more model by model
     around = 6 * D + 8 * H + 4 * S + 4 * V
     return element_size * B * S * (recurrences + around)
-
-
-def _losses(config: CopyModelConfig, p: Parameters, source_GBS: Tensor, target_GBT1: Tensor) -> Tensor:
-    logits_TGBV, _ = _forward(config, p, source_GBS, target_GBT1[..., :-1])
-    wanted_TGB = target_GBT1[..., 1:].permute(2, 0, 1).expand(logits_TGBV.shape[:3])
-    nll = F.cross_entropy(logits_TGBV.flatten(0, 2), wanted_TGB.flatten(), reduction="none")
-    return nll.view(wanted_TGB.shape).mean((0, 2))
 
 
 def _forward(config: CopyModelConfig, p: Parameters, source_GBS: Tensor, target_GBT: Tensor) -> tuple[Tensor, Tensor]:
