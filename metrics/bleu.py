@@ -17,5 +17,5 @@ def corpus_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
         raise ValueError(f"{len(hypotheses)} hypotheses and {len(references)} references; expected one each")
     if not hypotheses:
         raise ValueError("BLEU of no sentences; give one at least")
-    # `force` changes no number: it leaves out a warning an evaluation for texts that are published tokenised (Multi30k).
+    # `force` changes no number: it spares a warning an evaluation for texts that are published tokenised (Multi30k).
     return float(BLEU(force=True).corpus_score(list(hypotheses), [list(references)]).score)
