@@ -15,7 +15,7 @@ class Labels:
     item: str
     """What an item is, singular: document, target position."""
     performance: dict[str, str]
-    """Axis label of each performance that chooses checkpoints: {"accuracy": "accuracy (fraction of documents)"}."""
+    """Axis label of each performance that chooses checkpoints: {"accuracy": "accuracy (fraction)"}."""
     unit: dict[str, str]
     """Its unit as it stands behind a number: {"accuracy": ""} for a fraction, {"accuracy": " %", "bleu": " BLEU"}."""
     datasets: tuple[str, ...]

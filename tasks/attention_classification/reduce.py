@@ -55,7 +55,7 @@ def labels(config: Config) -> Labels:
     return Labels(
         task="classification",
         item="document",
-        performance={"accuracy": "accuracy (fraction of documents)"},
+        performance={"accuracy": "accuracy (fraction)"},
         unit={"accuracy": ""},
         datasets=datasets,
         runs=config.runs,
