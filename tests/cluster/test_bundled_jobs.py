@@ -33,7 +33,10 @@ def test_a_bad_job_among_short_ones_is_the_only_one_that_fails(drive, tmp_path, 
     attempts = jobs.groupby("job_id").size()
     lost_with_it = jobs.query("current and status == 'done' and attempt == 2")
     assert attempts.tolist().count(3) == (how == "die")
-    assert max(attempts) == {"die": 3, "hang": 2, "raise": 2}[how]
+    if how == "hang":  # it is not tried again itself
+        assert max(attempts) == (1 if lost_with_it.empty else 2)
+    else:
+        assert max(attempts) == {"die": 3, "raise": 2}[how]
     if how == "raise":
         assert lost_with_it.empty
     else:  # the others of its bundle have run again, alone; so has it
