@@ -13,6 +13,17 @@ Metric = Literal["top5", "kendall"]
 Sign = Literal["correct", "legacy"]
 
 
+def check_positive(params: object, *names: str) -> None:
+    """Refuse numbers that are not above 0.
+
+    Raises:
+        ValueError: with the field's name and its value.
+    """
+    for name in names:
+        if not getattr(params, name) > 0:
+            raise ValueError(f"{name} is {getattr(params, name)}; expected more than 0")
+
+
 @dataclass(frozen=True, kw_only=True)
 class StatisticsParams:
     """Which runs and checkpoints are compared, and how.

@@ -24,6 +24,18 @@ class Run:
         return f"{self.kind}-{self.seed}"
 
 
+def run_named(name: str) -> Run:
+    """The run of a name, `normal-20`.
+
+    Raises:
+        ValueError: no such name.
+    """
+    kind, _, seed = name.partition("-")
+    if kind not in ("normal", "uniform") or not seed.isdigit():
+        raise ValueError(f"no run is called {name!r}; expected normal-<seed> or uniform-<seed>")
+    return Run(kind, int(seed))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Runs:
     """The trainings that one set of statistics compares.

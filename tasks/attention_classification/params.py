@@ -6,24 +6,13 @@ from typing import Literal
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.attention.params import PERFORMANCE
+from tasks.attention.params import PERFORMANCE, check_positive
 from tasks.attention.runs import Kind
 from tasks.data.texts.plan import TextTokensParams
 
 Split = Literal["val", "train"]
 ProxyName = Literal["px", "logistic"]
 SPLITS: tuple[Split, ...] = ("val", "train")
-
-
-def check_positive(params: object, *names: str) -> None:
-    """Refuse numbers that are not above 0.
-
-    Raises:
-        ValueError: with the field's name and its value.
-    """
-    for name in names:
-        if not getattr(params, name) > 0:
-            raise ValueError(f"{name} is {getattr(params, name)}; expected more than 0")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from torch.nn import functional
 from models.attention_classifier import AttentionClassifier, ClassifierConfig, training_bytes
 from models.stacked_classifiers import StackedClassifiers
 from orchestrator.experiment import Context
-from tasks.attention.runs import Run
+from tasks.attention.runs import Run, run_named
 from tasks.attention.saved_state import Progress, digest, resume, save
 from tasks.attention_classification.batches import batch_rows, check_memory, on_device
 from tasks.attention_classification.params import TrainParams
@@ -141,18 +141,6 @@ def update(
     losses_G.sum().backward()
     optimiser.step()
     return losses_G.detach()
-
-
-def run_named(name: str) -> Run:
-    """The run of a name, `normal-20`.
-
-    Raises:
-        ValueError: no such name.
-    """
-    kind, _, seed = name.partition("-")
-    if kind not in ("normal", "uniform") or not seed.isdigit():
-        raise ValueError(f"no run is called {name!r}; expected normal-<seed> or uniform-<seed>")
-    return Run(kind, int(seed))
 
 
 def new_classifier(params: TrainParams, run: Run, texts: Texts) -> AttentionClassifier:

@@ -6,7 +6,7 @@ from typing import Literal
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.attention.params import PERFORMANCE
+from tasks.attention.params import PERFORMANCE, check_positive
 from tasks.attention.runs import Kind, complete
 from tasks.attention.scores import TRAIN, VAL
 from tasks.data.parallel.plan import SubwordPairsParams
@@ -16,17 +16,6 @@ SPLITS: tuple[Split, ...] = (VAL, TRAIN)
 PAIRS, TRAINING_JOB = "pairs", "training"
 """What stages call the data and the training among their needs."""
 BEST = "best"
-
-
-def check_positive(params: object, *names: str) -> None:
-    """Refuse numbers that are not above 0.
-
-    Raises:
-        ValueError: with the field's name and its value.
-    """
-    for name in names:
-        if not getattr(params, name) > 0:
-            raise ValueError(f"{name} is {getattr(params, name)}; expected more than 0")
 
 
 def check_splits(splits: tuple[Split, ...]) -> None:

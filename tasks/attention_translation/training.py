@@ -19,7 +19,7 @@ from torch import Tensor
 from metrics.bleu import corpus_bleu
 from models.attention_translator import PAD, AttentionTranslator, draw_dropout
 from orchestrator.experiment import Context
-from tasks.attention.runs import Run
+from tasks.attention.runs import Run, run_named
 from tasks.attention.saved_state import Progress, digest, resume, save
 from tasks.attention.scores import VAL
 from tasks.attention_translation.evaluation import config_of, measure, translate
@@ -178,15 +178,3 @@ def accuracies(rows: Sequence[dict[str, Any]], run: Run) -> list[dict[str, Any]]
 def row(run: Run, step: int, metric: str, value: float) -> dict[str, Any]:
     """A row of `training`."""
     return {"kind": run.kind, "seed": run.seed, "step": step, "metric": metric, "value": value}
-
-
-def run_named(name: str) -> Run:
-    """The run of a name, `normal-20`.
-
-    Raises:
-        ValueError: no such name.
-    """
-    kind, _, seed = name.partition("-")
-    if kind not in ("normal", "uniform") or not seed.isdigit():
-        raise ValueError(f"no run is called {name!r}; expected normal-<seed> or uniform-<seed>")
-    return Run(kind, int(seed))

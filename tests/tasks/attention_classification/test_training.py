@@ -8,9 +8,10 @@ from safetensors.torch import load_file
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Context
 from orchestrator.storage import Storage
+from tasks.attention.runs import run_named
 from tasks.attention_classification import training
 from tasks.attention_classification.batches import batch_rows, on_device
-from tasks.attention_classification.training import new_classifier, run_named, train_classifier
+from tasks.attention_classification.training import new_classifier, train_classifier
 from tasks.data.errors import DataError
 from tasks.data.texts.artifact import open_texts
 from tests.tasks.attention_classification.conftest import TRAIN, change

@@ -6,8 +6,8 @@ from safetensors.torch import load_file
 
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.storage import Storage
+from tasks.attention.runs import run_named
 from tasks.attention_translation import training
-from tasks.attention_translation.training import run_named
 from tasks.attention_translation.weights import load_checkpoint, new_translator
 from tasks.data.errors import DataError
 from tests.tasks.attention_translation.conftest import train
