@@ -25,13 +25,13 @@ from torch.nn import functional
 
 from models.attention_classifier import AttentionClassifier, ClassifierConfig
 from orchestrator.experiment import Context, Job
-from tasks.attention.scores import read_scores
-from tasks.attention_classification.evaluation import evaluate_classifier, opened
-from tasks.attention_classification.items import items_of
-from tasks.attention_classification.params import EvaluateParams
-from tasks.data.texts.artifact import open_texts
-from tasks.data.texts.plan import texts_job
-from tasks.seeds import torch_stream
+from tasks.attention.attention_classification.evaluation import evaluate_classifier, opened
+from tasks.attention.attention_classification.items import items_of
+from tasks.attention.attention_classification.params import EvaluateParams
+from tasks.attention.learning.scores import read_scores
+from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.plan import texts_job
+from tasks.training.seeds import torch_stream
 
 LIMIT = 200  # test documents, and as many training documents: of the file's as many as published of the whole set's
 

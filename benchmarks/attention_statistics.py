@@ -15,11 +15,11 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.experiment import Context
-from tasks.attention.params import Metric, StatisticsParams
-from tasks.attention.runs import checkpoint_name
-from tasks.attention.scores import PARTS, Scores, halves, read_scores, write_scores
-from tasks.attention.statistics import attention_statistics
-from tasks.data.ragged import Ragged
+from tasks.attention.learning.params import Metric, StatisticsParams
+from tasks.attention.learning.runs import checkpoint_name
+from tasks.attention.learning.scores import PARTS, Scores, halves, read_scores, write_scores
+from tasks.attention.learning.statistics import attention_statistics
+from tasks.attention.ragged import Ragged
 
 STEPS = (0, 10, 50, 100, 150, 200, 250, *range(500, 4001, 250))
 DOCUMENTS: dict[Metric, int] = {"top5": 1500, "kendall": 120}

@@ -23,13 +23,13 @@ from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import block_masking, mask_batch
 from tasks.encoders.loading import load_encoder
-from tasks.mlm_depth.evaluation import EVAL_BLOCKS
-from tasks.mlm_depth.frozen import frozen
-from tasks.mlm_depth.params import FrozenParams
-from tasks.numerics import exact_numerics
-from tasks.optimisers import learning_rate, make_optimiser, take_step
-from tasks.seeds import torch_stream
-from tasks.training import data_orders, n_steps
+from tasks.training.numerics import exact_numerics
+from tasks.training.optimisers import learning_rate, make_optimiser, take_step
+from tasks.training.seeds import torch_stream
+from tasks.training.steps import data_orders, n_steps
+from tasks.transient_chaos.mlm_depth.evaluation import EVAL_BLOCKS
+from tasks.transient_chaos.mlm_depth.frozen import frozen
+from tasks.transient_chaos.mlm_depth.params import FrozenParams
 
 VOCAB, LENGTH, TRAIN, TEST = 30_000, 128, 16, 8
 PARAMS = FrozenParams(

@@ -28,15 +28,15 @@ from transformers import AlbertModel
 
 from orchestrator.experiment import Context, Job
 from tasks.data.tokenised import tokens
-from tasks.glue_depth.config import PRESETS
-from tasks.glue_depth.features import length_batches
-from tasks.glue_depth.frozen import frozen
-from tasks.glue_depth.heads import dropout_factors, head_weight
-from tasks.glue_depth.inputs import Inputs, open_inputs, score_rows
-from tasks.glue_depth.params import FrozenParams
-from tasks.glue_depth.plan import plan
-from tasks.seeds import torch_stream
-from tasks.training import data_orders
+from tasks.training.seeds import torch_stream
+from tasks.training.steps import data_orders
+from tasks.transient_chaos.glue_depth.config import PRESETS
+from tasks.transient_chaos.glue_depth.features import length_batches
+from tasks.transient_chaos.glue_depth.frozen import frozen
+from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
+from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
+from tasks.transient_chaos.glue_depth.params import FrozenParams
+from tasks.transient_chaos.glue_depth.plan import plan
 
 EVAL_BATCH = 16  # the published one
 

@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from metrics.token_moments import token_moments, token_sums
-from tasks.component_moments import operations
-from tasks.component_moments.canonical import uses
-from tasks.component_moments.grids import Component, Point, points
-from tasks.component_moments.simulation import Effort, simulate
-from tasks.component_moments.sizes import sizes_of, widths
-from tasks.component_moments.stage import scaled
+from tasks.deepscale.component_moments import operations
+from tasks.deepscale.component_moments.canonical import uses
+from tasks.deepscale.component_moments.grids import Component, Point, points
+from tasks.deepscale.component_moments.simulation import Effort, simulate
+from tasks.deepscale.component_moments.sizes import sizes_of, widths
+from tasks.deepscale.component_moments.stage import scaled
 
 Row = tuple[str, float, float, float]
 NAMES = ("x_mean", "x_var", "x_cov", "g_var", "g_cov")

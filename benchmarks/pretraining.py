@@ -31,17 +31,17 @@ from transformers import BertForPreTraining, Trainer, TrainingArguments
 
 from models.deep_bert_files import to_hugging_face
 from orchestrator.experiment import Context
-from tasks.data.pretraining.batches import Batches, MicroBatch
-from tasks.data.pretraining.documents import Documents, open_documents
-from tasks.data.pretraining.prefetch import prefetched
-from tasks.deep_bert.arrangement import arrange
-from tasks.deep_bert.building import build
-from tasks.deep_bert.options import PretrainingOptions
-from tasks.deep_bert.plan import pretraining_job
-from tasks.deep_bert.pretraining_params import PretrainParams, RunSettings
-from tasks.deep_bert.steps import Stepper, batch_lengths, make_adam
-from tasks.deep_bert.workers import Workers
-from tasks.numerics import exact_numerics, synchronise
+from tasks.deepscale.deep_bert.arrangement import arrange
+from tasks.deepscale.deep_bert.building import build
+from tasks.deepscale.deep_bert.options import PretrainingOptions
+from tasks.deepscale.deep_bert.plan import pretraining_job
+from tasks.deepscale.deep_bert.pretraining_params import PretrainParams, RunSettings
+from tasks.deepscale.deep_bert.steps import Stepper, batch_lengths, make_adam
+from tasks.deepscale.deep_bert.workers import Workers
+from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
+from tasks.deepscale.pretraining_text.documents import Documents, open_documents
+from tasks.deepscale.pretraining_text.prefetch import prefetched
+from tasks.training.numerics import exact_numerics, synchronise
 
 TOLERANCE = 1e-3  # of a loss, relative: float32 sums in another order, grown by the steps
 WARM = 3  # steps that are not timed: libraries load, memory is taken

@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve() != ROOT)]
 
 from benchmarks.side_by_side import report  # noqa: E402  (follows the change of sys.path)
-from tasks.data.pretraining.batches import Batches  # noqa: E402
+from tasks.deepscale.pretraining_text.batches import Batches  # noqa: E402
 from tests.slow_pretraining import draws_of, plain_sample  # noqa: E402
-from tests.tasks.data.pretraining.made import V, random_documents  # noqa: E402
+from tests.tasks.deepscale.pretraining_text.made import V, random_documents  # noqa: E402
 
 STEPS, BATCH, LENGTHS = 8, 32, (128, 512)
 

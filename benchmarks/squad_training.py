@@ -21,14 +21,14 @@ from torch import Tensor, nn
 
 from models.transformer import hidden_states
 from orchestrator.experiment import Context
-from tasks.data.squad.plan import windows_job
-from tasks.squad_probes.artifacts import read_probes
-from tasks.squad_probes.dropout import dropout_mask
-from tasks.squad_probes.params import AdamParams
-from tasks.squad_probes.probes import first_weights
-from tasks.squad_probes.states import FrozenEncoder, open_frozen
-from tasks.squad_probes.training import train_adam, trainable
-from tasks.training import data_orders
+from tasks.squad.questions.plan import windows_job
+from tasks.squad.squad_probes.artifacts import read_probes
+from tasks.squad.squad_probes.dropout import dropout_mask
+from tasks.squad.squad_probes.params import AdamParams
+from tasks.squad.squad_probes.probes import first_weights
+from tasks.squad.squad_probes.states import FrozenEncoder, open_frozen
+from tasks.squad.squad_probes.training import train_adam, trainable
+from tasks.training.steps import data_orders
 
 LENGTHS: dict[str, Any] = {"max_length": 128, "doc_stride": 64, "max_query_length": 32}
 RATES, SEED = (3e-5, 3e-4, 1e-3, 3e-3), 1

@@ -1,6 +1,6 @@
 """PLUS-TFM, the protein transformer of Min et al. (arXiv 1912.05625), under the names of its published checkpoint.
 
-A post-norm transformer over 25 words (`tasks.data.protein.alphabets`): h_0 = norm(tok[x] + pe[position] + seg[type]);
+A post-norm transformer over 25 words, residues and special ones: h_0 = norm(tok[x] + pe[position] + seg[type]);
 a block is h' = norm1(h + proj(attention(h))), h = norm2(h' + fc2(gelu(fc1(h')))) with the exact gelu. Its norm is not
 LayerNorm (see `Norm`). Levels of L blocks are 0, the output of the embedding's norm, to L, the last block's.
 Source: transfer_analysis 5.

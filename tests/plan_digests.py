@@ -21,7 +21,7 @@ from models import hub
 from orchestrator.experiment import Experiment
 from orchestrator.options import EXPERIMENTS, load_experiment
 from orchestrator.plan import make_plan
-from tasks.data.parallel.files import LANGUAGES
+from tasks.attention.pairs.files import LANGUAGES
 
 
 def replace_surroundings() -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.data.pretraining import segments, whole_words
-from tasks.data.pretraining.documents import Documents
-from tasks.data.pretraining.draws import below, streams, unit
-from tasks.data.pretraining.samples import Chosen
+from tasks.deepscale.pretraining_text import segments, whole_words
+from tasks.deepscale.pretraining_text.documents import Documents
+from tasks.deepscale.pretraining_text.draws import below, streams, unit
+from tasks.deepscale.pretraining_text.samples import Chosen
 
 COUNT = 2048  # random numbers of each kind, more than any sequence has tokens
 

@@ -23,7 +23,7 @@ from tasks.data.errors import DataError
 from tasks.data.plan import MIN_LENGTH
 from tasks.data.special import special_ids
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 CHUNK = 512  # passages that the tokenizer gets at once
 

@@ -16,7 +16,7 @@ import numpy as np
 from tasks.data import builtin_text
 from tasks.data.builtin_text import sentences
 from tasks.data.examples import BUILTIN_TASKS, Examples
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 __all__ = ["examples", "fingerprint", "sentences", "sizes", "split_sentences"]
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from tasks.data import builtin_text, corpus_files, corpus_hub
 from tasks.data.errors import DataError
-from tasks.seeds import stream_seed
+from tasks.training.seeds import stream_seed
 
 BUILTIN, WIKIPEDIA = "builtin", "wikipedia"
 TEST_RATIO = 0.05

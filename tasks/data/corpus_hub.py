@@ -18,7 +18,7 @@ import numpy as np
 from models import hub
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 REPO = "wikimedia/wikipedia"
 CONFIG = "20231101.en"  # the newest English dump that this data set is known to have

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 NGRAMS = np.array([1, 2, 3])
 NGRAM_P = np.array([6, 3, 2]) / 11

@@ -24,7 +24,7 @@ from tasks.data.examples import Examples, TaskInfo, task_info
 from tasks.data.places import check_fingerprint, read_place
 from tasks.data.plan import TokensParams
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Context

@@ -11,7 +11,7 @@ from orchestrator.experiment import Context
 from tasks.encoders.loading import check_fit
 from tasks.encoders.transformer import TransformerParams
 from tasks.encoders.transformer_loading import scratch_config_here, transformer_place
-from tasks.seeds import stream_seed
+from tasks.training.seeds import stream_seed
 
 
 def load_any_here(

@@ -9,7 +9,7 @@ from models.albert import Attention, load_albert, load_config, random_albert, sc
 from models.checkpoints import directory_revision
 from orchestrator.experiment import Context
 from tasks.encoders.params import EncoderParams
-from tasks.seeds import stream_seed
+from tasks.training.seeds import stream_seed
 
 
 def load_encoder(

@@ -22,10 +22,10 @@ from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import Masking, block_masking, mask_batch
 from tasks.encoders.small import PretrainParams
-from tasks.numerics import exact_numerics
-from tasks.optimisers import split_decay
-from tasks.seeds import numpy_stream, stream_seed
-from tasks.small_training import metric_rows, read_training, train_small, write_training
+from tasks.training.loop import metric_rows, read_training, train_small, write_training
+from tasks.training.numerics import exact_numerics
+from tasks.training.optimisers import split_decay
+from tasks.training.seeds import numpy_stream, stream_seed
 
 
 def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:

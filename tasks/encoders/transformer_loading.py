@@ -7,7 +7,7 @@ from models import transformer
 from orchestrator.experiment import Context
 from tasks.encoders.loading import check_fit, given_place, made_place
 from tasks.encoders.transformer import TransformerParams
-from tasks.seeds import stream_seed
+from tasks.training.seeds import stream_seed
 
 
 def load_transformer_here(

@@ -19,8 +19,8 @@ from models.quiet import quiet_library
 from models.transformer import load_reader
 from orchestrator.experiment import Context
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
-from tasks.optimisers import make_optimiser
 from tasks.squad.params import STATE, TrainParams
+from tasks.training.optimisers import make_optimiser
 
 MOMENTS = "optimiser.safetensors"
 MOMENT_NAMES = ("exp_avg", "exp_avg_sq")

@@ -23,7 +23,7 @@ class _Questions(Protocol):
 
 
 class Windows(Protocol):
-    """What decoding needs of `tasks.data.squad.windows.Windows`."""
+    """What decoding needs of `tasks.squad.questions.windows.Windows`."""
 
     @property
     def question(self) -> Array: ...

@@ -22,7 +22,7 @@ PARTS = ("all", *HALVES)
 
 
 class Questions(Protocol):
-    """What evaluation needs of the questions of `tasks.data.squad.windows.Windows`."""
+    """What evaluation needs of the questions of `tasks.squad.questions.windows.Windows`."""
 
     @property
     def paragraph(self) -> Array: ...

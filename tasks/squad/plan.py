@@ -6,13 +6,13 @@ Imports no torch.
 from typing import Any
 
 from orchestrator.experiment import Job
-from tasks.data.squad.plan import planned_windows, windows_job
-from tasks.data.squad.sources import locate
 from tasks.encoders.params import JOB, SCRATCH
 from tasks.encoders.plan import PlannedEncoder
 from tasks.encoders.transformer_plan import given_encoder, layers_of, random_encoder, scratch_fields
 from tasks.squad.options import SquadOptions
 from tasks.squad.params import TRAIN, TRAIN_REPORT, TrainParams
+from tasks.squad.questions.plan import planned_windows, windows_job
+from tasks.squad.questions.sources import locate
 
 
 def windows_of(options: SquadOptions, model: str) -> Job:

@@ -24,14 +24,14 @@ from transformers import PreTrainedModel
 from models.recompute import activation_bytes, recompute_layers
 from models.transformer import n_layers, new_reader, span_logits
 from orchestrator.experiment import Context
-from tasks.data.squad.windows import WindowBatch, Windows, open_windows
 from tasks.encoders.transformer_loading import load_transformer_here
-from tasks.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.optimisers import learning_rate, make_optimiser, take_step
-from tasks.seeds import stream_seed
 from tasks.squad.checkpoints import TrainingState, load_part, save_part
 from tasks.squad.params import TrainParams
-from tasks.training import data_orders, is_curve_point, n_steps
+from tasks.squad.questions.windows import WindowBatch, Windows, open_windows
+from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.training.optimisers import learning_rate, make_optimiser, take_step
+from tasks.training.seeds import stream_seed
+from tasks.training.steps import data_orders, is_curve_point, n_steps
 
 
 def squad_train(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:

@@ -6,10 +6,16 @@ import pytest
 import torch
 
 from orchestrator.experiment import Context
-from tasks.chaos.long import long_run
-from tasks.chaos.sweep import sweep
+from tasks.transient_chaos.chaos.long import long_run
+from tasks.transient_chaos.chaos.sweep import sweep
 from tests.parity.tiny_albert import HERE
-from tests.tasks.chaos.tiny_chaos import long_params, save_tiny, sweep_params, tiny_context, write_sentences
+from tests.tasks.transient_chaos.chaos.tiny_chaos import (
+    long_params,
+    save_tiny,
+    sweep_params,
+    tiny_context,
+    write_sentences,
+)
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
-from tasks.deep_bert.pretraining import pretrain_bert
-from tasks.deep_bert.report import pretrain_bert_report
-from tasks.signal_propagation.params import SignalParams
-from tasks.signal_propagation.stage import signals
-from tests.tasks.deep_bert.tiny import PARAMS, changed, context, write_documents
+from tasks.deepscale.deep_bert.pretraining import pretrain_bert
+from tasks.deepscale.deep_bert.report import pretrain_bert_report
+from tasks.deepscale.signal_propagation.params import SignalParams
+from tasks.deepscale.signal_propagation.stage import signals
+from tests.tasks.deepscale.deep_bert.tiny import PARAMS, changed, context, write_documents
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
-from tasks.data.squad.plan import windows_job
 from tasks.squad.checkpoints import read_state
 from tasks.squad.params import TrainParams
+from tasks.squad.questions.plan import windows_job
 from tasks.squad.training import squad_train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

@@ -9,11 +9,11 @@ import pytest
 from metrics.agreement import Metric, agreements
 from metrics.kendall import kendall_tau
 from metrics.top_match import largest, top_match
-from tasks.attention.opened import Opened
-from tasks.attention.params import StatisticsParams
-from tasks.attention.runs import Run
-from tasks.attention.scores import Scores
-from tasks.attention.statistics import tables
+from tasks.attention.learning.opened import Opened
+from tasks.attention.learning.params import StatisticsParams
+from tasks.attention.learning.runs import Run
+from tasks.attention.learning.scores import Scores
+from tasks.attention.learning.statistics import tables
 
 HERE = Path(__file__).parent
 METRICS = {"top 5% match": "top5", "kendall tau": "kendall"}

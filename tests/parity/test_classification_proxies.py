@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from models.averaged_embeddings import AveragedEmbeddings
-from tasks.attention_classification.embedding_proxy import judge, train_proxy
-from tasks.data.ragged import Ragged
-from tasks.data.texts.artifact import Documents
+from tasks.attention.attention_classification.embedding_proxy import judge, train_proxy
+from tasks.attention.ragged import Ragged
+from tasks.attention.texts.artifact import Documents
 
 FOLDER = Path(__file__).parent
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from metrics.copying import bag_statistics, counted_bag_statistics
-from tasks.copying.sequences import draw_sequences, framed
-from tasks.copying.settings import parse_setting
-from tasks.seeds import torch_stream
+from tasks.attention.copying.sequences import draw_sequences, framed
+from tasks.attention.copying.settings import parse_setting
+from tasks.training.seeds import torch_stream
 
 PUBLISHED = json.loads((Path(__file__).parent / "copy_data_stats.json").read_text("utf-8"))
 CASES = {"norep_40of40": "permutation-40", "norep_40of60": "distinct-60", "rep_40": "repeat-40"}

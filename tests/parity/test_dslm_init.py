@@ -5,8 +5,8 @@ import pytest
 
 from metrics.activation_moments import ActivationMoments, gelu_moments, relu_moments
 from metrics.dslm import value_spreads
-from tasks.deep_bert.building import config_of, spreads_of
-from tasks.deep_bert.params import DeepBertParams
+from tasks.deepscale.deep_bert.building import config_of, spreads_of
+from tasks.deepscale.deep_bert.params import DeepBertParams
 from tests.parity.tiny_albert import HERE
 
 RECURSION = np.load(HERE / "dslm_init_recursion.npz")

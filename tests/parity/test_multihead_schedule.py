@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.multihead_copying.schedule import COMBINED, combinations
+from tasks.attention.multihead_copying.schedule import COMBINED, combinations
 
 PUBLISHED = json.loads((Path(__file__).parent / "multihead_schedule.json").read_text("utf-8"))
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from models.plus import load_plus, plus_attention_maps, plus_levels
-from tasks.data.protein.alphabets import ENCODING, RESIDUES, UNKNOWN, encode
-from tasks.data.protein.framing import BERT, PLUS, frame_batch
-from tasks.data.protein.parsing import ParsingOptions, parse, similarity_levels
-from tasks.data.token_tables import RESERVED
+from tasks.transfer.proteins.alphabets import ENCODING, RESIDUES, UNKNOWN, encode
+from tasks.transfer.proteins.framing import BERT, PLUS, frame_batch
+from tasks.transfer.proteins.parsing import ParsingOptions, parse, similarity_levels
+from tasks.transfer.proteins.token_tables import RESERVED
 from tests.parity.tiny_albert import HERE
 
 ARRAYS = np.load(HERE / "protein_plus_cut.npz")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.squad_probes.probes import (
+from tasks.squad.squad_probes.probes import (
     ProbeSettings,
     ProbeTrainer,
     losses_and_gradients,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.data.squad.plan import windows_job
-from tasks.data.squad.windows import open_windows
+from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.windows import open_windows
 
 HERE = Path(__file__).parent
 FEATURES = np.load(HERE / "squad_e2e_features_cut.npz")

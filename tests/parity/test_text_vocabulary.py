@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from orchestrator.experiment import Context
-from tasks.data.texts.artifact import open_texts
-from tasks.data.texts.plan import texts_job
+from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.plan import texts_job
 
 PUBLISHED = json.loads((Path(__file__).parent / "clf_vocab.json").read_text())
 

@@ -24,7 +24,7 @@ from tasks.data.builtin_tokenizer import ROLES, trained_json
 from tasks.data.corpus import Part, locate_corpus, passages
 from tasks.data.errors import DataError
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
-from tasks.seeds import numpy_stream
+from tasks.training.seeds import numpy_stream
 
 CLS, SEP = 2, 3
 PARTS: tuple[Part, ...] = ("train", "test")

@@ -17,7 +17,7 @@ from tasks.encoders.loading import load_encoder
 from tasks.encoders.params import JOB, EncoderParams
 from tasks.encoders.pretraining import pretrain_report, pretrain_small, sinusoids, small_model
 from tasks.encoders.small import PretrainParams, pretrain_job
-from tests.tasks.mlm_depth.conftest import write_blocks
+from tests.tasks.transient_chaos.mlm_depth.conftest import write_blocks
 
 PARAMS = PretrainParams(
     corpus="made", tokenizer="made", length=16, depth=2, width=32, heads=2, embedding=16, steps=150, warmup=15,

@@ -11,7 +11,7 @@ from models.transformer import new_reader, random_transformer, scratch_transform
 from orchestrator.experiment import Context
 from tasks.encoders.transformer import TransformerParams
 from tasks.encoders.transformer_loading import load_reader_here, load_transformer_here
-from tasks.seeds import stream_seed
+from tasks.training.seeds import stream_seed
 
 SCRATCH = TransformerParams(
     model="scratch", encoder="random", encoder_seed=3, architecture="bert", layers=2, width=16, heads=2, tokenizer="t"

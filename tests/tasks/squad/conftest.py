@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context, Job
-from tasks.data.squad.plan import windows_job
+from tasks.squad.questions.plan import windows_job
 
 
 @pytest.fixture(scope="session")

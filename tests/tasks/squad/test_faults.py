@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from tasks.data.squad.examples import KINDS as READER_KINDS
 from tasks.squad.faults import KINDS, fault_notes
+from tasks.squad.questions.examples import KINDS as READER_KINDS
 
 
 def test_each_kind_that_occurs_is_said_once():

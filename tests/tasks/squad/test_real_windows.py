@@ -11,11 +11,11 @@ from metrics.n_best import n_best_list
 from metrics.spans import best_spans, legacy_spans, null_scores
 from metrics.squad import Scorer
 from orchestrator.experiment import Context
-from tasks.data.squad.plan import windows_job
-from tasks.data.squad.stages import squad_windows
-from tasks.data.squad.windows import Windows, open_windows
 from tasks.squad.decoding import decode, legacy_decode
 from tasks.squad.evaluation import score_rows
+from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.stages import squad_windows
+from tasks.squad.questions.windows import Windows, open_windows
 
 T = 96
 

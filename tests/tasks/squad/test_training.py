@@ -15,14 +15,14 @@ from transformers import AutoTokenizer
 from models.checkpoints import directory_revision
 from models.transformer import load_reader, random_transformer, scratch_transformer_config
 from orchestrator.experiment import Context
-from tasks.data.squad.windows import open_windows
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
-from tasks.seeds import stream_seed
 from tasks.squad import training
 from tasks.squad.checkpoints import MOMENTS, read_state
 from tasks.squad.params import STATE, TrainParams
+from tasks.squad.questions.windows import open_windows
 from tasks.squad.report import squad_train_report
 from tasks.squad.training import batches, first_reader, needs_recompute, seeded, squad_train
+from tasks.training.seeds import stream_seed
 
 ARCHITECTURES = ("albert", "bert", "distilbert", "roberta")
 

@@ -1,0 +1,224 @@
+"""The stages `evaluate_translator` and `translator_delta`: scores of a checkpoint in one pass over the sentences.
+
+Dimensions: B batch, S source positions, T target positions.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metrics.bleu import corpus_bleu
+from models.attention_translator import PAD, AttentionTranslator, TranslatorConfig
+from models.beam_search import beam_search
+from models.translator_scores import Pass, contributions, read_batch, teacher_forced
+from orchestrator.experiment import Context
+from tasks.attention.attention_translation.deltas import sentence_deltas
+from tasks.attention.attention_translation.items import Sentences, sentences
+from tasks.attention.attention_translation.params import (
+    PAIRS,
+    TRAINING_JOB,
+    DeltaParams,
+    EvaluateParams,
+    TranslatorParams,
+)
+from tasks.attention.attention_translation.weights import load_checkpoint
+from tasks.attention.learning.choice import delta_choice
+from tasks.attention.learning.runs import Run
+from tasks.attention.learning.scores import PARTS, Scores, write_scores
+from tasks.training.numerics import exact_numerics, usable_bytes
+
+PAIR_BYTES = 64  # of host and device memory that a pair (t, s) of the batch in hand takes: numbers, indices, copies
+
+
+def evaluate_translator(params: EvaluateParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `performance`, and the scores as artifact.
+
+    Raises:
+        DataError: the pairs or the checkpoint are missing.
+        ValueError: a sentence is too long for the memory.
+    """
+    assert context.artifact is not None
+    given = sentences(context.needs[PAIRS], params.splits)
+    check_memory(given, context)
+    with exact_numerics():
+        model = checkpoint(params, given, Run(params.kind, params.seed), params.step, context)
+        values, performance = measure(model, given, params.quantities)
+        if params.beams:
+            add_bleu(performance, given, translate(model, given, params.beams, params.max_length))
+    write_scores(context.artifact, scores_of(given, values, performance))
+    return {"performance": performance_rows(performance)}
+
+
+def translator_delta(params: DeltaParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Delta of the gold run at each checkpoint that the statistics use, as scores without performance.
+
+    Raises:
+        DataError: pairs, checkpoints or scores are missing.
+        ValueError: a sentence is too long for the memory, or no checkpoint can be chosen.
+    """
+    assert context.artifact is not None
+    gold = Run("normal", params.seed)
+    steps = delta_choice(context.needs, gold, params.steps, params.splits, params.performances)
+    given = sentences(context.needs[PAIRS], params.splits)
+    check_memory(given, context)
+    values = {}
+    with exact_numerics():
+        for step in steps:
+            model = checkpoint(params, given, gold, step, context)
+            values[f"delta-{step}"] = sentence_deltas(model, given)
+    write_scores(context.artifact, scores_of(given, values, {}))
+    return {}
+
+
+def checkpoint(
+    params: TranslatorParams, given: Sentences, run: Run, step: int | str, context: Context
+) -> AttentionTranslator:
+    """The weights of a run after `step` updates, on the job's device."""
+    config = config_of(params, given.pairs.vocab_size, run)
+    directory = context.needs[TRAINING_JOB] / run.name
+    return load_checkpoint(directory / f"{step}.safetensors", config).to(context.device).eval()
+
+
+def config_of(params: TranslatorParams, vocab_size: int, run: Run) -> TranslatorConfig:
+    """The sizes of a run's translator."""
+    return TranslatorConfig(
+        vocab_size=vocab_size,
+        hidden=params.hidden,
+        layers=params.layers,
+        dropout=params.dropout,
+        uniform=run.kind == "uniform",
+    )
+
+
+def check_memory(given: Sentences, context: Context) -> None:
+    """Refuse sentences whose pairs of positions do not fit.
+
+    Raises:
+        ValueError: with the sentence and the bytes.
+    """
+    wanted = given.source.lengths * given.predicted * PAIR_BYTES
+    most = int(wanted.argmax())
+    if wanted[most] > usable_bytes(context):
+        raise ValueError(
+            f"{given.pairs.name}, sentence {most} of those evaluated: {given.source.lengths[most]} source and "
+            f"{given.predicted[most]} target positions want {wanted[most] >> 20} MiB, more than the "
+            f"{usable_bytes(context) >> 20} MiB there are; take the sentence out or give the job more memory"
+        )
+
+
+def batch(given: Sentences, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Source [B, S] and target [B, T+1] of some sentences, padded at the end."""
+    return (
+        torch.from_numpy(given.source.padded(rows, PAD)[0].astype(np.int64)).to(device),
+        torch.from_numpy(given.target.padded(rows, PAD)[0].astype(np.int64)).to(device),
+    )
+
+
+def measure(
+    model: AttentionTranslator, given: Sentences, quantities: Sequence[str] = ()
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, dict[str, float]]]]:
+    """(flat quantities, accuracy in percent and perplexity by split and part) of all sentences."""
+    device = model.embedding.weight.device
+    offsets = given.offsets
+    values = {name: np.empty(offsets[-1], dtype=np.float32) for name in quantities if name != "delta"}
+    right, nll = np.zeros(len(given.source)), np.zeros(len(given.source))
+    for rows in given.batches():
+        read = read_batch(model, *batch(given, rows, device))
+        log_p, best = teacher_forced(model, read)
+        right[rows] = (best & read.words_BT).sum(1).cpu().numpy()
+        nll[rows] = -log_p.double().sum(1).cpu().numpy()
+        if values:
+            place(values, offsets, rows, pair_values(model, read, values))
+    if "delta" in quantities:
+        values["delta"] = sentence_deltas(model, given)
+    return values, performance_of(given, right, nll)
+
+
+def pair_values(model: AttentionTranslator, read: Pass, names: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The quantities of a batch at its real pairs, sentence after sentence."""
+    found = {}
+    if "alpha" in names:
+        found["alpha"] = read.alpha_BTS[read.pairs].cpu().numpy()
+    if "beta" in names:
+        found["beta"] = contributions(model, read).cpu().numpy()
+    return found
+
+
+def place(
+    values: Mapping[str, np.ndarray], offsets: np.ndarray, rows: np.ndarray, found: Mapping[str, np.ndarray]
+) -> None:
+    """Put a batch's numbers where its sentences stand."""
+    start = 0
+    for row in rows.tolist():
+        first, last = int(offsets[row]), int(offsets[row + 1])
+        for name, flat in found.items():
+            values[name][first:last] = flat[start : start + last - first]
+        start += last - first
+
+
+def performance_of(given: Sentences, right: np.ndarray, nll: np.ndarray) -> dict[str, dict[str, dict[str, float]]]:
+    """Accuracy and perplexity over target positions; NaN of a half without sentences."""
+    out = {}
+    for split in given.items:
+        parts = {}
+        for part in PARTS:
+            rows = part_rows(given, split, part)
+            count = float(given.predicted[rows].sum())
+            parts[part] = {
+                "accuracy": 100 * float(right[rows].sum()) / count if count else math.nan,
+                "perplexity": float(np.exp(nll[rows].sum() / count)) if count else math.nan,
+            }
+        out[split] = parts
+    return out
+
+
+def part_rows(given: Sentences, split: str, part: str) -> np.ndarray:
+    """Numbers of the sentences of a split, or of one half of it."""
+    inside = given.split == split
+    return np.flatnonzero(inside if part == "all" else inside & (given.half == PARTS[1:].index(part)))
+
+
+def translate(model: AttentionTranslator, given: Sentences, beams: int, max_length: int) -> list[str]:
+    """The best hypothesis of beam search for each sentence, as text."""
+    device = model.embedding.weight.device
+    said: list[list[int]] = [[] for _ in range(len(given.source))]
+    for rows in given.batches():
+        source, _ = batch(given, rows, device)
+        tokens, _ = beam_search(model, source, min(beams, model.config.vocab_size), max_length)
+        for row, ids in zip(rows.tolist(), tokens[:, 0].tolist(), strict=True):
+            said[row] = ids
+    return given.pairs.decode(said)
+
+
+def add_bleu(performance: Mapping[str, Mapping[str, dict[str, float]]], given: Sentences, said: Sequence[str]) -> None:
+    """BLEU of each split and part beside the other performances; NaN of a half without sentences."""
+    for split, parts in performance.items():
+        for part, numbers in parts.items():
+            rows = [int(row) for row in part_rows(given, split, part)]
+            wanted = [given.references[row] for row in rows]
+            numbers["bleu"] = corpus_bleu([said[row] for row in rows], wanted) if rows else math.nan
+
+
+def performance_rows(performance: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
+    """A row a number."""
+    return [
+        {"split": split, "part": part, "metric": metric, "value": value}
+        for split, parts in performance.items()
+        for part, numbers in parts.items()
+        for metric, value in numbers.items()
+    ]
+
+
+def scores_of(given: Sentences, values: Mapping[str, np.ndarray], performance: Any) -> Scores:
+    """The form in which scores are kept."""
+    return Scores(
+        items=given.items,
+        lengths=given.item_lengths,
+        half=given.item_halves,
+        values=values,
+        performance=performance,
+    )

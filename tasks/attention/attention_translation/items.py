@@ -1,0 +1,100 @@
+"""The sentences that are evaluated, and their items: one for each predicted position (attention_dynamics 2.5).
+
+Sentences of val come first, in order, then a sample of the training split as large as val. An item is a predicted
+position and has a number for each source position, so a sentence's numbers are its matrix [T, S], row after row.
+
+Dimensions: n sentences, N items, S source positions, T predicted positions.
+"""
+
+import functools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tasks.attention.learning.scores import TRAIN, VAL, halves
+from tasks.attention.pairs.artifact import Pairs, open_pairs
+from tasks.attention.ragged import Ragged, length_batches
+
+SAMPLE_SEED = 1  # published
+CELLS = 2048  # source positions of a batch, padding included; a constant, since kernels round differently for others
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What is evaluated, sentences of all splits one after another."""
+
+    pairs: Pairs
+    source: Ragged
+    target: Ragged
+    references: list[str]
+    split: np.ndarray
+    """Name of each sentence's split, [n]."""
+    half: np.ndarray
+    """Which fixed half it falls into, uint8 [n]."""
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """T of each sentence, int64 [n]: all tokens but bos."""
+        return self.target.lengths - 1
+
+    @property
+    def items(self) -> dict[str, int]:
+        """How many items each split has, in order."""
+        names = dict.fromkeys(self.split.tolist())
+        return {name: int(self.predicted[self.split == name].sum()) for name in names}
+
+    @property
+    def item_lengths(self) -> np.ndarray:
+        """S of each item, int64 [N]."""
+        return np.repeat(self.source.lengths, self.predicted)
+
+    @property
+    def item_halves(self) -> np.ndarray:
+        """uint8 [N]."""
+        return np.repeat(self.half, self.predicted)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each sentence's numbers begin in a flat quantity, int64 [n+1]."""
+        return np.concatenate([[0], np.cumsum(self.source.lengths * self.predicted)])
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Numbers of sentences of similar length, in batches of at most `CELLS` source positions."""
+        yield from length_batches(self.source.lengths, CELLS)
+
+
+def train_sample(n_train: int, n_val: int) -> np.ndarray:
+    """Which training sentences are evaluated: as many as val has, no more than there are, int64."""
+    return np.array(random.Random(SAMPLE_SEED).sample(range(n_train), min(n_val, n_train)), dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=1)
+def open_once(directory: Path) -> Pairs:
+    """The pairs of an artifact, kept open between the jobs of a warm actor."""
+    return open_pairs(directory)
+
+
+@functools.lru_cache(maxsize=1)
+def sentences(directory: Path, splits: tuple[str, ...]) -> Sentences:
+    """The sentences of the splits asked for, kept between the jobs of a warm actor."""
+    pairs = open_once(directory)
+    sources, targets, references, names, half = [], [], [], [], []
+    rows = {VAL: np.arange(len(pairs.val)), TRAIN: train_sample(len(pairs.train), len(pairs.val))}
+    for split in splits:
+        data = pairs.val if split == VAL else pairs.train
+        sources += [data.source[int(row)] for row in rows[split]]
+        targets += [data.target[int(row)] for row in rows[split]]
+        references += [data.references[int(row)] for row in rows[split]]
+        names += [split] * len(rows[split])
+        half.append(halves(len(rows[split]), split))
+    return Sentences(
+        pairs=pairs,
+        source=Ragged.of(sources, np.int32),
+        target=Ragged.of(targets, np.int32),
+        references=references,
+        split=np.array(names),
+        half=np.concatenate(half),
+    )

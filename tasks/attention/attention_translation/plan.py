@@ -1,0 +1,223 @@
+"""The jobs of `attention_translation`: data, trainings, a job a checkpoint, Delta, proxy, statistics."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.experiment import Job
+from tasks.attention.attention_translation.config import Config
+from tasks.attention.attention_translation.params import (
+    EVALUATE_TRANSLATOR,
+    PAIRS,
+    TRAIN_TRANSLATOR,
+    TRAINING_JOB,
+    TRANSLATION_PROXY,
+    TRANSLATOR_DELTA,
+    DeltaParams,
+    EvaluateParams,
+    ProxyParams,
+    TrainParams,
+)
+from tasks.attention.learning.grid import checkpoint_steps
+from tasks.attention.learning.plan import gold_needs, statistics_job
+from tasks.attention.learning.runs import Run
+from tasks.attention.pairs.plan import pair_report_job, pair_sizes, pairs_job
+from tasks.attention.pairs.sources import locate_pairs
+
+EPOCHS = 20  # of a data set without a published number
+PUBLISHED_EPOCHS = {
+    "multi30k": 20,
+    "iwslt14": 30,
+    "news_commentary_v14_en_nl": 40,
+    "news_commentary_v14_en_pt": 30,
+    "news_commentary_v14_it_pt": 40,
+}
+SAVE_EVERY = 2000
+PUBLISHED_BATCH = 16
+CUSTOM_SAVES = (0, 50, 100, 500, 1000, 1500)
+_EVERY = (*CUSTOM_SAVES, *range(2000, 10_001, 2000))
+_TO_40000 = (*_EVERY, 16_000, 22_000, 28_000, 34_000, 40_000)
+PUBLISHED_ITERATIONS = {
+    "multi30k": (*CUSTOM_SAVES, *range(2000, 20_001, 2000), 24_000, 28_000, 32_000, 36_000),
+    "iwslt14": (*_TO_40000, 60_000, 80_000, 100_000, 150_000, 200_000, 250_000, 300_000),
+    "news_commentary_v14_en_nl": (*_TO_40000, 50_000, 60_000, 70_000, 80_000, 90_000, 100_000, 130_000),
+    "news_commentary_v14_en_pt": (*_TO_40000, 50_000, 60_000, 70_000, 80_000, 90_000),
+    "news_commentary_v14_it_pt": (*_TO_40000, 50_000, 52_000),
+}
+
+
+def plan(config: Config) -> Iterator[Job]:
+    """The jobs of a config, those of a data set together.
+
+    Raises:
+        ValueError: data are missing, or a checkpoint lies beyond a training; one line says what to give.
+    """
+    for dataset in config.datasets:
+        yield from _plan_dataset(config, dataset)
+
+
+def _plan_dataset(config: Config, dataset: str) -> Iterator[Job]:
+    given = _given(config)
+    pairs = pairs_job(dataset, config.data_dir, vocab_size=config.vocab_size, **given)
+    sizes = pair_sizes(dataset, config.data_dir, **given)
+    name = pairs.params.dataset
+    runs = config.runs
+    steps = grid(config, name, sizes["train"])
+    shared = {
+        **asdict(pairs.params),
+        "hidden": config.hidden,
+        "layers": config.layers,
+        "dropout": config.dropout,
+        "batch_size": config.batch_size,
+        "learning_rate": config.learning_rate,
+        "epochs": epochs_of(config, name),
+        "stacked": config.seeds_together > 1,
+    }
+    yield pair_report_job(pairs)
+    trainings = _trainings(config, pairs, shared, steps, sizes)
+    evaluations = {
+        (run, step): _evaluation(config, pairs, trainings[run], shared, run, step, sizes)
+        for run in runs.all
+        for step in steps
+    }
+    yield from evaluations.values()
+    delta = Job(
+        stage=TRANSLATOR_DELTA,
+        params=DeltaParams(
+            **shared, seed=runs.gold.seed, steps=steps, performances=config.performances, splits=config.splits
+        ),
+        needs={PAIRS: pairs, TRAINING_JOB: trainings[runs.gold], **gold_needs(runs, steps, evaluations)},
+        fingerprints=pairs.fingerprints,
+        passes=config.layers * 20 * sizes["val"],
+    )
+    proxy = Job(
+        stage=TRANSLATION_PROXY,
+        params=ProxyParams(
+            **asdict(pairs.params),
+            epochs=config.proxy_epochs,
+            width=config.proxy_width,
+            batch_size=config.proxy_batch,
+            learning_rate=config.proxy_learning_rate,
+            seed=config.proxy_seed,
+            legacy_proxy_loss=config.legacy_proxy_loss,
+            splits=config.splits,
+        ),
+        needs={PAIRS: pairs},
+        fingerprints=pairs.fingerprints,
+        passes=config.proxy_epochs * sizes["train"],
+    )
+    yield statistics_job(
+        dataset=name,
+        runs=runs,
+        steps=steps,
+        evaluations=evaluations,
+        delta=delta,
+        proxies={"px": proxy},
+        performances=config.performances,
+        metrics=config.metrics,
+        splits=config.splits,
+        fingerprints=pairs.fingerprints,
+    )
+
+
+def epochs_of(config: Config, dataset: str) -> int:
+    """Passes over the training pairs of a data set."""
+    return config.epochs or PUBLISHED_EPOCHS.get(dataset, EPOCHS)
+
+
+def grid(config: Config, dataset: str, n_train: int) -> tuple[int, ...]:
+    """The checkpoints of a data set's trainings, rising.
+
+    Raises:
+        ValueError: one lies beyond the training.
+    """
+    epochs = epochs_of(config, dataset)
+    total = epochs * -(-n_train // config.batch_size)
+    changed = (config.save_every, config.custom_saves, config.epochs, config.train_limit)
+    given = config.iterations
+    if given is None and all(option is None for option in changed) and config.batch_size == PUBLISHED_BATCH:
+        given = PUBLISHED_ITERATIONS.get(dataset)
+    if given is None:
+        custom = config.custom_saves
+        if custom is None:
+            custom = tuple(step for step in CUSTOM_SAVES if step <= total)
+        return checkpoint_steps(total, config.save_every or SAVE_EVERY, custom)
+    if max(given) > total:
+        raise ValueError(
+            f"{dataset}: a checkpoint at step {max(given)}, but {epochs} epochs of {n_train} pairs in batches of "
+            f"{config.batch_size} are {total} steps; give other --iterations or more --epochs"
+        )
+    return tuple(sorted(given))
+
+
+def _trainings(
+    config: Config, pairs: Job, shared: dict[str, Any], steps: tuple[int, ...], sizes: dict[str, int]
+) -> dict[Run, Job]:
+    """The job that trains each run, `seeds_together` runs a job."""
+    found = {}
+    runs = config.runs.all
+    for first in range(0, len(runs), config.seeds_together):
+        block = runs[first : first + config.seeds_together]
+        params = TrainParams(
+            **shared,
+            runs=tuple(run.name for run in block),
+            saves=steps,
+            beams=config.beams if "bleu" in config.performances else 0,
+            max_length=config.max_length,
+        )
+        job = Job(
+            stage=TRAIN_TRANSLATOR,
+            params=params,
+            needs={PAIRS: pairs},
+            fingerprints=pairs.fingerprints,
+            passes=3 * len(block) * config.layers * params.epochs * sizes["train"],  # a backward pass costs two
+        )
+        found |= dict.fromkeys(block, job)
+    return found
+
+
+def _evaluation(
+    config: Config, pairs: Job, training: Job, shared: dict[str, Any], run: Run, step: int, sizes: dict[str, int]
+) -> Job:
+    judged = "bleu" in config.performances and run != config.runs.uniform
+    params = EvaluateParams(
+        **shared,
+        kind=run.kind,
+        seed=run.seed,
+        step=step,
+        quantities=("alpha", "beta", "delta") if config.dump == "everything" else config.runs.quantities(run),
+        splits=config.splits,
+        beams=config.beams if judged or (config.dump == "everything" and "bleu" in config.performances) else 0,
+        max_length=config.max_length,
+    )
+    return Job(
+        stage=EVALUATE_TRANSLATOR,
+        params=params,
+        needs={PAIRS: pairs, TRAINING_JOB: training},
+        fingerprints=pairs.fingerprints,
+        warm_key=pairs.id,
+        passes=len(config.splits) * config.layers * sizes["val"],
+    )
+
+
+def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:
+    """The checkpoints of each data set, by its name.
+
+    Raises:
+        ValueError: as `plan`.
+    """
+    found = {}
+    for dataset in config.datasets:
+        source = locate_pairs(dataset, config.data_dir, config.languages)
+        sizes = pair_sizes(dataset, config.data_dir, **_given(config))
+        found[source.dataset] = grid(config, source.dataset, sizes["train"])
+    return found
+
+
+def _given(config: Config) -> dict[str, Any]:
+    return {
+        "languages": config.languages,
+        "train_limit": config.train_limit,
+        "val_limit": config.val_limit,
+        "legacy_empty_lines": config.legacy_empty_lines,
+    }

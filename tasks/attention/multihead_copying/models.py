@@ -1,0 +1,122 @@
+"""Base, heads, training data and evaluation set, each from a stream of its own (attention_dynamics 4.3).
+
+One base is the same for every model; a head is the same in whatever model it is, alone or in a combination. Nothing is
+handed on from job to job: heads are drawn again from their streams.
+
+Dimensions: G stacked models, M heads, B sequences of an update, N of the evaluation set, L symbols, T target positions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metrics.copying import attention_accuracy, copy_accuracy
+from models.multihead_copying import (
+    AttentionHead,
+    MultiHeadConfig,
+    MultiHeadCopyModel,
+    StackedMultiHead,
+    training_bytes,
+)
+from orchestrator.experiment import Context
+from tasks.attention.copying.sequences import draw_sequences, framed
+from tasks.attention.copying.training import drawn, parameters_of, tile
+from tasks.attention.multihead_copying.params import MultiHeadParams
+from tasks.training.seeds import torch_stream
+
+CANDIDATE, RANDOM = "candidate", "random"
+"""Kinds of heads: those that are screened, and those that are not; each has streams of its own."""
+STREAM = "multihead_copying"
+
+
+def models_of(params: MultiHeadParams, heads: Sequence[Sequence[int]], kind: str) -> list[MultiHeadCopyModel]:
+    """A model on the base for each tuple of heads; all have the same number.
+
+    Args:
+        heads: Numbers of the heads of each model.
+        kind: CANDIDATE or RANDOM.
+    """
+    config = MultiHeadConfig(symbols=params.symbols, hidden=params.hidden, heads=len(heads[0]))
+    alone = MultiHeadConfig(symbols=params.symbols, hidden=params.hidden, heads=1)
+    base = drawn(lambda: MultiHeadCopyModel(alone), params.base_seed, STREAM, "base").state_dict()
+    shared = {name: weight for name, weight in base.items() if not name.startswith("heads.")}
+    drawn_heads = {
+        number: drawn(lambda: AttentionHead(params.hidden), params.base_seed, STREAM, kind, number).state_dict()
+        for number in {number for numbers in heads for number in numbers}
+    }
+    found = []
+    for numbers in heads:
+        own = {
+            f"heads.{place}.{name}": weight
+            for place, number in enumerate(numbers)
+            for name, weight in drawn_heads[number].items()
+        }
+        with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced
+            model = MultiHeadCopyModel(config)
+        model.load_state_dict({name: weight.clone() for name, weight in (shared | own).items()}, assign=True)
+        found.append(model)
+    return found
+
+
+def stack_of(
+    params: MultiHeadParams, context: Context, models: Sequence[MultiHeadCopyModel]
+) -> tuple[StackedMultiHead, int]:
+    """The models stacked on the job's device, and how many of them are trained at once.
+
+    Raises:
+        ValueError: they do not fit into memory.
+    """
+    sequences = max(params.batch, params.evaluation_sequences)
+    together = tile(
+        params,
+        context,
+        len(models),
+        parameters=parameters_of(models[0]),
+        activations=training_bytes(models[0].config, sequences, params.length + 1),
+    )
+    device = torch.device(context.device)
+    return StackedMultiHead.of([model.to(device) for model in models], together=together), together
+
+
+class TrainingData:
+    """The batches of several data seeds, step by step; models with one data seed see the same sequences."""
+
+    def __init__(self, params: MultiHeadParams, seeds: Sequence[int]):
+        self._params = params
+        self._streams = {seed: torch_stream(seed, STREAM, "training") for seed in seeds}
+
+    def next(self, seeds: Sequence[int], device: torch.device) -> tuple[Tensor, Tensor]:
+        """(source [G, B, L + 1], target [G, B, L + 2]) for each model's data seed; [1, ...] where it is one for all."""
+        params = self._params
+        fresh = {
+            seed: draw_sequences(params.setting, params.length, params.batch, stream)
+            for seed, stream in self._streams.items()
+        }
+        chosen = seeds if len(set(seeds)) > 1 else seeds[:1]
+        return framed(torch.stack([fresh[seed] for seed in chosen]).to(device), params.symbols)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSet:
+    """The one set of sequences that every model is evaluated on."""
+
+    source: Tensor
+    """[1, N, L + 1]"""
+    target: Tensor
+    """[1, N, L + 2]"""
+
+    @classmethod
+    def of(cls, params: MultiHeadParams, device: torch.device) -> "EvaluationSet":
+        """The set that the parameters' base seed gives."""
+        stream = torch_stream(params.base_seed, STREAM, "evaluation")
+        set_NL = draw_sequences(params.setting, params.length, params.evaluation_sequences, stream)
+        source, target = framed(set_NL[None].to(device), params.symbols)
+        return cls(source=source, target=target)
+
+    def measure(self, stack: StackedMultiHead) -> tuple[list[float], list[list[float]], list[list[float]]]:
+        """(accuracy [G], attention accuracy of each head [G][M], the same one position late [G][M])."""
+        predicted, attended_GMNT = stack.predict(self.source, self.target[..., :-1])
+        exact, late = (attention_accuracy(attended_GMNT, shift, with_end=False).tolist() for shift in (0, 1))
+        return copy_accuracy(predicted, self.target[..., 1:]).tolist(), exact, late

@@ -1,0 +1,59 @@
+"""The jobs of `multihead_copying`: blocks of candidates that know of those before, then blocks of combinations."""
+
+from collections.abc import Iterator
+
+from orchestrator.experiment import Job
+from tasks.attention.multihead_copying.config import Config
+from tasks.attention.multihead_copying.params import COMBINE_HEADS, SCREEN_HEADS, CombineHeadsParams, ScreenHeadsParams
+
+RECURRENCES = 2  # layers that a sequence goes through: encoder and decoder
+_MODEL = (
+    *("length", "hidden", "batch", "learning_rate", "steps", "evaluate_every", "evaluation_sequences"),
+    *("base_seed", "wanted"),
+)
+
+
+def plan(config: Config) -> Iterator[Job]:
+    """The jobs of a config. Candidates are planned up to the most that there may be; blocks that turn out not to be
+    needed take no time. `passes` is therefore the most that the sweep can cost.
+
+    Raises:
+        ValueError: a setting that has no sequences of this length.
+    """
+    setting = config.parsed
+    shared = {name: getattr(config, name) for name in _MODEL} | {"kind": setting.kind, "symbols": setting.symbols}
+    screened: list[Job] = []
+    if set(config.combined) != {"random"}:
+        for block in _blocks(config.candidates, config.heads_together):
+            params = ScreenHeadsParams(
+                heads=block,
+                data_seeds=config.data_seeds,
+                good_above=config.good_above,
+                bad_below=config.bad_below,
+                **shared,
+            )
+            # Of the blocks that may run at the same time none waits for another.
+            known = screened[: max(len(screened) - config.lanes + 1, 0)]
+            trainings = len(block) * len(config.data_seeds)
+            passes = RECURRENCES * params.batch * params.updates * trainings
+            screened.append(Job(stage=SCREEN_HEADS, params=params, needs=_named(known), passes=passes))
+        yield from screened
+    for combined in config.combined:
+        for block in _blocks(config.combinations, config.combinations_together):
+            params = CombineHeadsParams(
+                combined=combined, combinations=block, size=config.size, random_heads=config.random_heads, **shared
+            )
+            yield Job(
+                stage=COMBINE_HEADS,
+                params=params,
+                needs={} if combined == "random" else _named(screened),
+                passes=RECURRENCES * params.batch * params.updates * len(block),
+            )
+
+
+def _blocks(count: int, size: int) -> Iterator[tuple[int, ...]]:
+    return (tuple(range(first, min(first + size, count))) for first in range(0, count, size))
+
+
+def _named(jobs: list[Job]) -> dict[str, Job]:
+    return {f"block-{number:04d}": job for number, job in enumerate(jobs)}

@@ -1,0 +1,162 @@
+"""The jobs of `bert_finetuning`: tokens once a task and tokenizer, a pretraining a network, a run for all else."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.checkpoints import resolve_model
+from orchestrator.experiment import Job
+from tasks.data.plan import planned_sizes, tokens_job
+from tasks.data.sources import locate
+from tasks.deepscale.bert_finetuning.config import PRETRAINED, Config
+from tasks.deepscale.bert_finetuning.params import DATA_REPORT, FINETUNE, DataParams, FinetuneParams, published
+from tasks.deepscale.deep_bert.plan import pretraining_job, report_job
+from tasks.deepscale.race.plan import choice_tokens_job
+from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
+from tasks.deepscale.race.sources import locate as locate_choices
+from tasks.encoders.params import JOB
+from tasks.encoders.plan import model_paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A checkpoint that runs start from."""
+
+    fields: Mapping[str, Any]
+    """Those of `FinetuneParams` that name it."""
+    tokenizer: str
+    layers: int
+    """For the cost of a plan; of a given checkpoint those of BERT-base."""
+    needs: Mapping[str, Job] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(config: Config) -> Iterator[Job]:
+    """The jobs of a config, those of a task together.
+
+    Raises:
+        ValueError: data, tokenizer or a model are missing, or two models have one name; one line says what to give.
+    """
+    found = starts(config)
+    for start in found:
+        if "model" in start.needs:
+            yield report_job(start.needs["model"])
+    for task in config.tasks:
+        sizes = _sizes(config, task)
+        for tokenizer in dict.fromkeys(start.tokenizer for start in found):
+            yield _report(config, _tokens(config, task, tokenizer))
+        for start in found:
+            tokens = _tokens(config, task, start.tokenizer)
+            for rate in config.finetune_learning_rates:
+                for seed in config.finetune_seeds:
+                    yield _run(config, task, start, tokens, rate, seed, sizes)
+
+
+def starts(config: Config) -> list[Start]:
+    """The checkpoints of a config, those that the sweep pretrains first by depth, then norm, scheme and seed.
+
+    Raises:
+        ValueError: one is missing, or two have one name.
+    """
+    found: list[Start] = []
+    for model in config.models:
+        found += _pretrained(config) if model == PRETRAINED else [_given(config, model)]
+    seen: set[str] = set()
+    for start in found:
+        name = f"{start.fields['model']} {start.fields.get('pretrain_seed')}"
+        if name in seen:
+            raise ValueError(f"two models are both called {start.fields['model']}: rename one of them")
+        seen.add(name)
+    return found
+
+
+def _pretrained(config: Config) -> list[Start]:
+    found = []
+    for layers in config.layers:
+        for norm in config.norms:
+            for scheme in config.schemes:
+                for seed in config.pretrain_seeds:
+                    job = pretraining_job(config, norm=norm, scheme=scheme, layers=layers, seed=seed)
+                    network = config.network(norm, scheme, layers)
+                    fields = {
+                        "model": f"{network.variant}, {layers} layers",
+                        "revision": JOB + job.id,
+                        "norm": norm,
+                        "scheme": scheme,
+                        "layers": layers,
+                        "pretrain_seed": seed,
+                    }
+                    found.append(Start(fields=fields, tokenizer=config.tokenizer, layers=layers, needs={"model": job}))
+    return found
+
+
+def _given(config: Config, model: str) -> Start:
+    ref = resolve_model(model, config.pickled_weights)
+    own = ref.path is not None and not _is_hugging_face(Path(ref.path))
+    return Start(
+        fields={"model": ref.name, "revision": ref.revision},
+        tokenizer=config.finetune_tokenizer or (config.tokenizer if own else model),
+        layers=12,
+        paths=model_paths(ref),
+    )
+
+
+def _is_hugging_face(directory: Path) -> bool:
+    """Whether config.json is not of this project; whoever loads it says what is wrong with it."""
+    return '"deep_bert"' not in (directory / "config.json").read_text(encoding="utf-8", errors="replace")
+
+
+def _tokens(config: Config, task: str, tokenizer: str) -> Job:
+    limits = (config.train_limit, config.dev_limit)
+    if task in CHOICE_TASKS:
+        length = config.finetune_length
+        return choice_tokens_job(task, config.data_dir, tokenizer, length, config.question_length, *limits)
+    return tokens_job(task, config.data_dir, tokenizer, config.finetune_length, *limits)
+
+
+def _sizes(config: Config, task: str) -> Mapping[str, int]:
+    source = (locate_choices if task in CHOICE_TASKS else locate)(task, config.data_dir)
+    return planned_sizes(source, config.train_limit, config.dev_limit)
+
+
+def _report(config: Config, tokens: Job) -> Job:
+    shared = {name: getattr(tokens.params, name) for name in ("task", "tokenizer", "max_length")}
+    params = DataParams(**shared, train_limit=config.train_limit, dev_limit=config.dev_limit)
+    return Job(stage=DATA_REPORT, params=params, needs={"tokens": tokens}, fingerprints=tokens.fingerprints)
+
+
+def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed: int, sizes: Mapping[str, int]) -> Job:
+    settings = published(task)
+    batch = config.finetune_batch or settings.batch_size
+    micro = config.finetune_micro_batch
+    params = FinetuneParams(
+        task=task,
+        **start.fields,
+        tokenizer=tokens.params.tokenizer,
+        max_length=config.finetune_length,
+        batch_size=batch,
+        micro_batch=None if micro is None or micro >= batch else micro,
+        epochs=config.finetune_epochs or settings.epochs,
+        learning_rate=rate,
+        warmup=settings.warmup if config.finetune_warmup is None else config.finetune_warmup,
+        weight_decay=config.finetune_weight_decay,
+        clip=config.finetune_clip,
+        dropout=config.finetune_dropout,
+        attention_dropout=config.finetune_attention_dropout,
+        seed=seed,
+        precision=config.finetune_precision,
+        legacy_first_step=config.legacy_first_step,
+        train_limit=config.train_limit,
+        dev_limit=config.dev_limit,
+    )
+    n_train, n_dev = sizes["train"], sum(sizes.values()) - sizes["train"]
+    rows = OPTIONS if task in CHOICE_TASKS else 1
+    return Job(
+        stage=FINETUNE,
+        params=params,
+        needs={"tokens": tokens, **start.needs},
+        fingerprints=tokens.fingerprints,
+        paths=start.paths,
+        passes=start.layers * rows * params.epochs * (3 * n_train + n_dev),  # a backward pass costs two forward ones
+    )

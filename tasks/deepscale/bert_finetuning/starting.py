@@ -1,0 +1,113 @@
+"""The network that a run starts from, of any of its three places, with a new head; and whether it fits into memory."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.deep_bert import DeepBert, DeepBertConfig
+from models.deep_bert_classifier import DeepBertClassifier
+from models.deep_bert_files import CONFIG, MODEL_TYPE, load_deep_bert, read_hugging_face, unset_deep_bert
+from orchestrator.experiment import Context
+from tasks.deepscale.bert_finetuning.data import TaskData
+from tasks.deepscale.bert_finetuning.params import FinetuneParams, n_classes
+from tasks.training.seeds import stream_seed
+
+COPIES = 4  # of the weights: themselves, their gradients, both moments
+DTYPES = {"float32": torch.float32, "bf16": torch.float32, "float64": torch.float64}
+
+
+def new_classifier(params: FinetuneParams, context: Context, data: TaskData) -> DeepBertClassifier:
+    """The checkpoint's encoder with a head drawn from the seed, on the device, in training mode.
+
+    The artifact of a pretraining job is in `context.needs["model"]`, a directory in `context.paths["model"]`; else the
+    hub has it.
+
+    Raises:
+        ValueError: it cannot be read, or the task's tokens do not fit it.
+    """
+    bert = with_dropout(_read(params, context), params.dropout, params.attention_dropout)
+    config = bert.config
+    if data.vocab_size > config.vocab_size:
+        raise ValueError(
+            f"the tokenizer {params.tokenizer} has {data.vocab_size} tokens, the model {params.model} "
+            f"{config.vocab_size}: give its own with --finetune-tokenizer"
+        )
+    if data.longest > config.max_length:
+        raise ValueError(
+            f"{params.task} has examples of {data.longest} tokens, {params.model} has {config.max_length} positions: "
+            f"give --finetune-length {config.max_length}"
+        )
+    if config.token_types < 2:
+        raise ValueError(f"{params.model} has {config.token_types} token type; pairs of texts need 2")
+    outputs = 1 if data.choices > 1 else n_classes(params.task)
+    model = DeepBertClassifier(bert.to(DTYPES[params.precision]), outputs, params.dropout, data.choices)
+    model.draw_head(stream_seed(params.seed, "head"))
+    return model.to(context.device).train()
+
+
+def with_dropout(bert: DeepBert, dropout: float, attention_dropout: float) -> DeepBert:
+    """The same weights in a network with these rates."""
+    config: DeepBertConfig = replace(bert.config, dropout=dropout, attention_dropout=attention_dropout)
+    if config == bert.config:
+        return bert
+    changed = unset_deep_bert(config).to(bert.mlm_bias.dtype)
+    changed.load_state_dict(bert.state_dict())
+    return changed
+
+
+def _read(params: FinetuneParams, context: Context) -> DeepBert:
+    pickled = "pickled_weights" in context.paths
+    if "model" in context.needs:
+        return load_deep_bert(context.needs["model"])
+    if "model" not in context.paths:
+        return read_hugging_face(params.model, params.revision, pickled)
+    directory = Path(context.paths["model"])
+    return (
+        load_deep_bert(directory)
+        if model_type(directory) == MODEL_TYPE
+        else read_hugging_face(directory, None, pickled)
+    )
+
+
+def model_type(directory: Path) -> str:
+    """What config.json says; empty where it cannot be read, which whoever reads the checkpoint will say."""
+    try:
+        given: Any = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(given.get("model_type", "")) if isinstance(given, dict) else ""
+
+
+def layer_bytes(model: DeepBertClassifier, rows: int, tokens: int) -> int:
+    """Estimated bytes that autograd keeps of one layer for [rows, tokens].
+
+    About 20 H-vectors a token with a feed-forward width of 4 H, and where attention is not fused, as on a CPU with
+    dropout, three matrices [A, T, T] a row.
+    """
+    config, weight = model.bert.config, model.head.weight
+    scores = 3 * config.heads * tokens if weight.device.type == "cpu" else 0
+    return rows * tokens * (12 * config.width + 2 * config.intermediate + scores) * weight.element_size()
+
+
+def needs_recompute(model: DeepBertClassifier, rows: int, tokens: int, budget_bytes: int) -> bool:
+    """Whether layers must be run twice, since what autograd keeps of `rows` rows of `tokens` tokens does not fit.
+
+    Raises:
+        ValueError: not even so does it fit.
+    """
+    L, weight = model.bert.config.layers, model.head.weight
+    weights = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    each = layer_bytes(model, rows, tokens)
+    if weights + L * each <= budget_bytes:
+        return False
+    least = weights + each + L * rows * tokens * model.bert.config.width * weight.element_size()
+    if least > budget_bytes:
+        raise ValueError(
+            f"{rows} rows of {tokens} tokens need about {least / 2**20:,.0f} MiB to train on, "
+            f"{budget_bytes / 2**20:,.0f} MiB may be used; give a smaller "
+            "--finetune-micro-batch or --finetune-length, or a machine with more memory"
+        )
+    return True

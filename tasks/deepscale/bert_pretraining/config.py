@@ -1,0 +1,58 @@
+"""The options of `bert_pretraining` and its presets; `paper` is the published setting of BERT-base (dslm 4.2)."""
+
+from dataclasses import dataclass
+
+from orchestrator.options import Ints
+from tasks.deepscale.deep_bert.options import PretrainingOptions
+from tasks.deepscale.deep_bert.params import Norm, Scheme
+from tasks.encoders.options import distinct
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(PretrainingOptions):
+    """Loss, gradient norm and speed of BERTs that are pretrained on masked words and sentence order; which diverge."""
+
+    norms: tuple[Norm, ...] = ("post",)
+    """Where LayerNorms stand: pre, post. Published: post."""
+    schemes: tuple[Scheme, ...] = ("vanilla", "dslm")
+    """How weights are drawn: vanilla (N(0, 0.02^2), published), xavier, or dslm, which also scales the residual."""
+    layers: Ints = (12,)
+    """Numbers of layers."""
+    seeds: Ints = (1234,)
+    """Of weights, order of the data, masks and dropout."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("norms", "schemes", "layers", "seeds"):
+            distinct(self, name)
+        for norm in self.norms:  # a network that cannot be is refused before anything is planned
+            for scheme in self.schemes:
+                for layers in self.layers:
+                    self.network(norm, scheme, layers)
+
+
+PRESETS = {
+    "paper": Config(vocab_size=30_592, workers=8, worker_cpus=4),
+    "quick": Config(
+        norms=("pre", "post"),
+        corpus="builtin",
+        tokenizer="builtin",
+        test_ratio=0.1,
+        layers=(6,),
+        width=64,
+        heads=2,  # a head of 32 components can tell 32 places apart
+        dropout=0.0,
+        attention_dropout=0.0,
+        length=32,
+        global_batch=32,
+        micro_batch=16,
+        steps=700,
+        learning_rate=3e-3,
+        warmup=0.1,
+        precision="float32",
+        points=30,
+        test_points=3,
+        test_samples=400,
+        seeds=(0,),
+    ),
+}

@@ -1,0 +1,98 @@
+"""The figures of `bert_pretraining`, drawn from its table `curves`."""
+
+# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false, reportReturnType=false
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from tasks.analysis.panels import GREY, legend, line_handle, of, outer_labels, panels, say_empty
+
+COLOURS = {"vanilla": "#d1701c", "xavier": "#2f8f4e", "dslm": "#1f5fa8"}
+DASHES = {"pre": "--", "post": "-"}
+CROSS = {"marker": "x", "markersize": 9, "markeredgewidth": 2.2, "linestyle": "none", "clip_on": False, "zorder": 5}
+
+
+def loss_figure(curves: pd.DataFrame, unigram: float) -> Figure:
+    """Loss of the masked pieces against steps, a panel a number of layers and width, all variants together.
+
+    Args:
+        curves: as `reduce.curves` makes them.
+        unigram: entropy of the training part's tokens; NaN: not drawn.
+    """
+    depths = sorted(set(zip(curves["layers"].tolist(), curves["width"].tolist(), strict=True)))
+    losses = of(curves, metric="mlm_loss")
+    figure, axes = panels(1, len(depths), width=5.4 if len(depths) == 1 else 4.0, height=3.4, sharey=True)
+    for axis, (layers, width) in zip(axes[0], depths, strict=True):
+        axis.set_title(f"{layers} layers, width {width}", fontsize=11)
+        draw_runs(axis, of(losses, layers=layers, width=width))
+        if np.isfinite(unigram):
+            axis.axhline(unigram, color=GREY, linewidth=1.0, linestyle=(0, (6, 3)))
+    _limits(axes[0, 0], losses, unigram)
+    outer_labels(axes, "training steps", "loss of masked pieces (nats)")
+    extra = [line_handle("token frequencies alone", GREY, linewidth=1.0, linestyle=(0, (6, 3)))]
+    legend(figure, [*handles(curves), *(extra if np.isfinite(unigram) else [])])
+    return figure
+
+
+def optimisation_figure(curves: pd.DataFrame) -> Figure:
+    """Gradient norms (log axis), a panel a number of layers and width, and the learning rate."""
+    depths = sorted(set(zip(curves["layers"].tolist(), curves["width"].tolist(), strict=True)))
+    figure, axes = panels(1, len(depths) + 1, height=3.0)
+    for axis, (layers, width) in zip(axes[0], depths, strict=False):
+        axis.set_title(f"{layers} layers, width {width}", fontsize=11)
+        draw_runs(axis, of(curves, metric="gradient_norm", layers=layers, width=width))
+        axis.set_yscale("log")
+        for ticks in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
+            ticks(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes[0, 0].set_ylabel("gradient norm before clipping")
+    last = axes[0, -1]
+    rates = of(curves, metric="learning_rate")[["step", "value"]].drop_duplicates().sort_values("step")
+    last.plot(rates["step"], rates["value"], color=GREY, linewidth=1.4)
+    last.set_ylabel("learning rate")
+    last.set_ylim(bottom=0)
+    for axis in axes[0]:
+        axis.set_xlabel("training steps")
+        axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    legend(figure, handles(curves))
+    return figure
+
+
+def draw_runs(axis: Axes, curves: pd.DataFrame) -> None:
+    """A line a run up to its last finite value, with a cross there if it diverged."""
+    for (norm, scheme, _), run in curves.groupby(["norm", "scheme", "seed"], sort=True):
+        finite = run[np.isfinite(run["value"])]
+        if not len(finite):
+            continue
+        colour, at = COLOURS[scheme], run["diverged_at"].iloc[0]
+        axis.plot(finite["step"], finite["value"], DASHES[norm], color=colour, linewidth=1.4)
+        if not pd.isna(at):
+            axis.plot([int(at)], [finite["value"].iloc[-1]], color=colour, **CROSS)
+    if not axis.has_data():
+        say_empty(axis)
+
+
+def handles(curves: pd.DataFrame) -> Iterator[object]:
+    """Entries of the legend: the variants, and the cross where there is one."""
+    found = curves[["norm", "scheme"]].drop_duplicates().sort_values(["norm", "scheme"])
+    for row in found.itertuples():
+        label = f"{row.norm}-LN, {row.scheme}"
+        yield line_handle(label, COLOURS[str(row.scheme)], linestyle=DASHES[str(row.norm)])
+    if curves["diverged_at"].notna().any():
+        yield line_handle("diverged", GREY, **{k: v for k, v in CROSS.items() if k != "clip_on"})
+
+
+def _limits(axis: Axes, losses: pd.DataFrame, unigram: float) -> None:
+    """Room for all losses but those of a run on its way to infinity."""
+    values = losses["value"][np.isfinite(losses["value"])]
+    if len(values):
+        lowest = min(values.min(), unigram) if np.isfinite(unigram) else values.min()
+        first = losses.sort_values("step").groupby(["norm", "scheme", "layers", "width", "seed"])["value"].first()
+        highest = min(values.max(), 1.5 * first[np.isfinite(first)].max())
+        axis.set_ylim(lowest - 0.05 * (highest - lowest), highest + 0.05 * (highest - lowest))

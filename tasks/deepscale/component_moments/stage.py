@@ -1,0 +1,141 @@
+"""The stage `component_moments`: simulates what its grid points share, and sets each point beside its closed forms."""
+
+import time
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import torch
+
+from metrics.published_errors import published_error
+from orchestrator.experiment import Context
+from tasks.deepscale.component_moments.canonical import Simulation, Use, uses
+from tasks.deepscale.component_moments.grids import Point
+from tasks.deepscale.component_moments.params import NUMBERS, MomentsParams
+from tasks.deepscale.component_moments.predictions import SEVERAL_FORMS, handed_variance, predict
+from tasks.deepscale.component_moments.simulation import UNITS, Effort, Estimate, Measured, simulate
+from tasks.deepscale.component_moments.sizes import sizes_of, widths
+from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+
+Rows = list[dict[str, Any]]
+ROUNDING = 2.0**-22
+"""What float32 may move a moment systematically, in units of its scale: some values are exact, so that their standard
+error is no measure (the mean of a LayerNorm)."""
+
+
+def moments(params: MomentsParams, context: Context) -> dict[str, Rows]:
+    """Rows of both tables.
+
+    Raises:
+        ValueError: a trial does not fit into memory.
+    """
+    device = torch.device(context.device)
+    effort = Effort(
+        trials=params.trials,
+        target=params.target,
+        most=params.most,
+        seed=params.seed,
+        one_weight=params.legacy_weights,
+    )
+    points = params.named_points
+    used = [uses(params.component, point) for point in points]
+    groups: dict[Any, dict[Simulation, None]] = defaultdict(dict)  # dicts keep the order
+    for use in (use for several in used for use in several):
+        groups[use.simulation.side, use.simulation.shape][use.simulation] = None
+    known: dict[Simulation, Measured] = {}
+    clock = time.perf_counter()
+    with exact_numerics(), torch.inference_mode():
+        for group in groups.values():
+            found = simulate(list(group), effort, device=device, budget=usable_bytes(context))
+            known |= dict(zip(group, found, strict=True))
+        synchronise(device)
+    seconds = time.perf_counter() - clock
+    measured = [scaled(several, known) for several in used]
+    trials = [max(known[use.simulation].trials for use in several) for several in used]
+    blocks = [max(len(known[use.simulation].blocks) for use in several) for several in used]
+    return {
+        "moments": _rows(params, points, measured, trials, blocks),
+        "moment_costs": [_cost(params, points, known, seconds)],
+    }
+
+
+def scaled(several: tuple[Use, ...], known: dict[Simulation, Measured]) -> dict[str, Estimate]:
+    """The moments of a grid point: those of its simulations, in its units."""
+    found = {}
+    for use in several:
+        for name, (value, error) in known[use.simulation].estimates().items():
+            scale = use.x_scale if UNITS[name] == "x" else use.g_scale
+            factor = scale if name == "x_mean" else scale**2
+            found[name] = Estimate(value * factor, error * factor)
+    return found
+
+
+def _rows(
+    params: MomentsParams,
+    points: list[Point],
+    measured: list[dict[str, Estimate]],
+    trials: list[int],
+    blocks: list[int],
+) -> Rows:
+    """A row a point and quantity."""
+    rows: Rows = []
+    predicted = predict(params.component, points)
+    for quantity, forms in predicted.items():
+        estimates = [known[SEVERAL_FORMS.get(quantity, quantity)] for known in measured]
+        m = np.array([estimate.value for estimate in estimates])
+        error = np.array([estimate.error for estimate in estimates])
+        columns = {"measured": m, "standard_error": error}
+        for ending, at in (("_published", 0), ("", 1)):
+            t, var, g_var = forms[at], predicted["x_var"][at], predicted["g_var"][at]
+            mean = predicted["x_mean"][at]
+            scale = _scale(quantity, mean, var, g_var)
+            bias = (m - t) / np.where(t == 0, scale, np.abs(t))
+            columns["bias" + ending] = bias
+            columns["z" + ending] = (m - t) / np.hypot(error, ROUNDING * scale)
+            handed = handed_variance(params.component, quantity, var, g_var)
+            columns["legacy_error" + ending] = published_error(m, t, handed)
+        columns["predicted_published"], columns["predicted_exact"] = forms
+        plain = {name: values.tolist() for name, values in columns.items()}
+        for at, point in enumerate(points):
+            rows.append(
+                {
+                    "point": point_name(point),
+                    "quantity": quantity,
+                    "in_published_grid": params.published[at],
+                    **{name: point.get(name) for name in NUMBERS},
+                    **{name: values[at] for name, values in plain.items()},
+                    "trials_done": trials[at],
+                    "blocks": blocks[at],
+                }
+            )
+    return rows
+
+
+def _scale(quantity: str, mean: np.ndarray, var: np.ndarray, g_var: np.ndarray) -> np.ndarray:
+    """The unit of a quantity: the root of the mean square for a mean, else the variance of its side."""
+    if quantity == "x_mean":
+        return np.sqrt(var + mean**2)
+    return g_var if quantity.startswith("g") else var
+
+
+def point_name(point: Point) -> str:
+    """A point as text."""
+    return " ".join(f"{name}={value:.6g}" for name, value in point.items())
+
+
+def _cost(params: MomentsParams, points: list[Point], known: dict[Simulation, Measured], seconds: float) -> dict:
+    drawn = 0.0
+    for simulation, measured in known.items():
+        sizes = dict(simulation.shape)
+        d_in, d_out = widths(simulation.component, sizes)
+        sides = {"x": d_in, "g": d_out, "both": d_in + d_out}[simulation.side]
+        drawn += float(measured.trials) * sizes["L"] * sides
+    return {
+        "shape": " ".join(f"{name}={size}" for name, size in sizes_of(points[0]).items()),
+        "first": point_name(points[0]),
+        "grid_points": len(points),
+        "simulations": len(known),
+        "trials_total": sum(measured.trials for measured in known.values()),
+        "numbers_drawn": drawn,
+        "simulation_seconds": seconds,
+    }

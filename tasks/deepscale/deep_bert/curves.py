@@ -1,0 +1,92 @@
+"""From what happened in each step to the rows of the curves, and to the outcome of a run."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tasks.deepscale.deep_bert.pretraining_params import MARGIN, PretrainParams
+from tasks.deepscale.deep_bert.schedule import learning_rate
+from tasks.deepscale.deep_bert.steps import StepFacts
+from tasks.training.loop import metric_rows
+from tasks.training.steps import is_curve_point
+
+FETCH = 50  # steps after which the host looks, at the latest
+
+
+@dataclass(kw_only=True)
+class Curves:
+    """The rows so far, and the steps since the last of them. All of it goes into checkpoints, as JSON."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    pending: list[dict[str, float]] = field(default_factory=list)
+    """`StepFacts` of the steps since the last point."""
+    seconds: float = 0.0
+    """Time of the pending steps."""
+    tokens: float = 0.0
+    """Of all steps, without padding."""
+    positions: float = 0.0
+    """Of all steps, with padding."""
+
+    def add(self, first: int, facts: Sequence[StepFacts], seconds: float, params: PretrainParams, peak: float) -> int:
+        """Take the facts of the steps from `first` on; returns the number of steps that were finite.
+
+        Where that is fewer than all, the run has diverged: the step that was not finite gets a point of its own, and
+        those before it one.
+        """
+        self.seconds += seconds
+        for step, fact in enumerate(facts, start=first):
+            if not math.isfinite(fact.mlm_loss + fact.order_loss + fact.gradient_norm):
+                if self.pending:
+                    self._point(step, params, peak)
+                self.pending = [asdict(fact)]
+                self._point(step + 1, params, float("nan"))
+                return step - first
+            self.pending.append(asdict(fact))
+            self.tokens += fact.tokens
+            self.positions += fact.positions
+            if is_curve_point(step, params.steps, params.points):
+                self._point(step + 1, params, peak)
+        return len(facts)
+
+    def _point(self, step: int, params: PretrainParams, peak: float) -> None:
+        n = len(self.pending)
+        mean = {name: math.fsum(f[name] for f in self.pending) / n for name in self.pending[0]}
+        values = {
+            "loss": mean["mlm_loss"] + mean["order_loss"],
+            **{name: mean[name] for name in ("mlm_loss", "order_loss", "gradient_norm", "tokens")},
+            "learning_rate": learning_rate(
+                params.learning_rate, step - 1, params.steps, params.warmup, params.legacy_schedule
+            ),
+        }
+        if self.seconds:
+            values["tokens_per_second"] = mean["tokens"] * n / self.seconds
+            values["flops_utilisation"] = mean["flops"] * n / self.seconds / peak
+        self.rows += metric_rows(step, values)
+        self.pending, self.seconds = [], 0.0
+
+    def last(self, metric: str) -> float:
+        """The last finite value of a metric, NaN without one."""
+        values = (row["value"] for row in reversed(self.rows) if row["metric"] == metric)
+        return next((value for value in values if math.isfinite(value)), float("nan"))
+
+
+def is_fetch(step: int, params: PretrainParams) -> bool:
+    """Whether the host looks at what happened, after step `step` = 0, 1, …"""
+    return is_curve_point(step, params.steps, params.points) or (step + 1) % FETCH == 0 or is_test(step, params)
+
+
+def is_test(step: int, params: PretrainParams) -> bool:
+    """Whether the test part is gone through after step `step` = 0, 1, …"""
+    return is_curve_point(step, params.steps, params.test_points)
+
+
+def status_of(diverged: bool, test_mlm_loss: float, unigram_loss: float) -> str:
+    """`diverged`, `not_training` or `trained`, by the rule of the table `outcomes`.
+
+    A network that only learns how frequent tokens are reaches `unigram_loss` and no less; what lies MARGIN below it has
+    used the context.
+    """
+    if diverged or not math.isfinite(test_mlm_loss):
+        return "diverged"
+    return "not_training" if test_mlm_loss > unigram_loss - MARGIN else "trained"

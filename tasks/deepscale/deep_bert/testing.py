@@ -1,0 +1,114 @@
+"""A network on the test part: each sequence exactly once, shared among the workers.
+
+Dimensions: B sequences, P masked pieces, V vocabulary.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tasks.deepscale.deep_bert.arrangement import Arrangement
+from tasks.deepscale.deep_bert.pretraining_params import PretrainParams
+from tasks.deepscale.deep_bert.steps import autocast, losses
+from tasks.deepscale.deep_bert.workers import Workers
+from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
+from tasks.deepscale.pretraining_text.documents import Documents
+from tasks.deepscale.pretraining_text.samples import Chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestScores:
+    """Means over all masked pieces, and over all sequences, of the test part; losses in nats."""
+
+    __test__ = False  # of pytest: this is no test
+
+    mlm_loss: float
+    mlm_accuracy: float
+    order_loss: float
+    order_accuracy: float
+    unigram_loss: float
+    """What naming pieces by their frequencies in the training part costs."""
+    n_pieces: int
+    n_sequences: int
+
+    def rows(self) -> dict[str, float]:
+        """Values of the table `training`."""
+        names = ("mlm_loss", "mlm_accuracy", "order_loss", "order_accuracy")
+        return {"test_loss": self.mlm_loss + self.order_loss, **{f"test_{n}": getattr(self, n) for n in names}}
+
+
+class Testing:
+    """The test part of a run, ready to be gone through."""
+
+    __test__ = False
+
+    def __init__(self, test: Documents, params: PretrainParams, workers: Workers):
+        self._batches = Batches(
+            test,
+            length=params.length,
+            global_batch=1,
+            micro_batch=1,
+            seed=params.seed,
+            buckets=params.buckets,
+            legacy_short=params.legacy_short,
+        )
+        self._parts = self._batches.once(params.micro_batch, params.test_samples)
+        self._cost_V = unigram_costs(test.counts)
+        self.unigram_entropy = entropy(test.counts)
+        self._params, self._workers = params, workers
+
+    @torch.no_grad()
+    def scores(self, arrangement: Arrangement) -> TestScores:
+        """Go through it, without dropout. All workers must ask at once, and get the same."""
+        model, workers = arrangement.model, self._workers
+        sums = torch.zeros(7, dtype=torch.float64, device=workers.device)
+        model.eval()
+        # Each worker makes the same number of passes, since weights in parts are gathered in each.
+        for at in range(0, len(self._parts), workers.count):
+            own = at + workers.rank
+            chosen = self._parts[own] if own < len(self._parts) else self._parts[0]
+            found = self._pass(arrangement, chosen, at)
+            sums += found if own < len(self._parts) else 0 * found.nan_to_num()
+        model.train()
+        loss, right, order, ordered, unigram, pieces, sequences = workers.total(sums).tolist()
+        return TestScores(
+            mlm_loss=loss / max(1, pieces),
+            mlm_accuracy=right / max(1, pieces),
+            order_loss=order / sequences,
+            order_accuracy=ordered / sequences,
+            unigram_loss=unigram / max(1, pieces),
+            n_pieces=int(pieces),
+            n_sequences=int(sequences),
+        )
+
+    def _pass(self, arrangement: Arrangement, chosen: Chosen, index: int) -> Tensor:
+        """Sums over one micro-batch, float64 [7]."""
+        batch: MicroBatch = self._batches.make(chosen, index)
+        device = self._workers.device
+        counts = [float(self._cost_V[batch.labels].sum()), len(batch.labels), len(batch.order)]
+        here = batch.to(device)
+        with autocast(device, self._params.precision):
+            # The model itself, not its wrapper: no gradient is exchanged.
+            logits_PV, logits_B2 = arrangement.model(here.input_ids, here.token_type_ids, here.mask, here.positions)
+            mlm, order = losses(logits_PV, logits_B2, here)
+        found = [
+            mlm.double() * len(here.labels),
+            (logits_PV.argmax(dim=-1) == here.labels).sum().double(),
+            order.double() * len(here.order),
+            (logits_B2.argmax(dim=-1) == here.order).sum().double(),
+        ]
+        return torch.cat([torch.stack(found), torch.tensor(counts, dtype=torch.float64, device=device)])
+
+
+def unigram_costs(counts_V: np.ndarray) -> Tensor:
+    """-ln of each token's share of the training part, float64 [V]; one more of each, so that none is infinite."""
+    more = counts_V.astype(np.float64) + 1
+    return torch.from_numpy(-np.log(more / more.sum()))
+
+
+def entropy(counts_V: np.ndarray) -> float:
+    """Of tokens that are as frequent as these counts say, in nats."""
+    share = counts_V[counts_V > 0] / counts_V.sum()
+    return float(-(share * np.log(share)).sum())

@@ -1,0 +1,101 @@
+"""Micro-batches of random ids, for measurements that need no text: no padding, a random cut, random labels of order.
+
+Ids are drawn independently, uniformly or by Zipf's law (the k-th id with a probability proportional to 1/k), each a
+word of its own; the cut is uniform over the places that leave both segments a token.
+
+Letters: B sequences, T tokens, V vocabulary.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+
+from tasks.deepscale.pretraining_text.batches import MicroBatch
+from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
+from tasks.deepscale.pretraining_text.draws import below, numbered, streams, unit
+from tasks.deepscale.pretraining_text.samples import SPECIALS
+from tasks.deepscale.pretraining_text.segments import CUTS, TOKENS, Sequences
+from tasks.deepscale.pretraining_text.whole_words import hide
+from tasks.training.seeds import stream_seed
+
+Law = Literal["zipf", "uniform"]
+
+CLS, SEP, MASK = 1, 2, 3  # 0 is left for padding, of which there is none
+FIRST = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomTokens:
+    """A source of random micro-batches.
+
+    Raises:
+        ValueError: a length without room for text, or a vocabulary of special tokens only.
+    """
+
+    vocab_size: int
+    """V: special tokens are the ids 0 to 3, the others are drawn."""
+    length: int
+    micro_batch: int
+    law: Law = "zipf"
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.length < MIN_LENGTH:
+            raise ValueError(f"length is {self.length}; expected at least {MIN_LENGTH}")
+        if self.vocab_size <= FIRST:
+            raise ValueError(f"vocab_size is {self.vocab_size}; expected more than the {FIRST} special ids")
+        if self.micro_batch < 1:
+            raise ValueError(f"micro_batch is {self.micro_batch}; expected at least 1")
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Of each id in the text, float64 [V]."""
+        weights = np.zeros(self.vocab_size)
+        ranks = np.arange(1, self.vocab_size - FIRST + 1)
+        weights[FIRST:] = 1 / ranks if self.law == "zipf" else 1.0
+        return weights / weights.sum()
+
+    @property
+    def same_token(self) -> float:
+        """Probability that two tokens of the text are equal."""
+        return float((self.probabilities**2).sum())
+
+    def batch(self, index: int) -> MicroBatch:
+        """The micro-batch with this number."""
+        B, T = self.micro_batch, self.length
+        seed = stream_seed(self.seed, "random tokens", self.law)
+        stream_B = numbered(seed, np.arange(index * B, (index + 1) * B))
+        draws_BT = unit(streams(stream_B, TOKENS, T))
+        ids_BT = np.searchsorted(np.cumsum(self.probabilities), draws_BT, side="right").clip(FIRST, self.vocab_size - 1)
+        draws_B2 = streams(stream_B, CUTS, 2)
+        n_a_B = 1 + below(draws_B2[:, 0], T - SPECIALS - 1)
+        at_T = np.arange(T)
+        sep_B1 = (n_a_B + 1)[:, None]
+        ids_BT = np.where((at_T == sep_B1) | (at_T == T - 1), SEP, ids_BT)
+        ids_BT[:, 0] = CLS
+        given = Sequences(
+            ids=ids_BT,
+            types=(at_T > sep_B1).astype(np.int64),
+            lengths=np.full(B, T),
+            firsts=n_a_B,
+            swapped=below(draws_B2[:, 1], 2),
+        )
+        hidden = hide(
+            given,
+            np.full(B, T - SPECIALS),
+            stream_B,
+            continues=np.zeros(self.vocab_size, bool),
+            mask_id=MASK,
+        )
+        return MicroBatch(
+            input_ids=torch.from_numpy(hidden.ids),
+            token_type_ids=torch.from_numpy(given.types),
+            mask=None,
+            positions=torch.from_numpy(hidden.positions),
+            labels=torch.from_numpy(hidden.labels),
+            order=torch.from_numpy(given.swapped),
+            index=index,
+            n_tokens=B * T,
+        )

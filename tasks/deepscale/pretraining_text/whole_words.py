@@ -1,0 +1,120 @@
+"""Whole words hidden in spans (dslm 4.1): which pieces of a sequence the model has to say, and what it sees there.
+
+A sequence of `length` tokens has to say min(0.15 target, max(1, round(0.15 length))) pieces. The words come up in
+random order, each as the beginning of a span of 1, 2 or 3 words (probability proportional to 1/n). A span that would
+exceed the number is tried shorter; if one word is still too long, or a word of it is hidden already, the next word
+comes up. Of the hidden pieces 80 % become [MASK], 10 % stay, and 10 % become an id drawn from the whole vocabulary.
+
+The published cap is a number with a fraction, below 1 for targets under 7, and words may be longer than what is left:
+such sequences then have nothing to say. Here each has at least one piece; where no word fits, the first that comes up
+is hidden. The published way is `legacy_none`. Another difference: a piece at the beginning of B that goes on with a
+word which was cut off is a word of its own here, and there one with the last word of A.
+
+Letters: B batch, T tokens, P hidden pieces.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.deepscale.pretraining_text.draws import below, streams, unit
+from tasks.deepscale.pretraining_text.segments import FATES, IDS, SPANS, WORDS, Sequences
+
+RATIO = 0.15
+SPAN_P = np.array([6, 3, 2]) / 11
+MASKED_P, KEPT_P = 0.8, 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hidden:
+    """What of a batch is to be said."""
+
+    ids: np.ndarray
+    """int64 [B, T]: what the model sees."""
+    positions: np.ndarray
+    """int64 [P]: places in the flattened B*T, ascending."""
+    labels: np.ndarray
+    """int64 [P]: the ids that stood there."""
+
+
+def hide(
+    given: Sequences,
+    target_B: np.ndarray,
+    stream_B: np.ndarray,
+    *,
+    continues: np.ndarray,
+    mask_id: int,
+    legacy_none: bool = False,
+) -> Hidden:
+    """Hide pieces of sequences; `continues` is bool [V]."""
+    B, T = given.ids.shape
+    at_T = np.arange(T)
+    sep_B1, end_B1 = (given.firsts + 1)[:, None], (given.lengths - 1)[:, None]
+    text_BT = (at_T > 0) & (at_T != sep_B1) & (at_T < end_B1)
+    begins_BT = text_BT & (~continues[given.ids] | (at_T == 1) | (at_T == sep_B1 + 1))
+    place_S = np.flatnonzero(text_BT)  # all text of the batch end to end, and its words the same way
+    begin_W = np.flatnonzero(begins_BT.ravel()[place_S])
+    size_W = np.diff(begin_W, append=len(place_S))
+    hidden_W = np.zeros(len(size_W), np.uint8)
+    n_words_B = begins_BT.sum(axis=1)
+    most = int(n_words_B.max())
+    keys_BM = np.where(np.arange(most) < n_words_B[:, None], unit(streams(stream_B, WORDS, most)), np.inf)
+    order_BM = np.argsort(keys_BM, axis=1, kind="stable")
+    drawn_BM = 1 + np.searchsorted(np.cumsum(SPAN_P)[:-1], unit(streams(stream_B, SPANS, most)), side="right")
+    budget_B = budgets(given.lengths, target_B, legacy_none)
+    start = 0
+    for b in range(B):
+        stop = start + int(n_words_B[b])
+        order = order_BM[b, : stop - start].tolist()
+        found = spans(order, drawn_BM[b].tolist(), size_W[start:stop], int(budget_B[b]))
+        if not found and not legacy_none:
+            found = [(order[0], 1)]
+        for word, n in found:
+            hidden_W[start + word : start + word + n] = 1
+        start = stop
+    positions = place_S[np.repeat(hidden_W, size_W) == 1]
+    return replaced(given.ids, positions, stream_B, len(continues), mask_id)
+
+
+def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -> list[tuple[int, int]]:
+    """The spans that are hidden, as (first word, number of words), in the order in which they are found.
+
+    Args:
+        order: the words as they come up.
+        drawn: how many words the span has that begins at each word; what goes beyond the last word is cut off.
+        size_W: pieces of each word.
+        budget: most pieces of all of them.
+    """
+    before = [0, *np.cumsum(size_W).tolist()]
+    W, left, hidden, found = len(order), budget, bytearray(len(order)), []
+    for word in order:
+        if not left:
+            break
+        n = min(drawn[word], W - word)
+        size = before[word + n] - before[word]
+        while size > left and n > 1:
+            n -= 1
+            size = before[word + n] - before[word]
+        if size <= left and hidden.find(1, word, word + n) < 0:
+            hidden[word : word + n] = b"\1" * n
+            found.append((word, n))
+            left -= size
+    return found
+
+
+def replaced(ids_BT: np.ndarray, positions: np.ndarray, stream_B: np.ndarray, vocab_size: int, mask_id: int) -> Hidden:
+    """Ids, places and labels, when it is known what is hidden."""
+    T = ids_BT.shape[1]
+    labels = ids_BT.ravel()[positions]
+    fate = unit(streams(stream_B, FATES, T).ravel()[positions])
+    words = below(streams(stream_B, IDS, T).ravel()[positions], vocab_size)
+    seen = ids_BT.copy()
+    seen.ravel()[positions] = np.where(fate < MASKED_P, mask_id, np.where(fate < MASKED_P + KEPT_P, labels, words))
+    return Hidden(ids=seen, positions=positions, labels=labels)
+
+
+def budgets(length_B: np.ndarray, target_B: np.ndarray, legacy_none: bool = False) -> np.ndarray:
+    """Pieces to say, int64 [B]; a number with a fraction is never exceeded either."""
+    wanted_B = np.maximum(1, np.round(RATIO * length_B))
+    found_B = np.minimum(RATIO * target_B, wanted_B).astype(np.int64)
+    return found_B if legacy_none else np.maximum(1, found_B)

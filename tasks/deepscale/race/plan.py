@@ -1,0 +1,80 @@
+"""The stage `choice_tokens` as the plan sees it: its parameters, its Stage and the job of a task. Imports no torch."""
+
+from dataclasses import dataclass
+
+from orchestrator.experiment import Job, Stage
+from tasks.data.places import places
+from tasks.data.tokenizers import locate_tokenizer
+from tasks.deepscale.race.sources import locate
+
+LEAST = 8  # tokens of an article at least, beside the longest question
+SPECIAL = 3  # [CLS] and two [SEP]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceTokensParams:
+    """Everything that shapes the bytes of tokenised questions, beside the data's fingerprint."""
+
+    task: str
+    tokenizer: str
+    """Its name; the directory's own name for a local one."""
+    tokenizer_revision: str
+    """Hash of its content, or the hub's commit."""
+    max_length: int
+    """Tokens of question, option and article together, special ones included: the article is cut at its end."""
+    question_length: int = 128
+    """Tokens of question and option together at most; cut at the end."""
+    train_limit: int | None = None
+    """Train on this many questions at most, a fixed random part: a smaller limit's are among a larger one's."""
+    dev_limit: int | None = None
+    """The same for each evaluation split."""
+
+    def __post_init__(self):
+        if self.question_length < 1 or self.max_length < self.question_length + SPECIAL + LEAST:
+            raise ValueError(
+                f"max_length is {self.max_length} and question_length {self.question_length}; expected at least 1 and "
+                f"{SPECIAL + LEAST} tokens more for max_length: give a smaller --question-length"
+            )
+        for name in ("train_limit", "dev_limit"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} is {limit}; expected at least 1, or None for all questions")
+
+    def limit(self, split: str) -> int | None:
+        return self.train_limit if split == "train" else self.dev_limit
+
+
+CHOICE_TOKENS = Stage(
+    name="choice_tokens",
+    function="tasks.deepscale.race.tokenised:choice_tokens",
+    params=ChoiceTokensParams,
+    artifact=True,
+)
+
+
+def choice_tokens_job(
+    task: str,
+    data_dir: str | None,
+    tokenizer: str,
+    max_length: int,
+    question_length: int,
+    train_limit: int | None,
+    dev_limit: int | None,
+) -> Job:
+    """The job that tokenises a task of choices. Where data and tokenizer lie is no part of its identity.
+
+    Raises:
+        ValueError: for an unknown task, length or limit.
+        DataError: when data or tokenizer are missing or bad.
+    """
+    source, ref = locate(task, data_dir), locate_tokenizer(tokenizer)
+    params = ChoiceTokensParams(
+        task=task,
+        tokenizer=ref.name,
+        tokenizer_revision=ref.revision,
+        max_length=max_length,
+        question_length=question_length,
+        train_limit=train_limit,
+        dev_limit=dev_limit,
+    )
+    return Job(stage=CHOICE_TOKENS, params=params, fingerprints={task: source.fingerprint}, paths=places(source, ref))

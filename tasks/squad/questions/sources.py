@@ -1,0 +1,90 @@
+"""Where the questions come from, and what they are: builtin ones, JSON files, or the hub. Imports no torch.
+
+`builtin` needs nothing; `squad_v2` is read from `--data-dir` where one is given, else from the hub; nothing is
+substituted for what is missing.
+"""
+
+import functools
+from pathlib import Path
+
+from tasks.data.errors import DataError
+from tasks.data.sources import Kind, Source
+from tasks.squad.questions import builtin, files, hub
+from tasks.squad.questions.examples import SquadSplit
+
+
+def locate(dataset: str, data_dir: str | None) -> Source:
+    """Find the questions, take their fingerprint and count them; `sizes` are questions.
+
+    Files are read whole, so that a bad one is refused before a sweep starts, and again only when one has changed.
+
+    Raises:
+        ValueError: for an unknown data set.
+        DataError: when the directory or a file in it is missing, when files are bad, or when the hub can be reached
+            neither over the network nor in its cache.
+    """
+    if dataset == "builtin":
+        return Source(task=dataset, kind="builtin", fingerprint=builtin.fingerprint(), sizes=builtin.sizes())
+    if dataset != "squad_v2":
+        raise ValueError(f"dataset is {dataset!r}; choose squad_v2 or builtin")
+    if data_dir is None:
+        return Source(task=dataset, kind="hub", fingerprint=hub.resolve_revision(), sizes=hub.SIZES)
+    root = Path(data_dir).expanduser().absolute()
+    if not root.is_dir():
+        raise DataError(f"{root}: no such directory; {hub.REMEDY}")
+    return _files_source(dataset, root, _state(root))
+
+
+def fingerprint(kind: Kind, path: str | None, revision: str | None) -> str:
+    """The fingerprint of the questions on this machine, to be compared with the planned one.
+
+    Raises:
+        ValueError: when what the kind needs (path or revision) is None.
+        DataError: when files are missing.
+    """
+    if kind == "builtin":
+        return builtin.fingerprint()
+    if kind == "files":
+        return files.fingerprint(Path(_given(path, "path", kind)))
+    return _given(revision, "revision", kind)
+
+
+def read(kind: Kind, split: str, path: str | None, revision: str | None) -> SquadSplit:
+    """One split from the place that `locate` found.
+
+    Raises:
+        ValueError: for an unknown split, or when what the kind needs (path or revision) is None.
+        DataError: for bad or missing data.
+    """
+    if kind == "builtin":
+        return builtin.read_split(split)
+    if kind == "files":
+        return files.read_split(split, Path(_given(path, "path", kind)))
+    return hub.read_split(split, _given(revision, "revision", kind))
+
+
+def _given(value: str | None, name: str, kind: Kind) -> str:
+    if value is None:
+        raise ValueError(f"questions of kind {kind!r} need a {name}")
+    return value
+
+
+State = tuple[tuple[str, int, int], ...]
+
+
+def _state(root: Path) -> State:
+    """Names, sizes and times of the files: when none changes, the bytes are taken to be the same."""
+    paths = [files.split_file(split, root) for split in files.NAMES]
+    stats = [(path, path.stat()) for path in paths if path.is_file()]
+    return tuple((path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
+
+
+@functools.cache
+def _files_source(dataset: str, root: Path, state: State) -> Source:
+    return Source(
+        task=dataset,
+        kind="files",
+        fingerprint=files.fingerprint(root),
+        sizes={split: files.read_split(split, root).n_questions for split in files.NAMES},
+        path=str(root),
+    )

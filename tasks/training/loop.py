@@ -1,0 +1,94 @@
+"""The training loop of the small models that the project pretrains itself, and the file that tells of a training."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from tasks.training.optimisers import learning_rate, make_optimiser, take_step
+from tasks.training.steps import is_curve_point
+
+CURVE_POINTS = 100
+TRAINING = "training.json"
+BETAS = (0.9, 0.98)  # of a few hundred or thousand steps, 0.999 would average over all
+
+
+class Settings(Protocol):
+    """What is used of a stage's parameters."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def weight_decay(self) -> float: ...
+    @property
+    def clip(self) -> float: ...
+
+
+def train_small(
+    decayed: Sequence[Tensor],
+    undecayed: Sequence[Tensor],
+    losses: Iterator[Tensor],
+    settings: Settings,
+    remedy: str = "",
+) -> list[dict[str, Any]]:
+    """Take `steps` steps of AdamW with a linear schedule; returns the rows of the training curve.
+
+    Args:
+        decayed: parameters with weight decay.
+        undecayed: those without.
+        losses: the mean loss of each step's batch, in nats; each is computed when it is asked for, with the weights of
+            that moment.
+        remedy: what else to try where the loss is not finite.
+
+    Raises:
+        ValueError: a loss that is not finite, with its step.
+    """
+    optimiser = make_optimiser(decayed, undecayed, "adamw", settings.weight_decay, BETAS)
+    rows, since = [], []
+    for step, loss in enumerate(losses):
+        since.append(float(loss.detach()))
+        if not math.isfinite(since[-1]):
+            raise ValueError(
+                f"the loss is {since[-1]} at step {step} of {settings.steps}; give a lower learning rate than "
+                f"{settings.learning_rate:g}{remedy}"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        if settings.clip:
+            nn.utils.clip_grad_norm_([*decayed, *undecayed], settings.clip)
+        rate = learning_rate("linear", settings.learning_rate, step, settings.steps, settings.warmup)
+        take_step(optimiser, "adamw", rate, step, decayed, settings.weight_decay)
+        if is_curve_point(step, settings.steps, CURVE_POINTS):
+            rows += metric_rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
+            since = []
+    return rows
+
+
+def metric_rows(step: int, values: dict[str, float]) -> list[dict[str, Any]]:
+    """A row a metric."""
+    return [{"step": step, "metric": metric, "value": value} for metric, value in values.items()]
+
+
+def write_training(directory: Path, rows: list[dict[str, Any]]) -> None:
+    """Keep the rows of a training beside its checkpoint."""
+    (directory / TRAINING).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def read_training(directory: Path, stage: str) -> Any:
+    """What a job of `stage` wrote about its training: rows, or rows by table.
+
+    Raises:
+        ValueError: they are not there.
+    """
+    path = directory / TRAINING
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected an artifact of {stage}, run its job again")
+    return json.loads(path.read_text(encoding="utf-8"))

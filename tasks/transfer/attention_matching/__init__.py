@@ -1,0 +1,34 @@
+"""Attention heads of a text encoder, its random twin and PLUS on proteins: which of them do alike, layer by layer.
+
+After Kao & Lee, Is BERT a Cross-Disciplinary Knowledge Learner? (2021), with the defects of the published code mended:
+valid positions only, no dropout, and the null of shuffled heads beside every value. Nothing enters this folder that
+another experiment needs.
+"""
+
+from typing import Any
+
+from orchestrator.experiment import Experiment, Results, Summary
+from tasks.data.blocks import BLOCKS
+from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
+from tasks.transfer.attention_matching.config import PRESETS, Config
+from tasks.transfer.attention_matching.params import MATCHING
+from tasks.transfer.attention_matching.plan import plan
+from tasks.transfer.comparison.small_plus import PLUS_REPORT, PRETRAIN_PLUS
+from tasks.transfer.proteins.plan import PROTEIN_DATA
+
+
+def reduce(results: Results, config: Any) -> Summary:
+    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
+    from tasks.transfer.attention_matching.reduce import summarise
+
+    return summarise(results, config)
+
+
+EXPERIMENT = Experiment(
+    name="attention_matching",
+    config=Config,
+    presets=PRESETS,
+    stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, PROTEIN_DATA, PRETRAIN_PLUS, PLUS_REPORT, MATCHING),
+    plan=plan,
+    reduce=reduce,
+)

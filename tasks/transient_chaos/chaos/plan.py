@@ -1,0 +1,110 @@
+"""The jobs of `chaos`: one pass an encoder and mask policy measures everything; long runs go on from its last states.
+
+All of them share one sample of sentences. More layers of the one-vector map run without the pass before them.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.experiment import Job
+from tasks.encoders.plan import PlannedEncoder, planned_encoders, report_jobs
+from tasks.transient_chaos.chaos.config import Config
+from tasks.transient_chaos.chaos.params import CHAOS_LONG, CHAOS_SWEEP, LongParams, MaskMode, SweepParams
+from tasks.transient_chaos.sentences import sentences_job
+
+
+def plan(config: Config) -> Iterator[Job]:
+    """The jobs of a config, those of an encoder together.
+
+    Raises:
+        ValueError: corpus, tokenizer or model are missing, or settings do not fit; one line that says what to give.
+    """
+    sentences = sentences_job(
+        config.corpus,
+        config.tokenizer or config.model,
+        text=config.text,
+        length=config.length,
+        count=config.sentences,
+        part=config.part,
+        seed=config.sentence_seed,
+        legacy_packing=config.legacy_packing,
+    )
+    encoders = planned_encoders(config, config.corpus)
+    yield from report_jobs(encoders)
+    for encoder in encoders:
+        for mask_mode in config.mask_modes:
+            sweep = _sweep_job(config, encoder, mask_mode, sentences)
+            yield sweep
+            if config.long_steps:
+                yield _long_job(config, encoder, mask_mode, sentences, sweep)
+
+
+def _sweep_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job) -> Job:
+    params = SweepParams(
+        **_shared(config, encoder, mask_mode, sentences),
+        window=config.window,
+        sentences=config.sentences,
+        steps=config.steps,
+        exponents=config.exponents,
+        spectrum_sentences=config.spectrum_sentences,
+        align=config.align,
+        difference_size=config.difference_size if config.legacy_differences else None,
+        thresholds=config.thresholds,
+        spread_tokens="all" if config.legacy_spread or mask_mode == "none" else "real",
+        shown_sentences=config.shown_sentences,
+        shown_tokens=config.shown_tokens,
+        shown_dimensions=config.shown_dimensions,
+        attention_layers=config.attention_layers,
+        attention_heads=config.attention_heads,
+    )
+    whole = min(config.sentences, config.spectrum_sentences)
+    tangents = config.exponents * whole + bool(config.exponents) * (config.sentences - whole)
+    copies = config.sentences if config.legacy_differences else 0
+    return Job(
+        stage=CHAOS_SWEEP,
+        params=params,
+        needs={"sentences": sentences, **encoder.needs},
+        fingerprints=sentences.fingerprints,
+        paths=encoder.paths,
+        passes=config.steps * (config.sentences + tangents + copies),
+    )
+
+
+def _long_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job, sweep: Job) -> Job:
+    params = LongParams(
+        **_shared(config, encoder, mask_mode, sentences),
+        window=config.long_window,
+        steps=config.long_steps,
+        exponents=config.long_exponents,
+        sentences=config.long_sentences,
+        sync_threshold=config.sync_threshold,
+        shown_dimensions=config.shown_dimensions,
+    )
+    # One vector is a T-th of a sentence; a tangent along and one across cost about as much again.
+    vectors = min(config.long_sentences, config.sentences) / config.length
+    return Job(
+        stage=CHAOS_LONG,
+        params=params,
+        needs={"sweep": sweep, **encoder.needs},
+        fingerprints=sentences.fingerprints,
+        paths=encoder.paths,
+        passes=config.long_steps * vectors * (2 + config.long_exponents),
+    )
+
+
+def _shared(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job) -> dict[str, Any]:
+    """The parameters that both stages have."""
+    return {
+        **encoder.params,
+        "tokenizer": sentences.params.tokenizer,
+        "dtype": config.precision,
+        "corpus": sentences.params.corpus,
+        "text": config.text,
+        "length": config.length,
+        "part": config.part,
+        "sentence_seed": config.sentence_seed,
+        "legacy_packing": config.legacy_packing,
+        "mask_mode": mask_mode,
+        "qr_every": config.qr_every,
+        "seed": config.seed,
+    }

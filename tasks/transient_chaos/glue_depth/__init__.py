@@ -1,0 +1,31 @@
+"""GLUE score against 1-100 ALBERT layers: frozen or finetuned, pretrained or random encoders.
+
+After Inoue et al., Transient Chaos in BERT (2022), with the defects of the published code mended. All depths of a
+frozen encoder come from one pass; their heads are trained together. Nothing enters this folder that another experiment
+needs.
+"""
+
+from typing import Any
+
+from orchestrator.experiment import Experiment, Results, Summary
+from tasks.data.plan import TOKENS
+from tasks.transient_chaos.glue_depth.config import PRESETS, Config
+from tasks.transient_chaos.glue_depth.params import FINETUNED, FROZEN
+from tasks.transient_chaos.glue_depth.plan import plan
+
+
+def reduce(results: Results, config: Any) -> Summary:
+    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
+    from tasks.transient_chaos.glue_depth.reduce import summarise
+
+    return summarise(results, config)
+
+
+EXPERIMENT = Experiment(
+    name="glue_depth",
+    config=Config,
+    presets=PRESETS,
+    stages=(TOKENS, FROZEN, FINETUNED),
+    plan=plan,
+    reduce=reduce,
+)

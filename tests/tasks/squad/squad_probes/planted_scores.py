@@ -1,0 +1,53 @@
+"""Results with the scores that a test plants in them."""
+
+# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+# pyright: reportIndexIssue=false, reportReturnType=false
+
+import dataclasses
+
+from tasks.squad.squad_probes.reduce_rows import configuration, prepared
+from tests.tasks.squad.squad_probes.probe_fakes import (
+    BERT,
+    HALVES,
+    FakeResults,
+    baseline_rows,
+    evaluate_job,
+    probe,
+    score_rows,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The fields of a config that reduce reads."""
+
+    models: tuple[str, ...] = (BERT,)
+    encoders: tuple[str, ...] = ("pretrained", "finetuned")
+
+
+def results(*encoders):
+    """Results of jobs (who, {probe columns as items: (no_exact, has_f1) of both halves}), proper decoder alone."""
+    jobs = []
+    for who, probes in encoders:
+        rows = []
+        for lead, first, second in probes:
+            parts = dict(zip(HALVES, (first, second), strict=True))
+            rows += score_rows(lead, parts, "proper")
+        jobs.append((evaluate_job(**who), {"scores": rows, "baselines": baseline_rows()}))
+    return FakeResults(jobs)
+
+
+def scores_of(found):
+    scores = prepared(found.table("scores"))
+    return scores.assign(configuration=configuration(scores))
+
+
+def even(*values, level=0, **lead):
+    """A probe with the same scores on both halves."""
+    return (probe(level, **lead), values, values)
+
+
+def f1_of(no, has):
+    n, answerable = 6078, 2910
+    return ((n - answerable) * no + answerable * has) / n
