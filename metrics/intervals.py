@@ -1,7 +1,5 @@
 """Intervals for means over few runs, and standard errors of means over examples that are alike in clusters."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
@@ -19,7 +17,7 @@ def student_half(sd: ArrayLike, n: ArrayLike, level: float = LEVEL) -> np.ndarra
     return stats.t.ppf((1 + level) / 2, enough - 1) * np.asarray(sd, dtype=float) / np.sqrt(enough)
 
 
-def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float, float]:
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float, float]:
     """Mean of the values that are not NaN, and Student's interval for it; its ends are NaN with fewer than two values.
 
     The interval is mean ± t_{(1+level)/2, n-1} s / sqrt(n), s the sample standard deviation.

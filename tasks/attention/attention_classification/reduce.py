@@ -1,8 +1,5 @@
 """What is said and drawn of `attention_classification`: the shared statistics, training curves, choice of proxies."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 import dataclasses
 
 import numpy as np

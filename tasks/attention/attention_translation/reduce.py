@@ -1,9 +1,5 @@
 """Tables, figures and sentences of `attention_translation`: those shared with classification, and how runs trained."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportReturnType=false
-
 import dataclasses
 
 import pandas as pd

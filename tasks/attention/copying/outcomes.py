@@ -1,9 +1,7 @@
 """Whether a run learned to copy, from its evaluations; shares of runs with intervals."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -78,7 +76,7 @@ def shares(table: pd.DataFrame, line: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(found) if found else pd.DataFrame(columns=columns)
 
 
-def share_text(row: object) -> str:
+def share_text(row: Any) -> str:
     """`12 of 20 runs (60 %, 95 % interval 39 to 78 %)` of a row of `shares`."""
     return (
         f"{row.learned} of {row.runs} runs ({100 * row.share:.0f} %, 95 % interval {100 * row.low:.0f} to "
@@ -86,7 +84,7 @@ def share_text(row: object) -> str:
     )
 
 
-def reached_text(row: object) -> str:
+def reached_text(row: Any) -> str:
     """`, first at steps 60 to 100 (median 70)` of a row of `shares`; empty where no run learned."""
     if not row.learned:
         return ""

@@ -1,9 +1,5 @@
 """Figures of either experiment: agreement while learning, bars of agreements, xi against the best performance."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

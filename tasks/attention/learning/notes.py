@@ -1,8 +1,5 @@
 """What came out, in sentences: the claimed inequalities, the held-out variant, what is missing or undefined."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 

@@ -1,8 +1,5 @@
 """The figures of `multihead_copying`: combinations by kind, heads alone, where heads of a combination point."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,9 +1,7 @@
 """What came out of `multihead_copying` in sentences, every number from the rows."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from scipy.stats import fisher_exact
@@ -43,7 +41,7 @@ def _heads(verdicts: pd.DataFrame, heads: pd.DataFrame, config: Config) -> list[
     ]
 
 
-def _kind(row: object, config: Config) -> str:
+def _kind(row: Any, config: Config) -> str:
     heads = {
         "bad": f"{config.size} heads that each fail alone",
         "good": f"{config.size} heads, of which one succeeds alone and the others fail",
@@ -57,7 +55,7 @@ def _kind(row: object, config: Config) -> str:
     return text
 
 
-def _answers(by_kind: Mapping[str, object], found: pd.DataFrame, config: Config) -> list[str]:
+def _answers(by_kind: Mapping[str, Any], found: pd.DataFrame, config: Config) -> list[str]:
     told = []
     if bad := by_kind.get("bad"):
         how = "all" if bad.learned == bad.runs else "some" if bad.learned else "none"
@@ -66,7 +64,7 @@ def _answers(by_kind: Mapping[str, object], found: pd.DataFrame, config: Config)
         )
     if (bad := by_kind.get("bad")) and (good := by_kind.get("good")):
         counts = [[row.learned, row.runs - row.learned] for row in (bad, good)]
-        p = float(fisher_exact(counts)[1])
+        p = float(fisher_exact(counts)[1])  # pyright: ignore[reportArgumentType]
         difference = good.share - bad.share
         way = "more often" if difference > 0 else "less often" if difference < 0 else "as often"
         told.append(

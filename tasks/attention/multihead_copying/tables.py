@@ -1,8 +1,5 @@
 """The summary tables of `multihead_copying`, from its rows."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 

@@ -1,8 +1,5 @@
 """The figure of `sequence_copying`: learning curves of all runs."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 from collections.abc import Sequence
 
 import numpy as np

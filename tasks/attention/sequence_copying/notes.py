@@ -1,7 +1,6 @@
 """What came out of `sequence_copying` in sentences, every number from the rows."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +35,7 @@ def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, config: Config) -
     return told
 
 
-def _line(row: object, config: Config) -> str:
+def _line(row: Any, config: Config) -> str:
     text = f"{_name(row.setting, row.attention)}: {share_text(row)} reached accuracy {config.learned_from:g}"
     text += reached_text(row)
     text += "."
@@ -65,7 +64,7 @@ def _contrasts(table: pd.DataFrame) -> list[str]:
             if other.setting.startswith("permutation"):
                 continue
             counts = [[row.learned, row.runs - row.learned] for row in (here, other)]
-            p = float(fisher_exact(counts)[1])
+            p = float(fisher_exact(counts)[1])  # pyright: ignore[reportArgumentType]
             less = "less often than" if here.share < other.share else "no less often than"
             told.append(
                 f"{_name(here.setting, here.attention)} was learned {less} {other.setting}: {here.learned} of "

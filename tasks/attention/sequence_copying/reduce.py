@@ -1,8 +1,5 @@
 """From the rows of `sequence_copying` to tables, figures and sentences, whatever part of the sweep is done."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 from dataclasses import asdict
 
 import numpy as np

@@ -1,9 +1,5 @@
 """The figures of `bert_finetuning`: a panel a task, a colour a model."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import numpy as np
@@ -127,7 +123,7 @@ def _guesses(axis: Axes, guesses: pd.DataFrame, task: str) -> None:
     for name, (_, style) in GUESSES.items():
         for value in own[name].dropna():
             axis.axhline(value, color=GREY, linestyle=style, linewidth=1.1, zorder=1)
-    if not any(len(line.get_xdata()) for line in axis.lines):
+    if not any(np.size(line.get_xdata()) for line in axis.lines):
         say_empty(axis)
 
 

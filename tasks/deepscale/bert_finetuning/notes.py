@@ -1,8 +1,5 @@
 """What came out, in sentences."""
 
-# pandas annotates the rows of itertuples as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 

@@ -1,9 +1,5 @@
 """From scores to tables: the best learning rate, median and mean over seeds, each epoch, what the runs cost."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import pandas as pd
 
 from orchestrator.experiment import Results, Summary

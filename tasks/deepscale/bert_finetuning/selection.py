@@ -1,9 +1,5 @@
 """Which learning rate is the best: by the median over seeds, on the dev set or on one half of it (dslm 5, quirk 17)."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 

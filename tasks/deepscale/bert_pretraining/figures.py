@@ -1,9 +1,5 @@
 """The figures of `bert_pretraining`, drawn from its table `curves`."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -60,7 +56,7 @@ def optimisation_figure(curves: pd.DataFrame) -> Figure:
     for axis in axes[0]:
         axis.set_xlabel("training steps")
         axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    legend(figure, handles(curves))
+    legend(figure, list(handles(curves)))
     return figure
 
 

@@ -1,9 +1,5 @@
 """The sentences at the head of the report of `bert_pretraining`: which runs diverged, which train, how fast."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Mapping
 from typing import Any
 

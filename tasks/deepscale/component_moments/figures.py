@@ -1,8 +1,5 @@
 """The figures of `component_moments`: errors, agreement, the tail of attention's gradient, correlation curves."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -114,7 +111,7 @@ def agreement_figure(rows: pd.DataFrame, components: Sequence[str]) -> Figure:
     legend(
         figure,
         [
-            line_handle(LABELS[quantity], QUANTITY_COLOURS[quantity], marker="o", linestyle="", markersize=4)
+            line_handle(LABELS[quantity], QUANTITY_COLOURS[quantity], marker="o", linestyle="", markersize=4)  # pyright: ignore[reportArgumentType]
             for quantity in ordered
         ],
     )

@@ -1,9 +1,5 @@
 """Reduces the rows of `component_moments` to tables, figures and sentences."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -59,7 +55,7 @@ def percentiles(rows: pd.DataFrame, config: Config) -> pd.DataFrame:
     """The published metric's percentiles for each component, quantity and form, beside the published ones."""
     found = []
     for component, quantity, group in _groups(comparable(rows), config):
-        published = PUBLISHED.get(component, {}).get(quantity)
+        published = PUBLISHED.get(component, {}).get(quantity)  # pyright: ignore[reportArgumentType, reportCallIssue]
         for form, ending in FORMS.items():
             errors = 100 * group["legacy_error" + ending].to_numpy(dtype=float)
             errors = errors[np.isfinite(errors)]

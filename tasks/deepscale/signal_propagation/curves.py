@@ -3,10 +3,6 @@
 A line is a network on a source: depth, source, norm, scheme. A seed draws weights, sequences, masked pieces, dropout.
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 

@@ -1,8 +1,5 @@
 """The figures of `signal_propagation`: all moments through depth, the six published figures, the rule of depth."""
 
-# pandas annotates columns and groups as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,9 +1,5 @@
 """From the rows of `signal_propagation` to tables, figures and sentences, whatever part of the sweep is done."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

@@ -1,9 +1,5 @@
 """All figures of `squad_probes`, and what they share: colours, panels, bands, the choice of the rows that are shown."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Mapping
 
 import pandas as pd

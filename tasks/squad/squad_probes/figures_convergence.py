@@ -1,9 +1,5 @@
 """How far from convergence the probes are: F1 against learning rate, epoch and L2; training loss. A figure a model."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,9 +1,5 @@
 """What fine-tuning changed, against level, with the level from which on it matters."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -56,7 +52,7 @@ def difference_figure(table: pd.DataFrame, onset: pd.DataFrame) -> Figure | None
         if relative:
             axis.set_xticks(np.linspace(0, 1, 5))
     handles = [
-        Line2D([], [], color=MODEL_COLOURS[n % len(MODEL_COLOURS)], marker="o", ms=4, label=_label(*name, names))
+        Line2D([], [], color=MODEL_COLOURS[n % len(MODEL_COLOURS)], marker="o", ms=4, label=_label(*name, names))  # pyright: ignore[reportCallIssue]
         for n, name in enumerate(names)
     ]
     if any(len(of(published, model=m)) for m in published["model"] if short(m) in {short(name[0]) for name in names}):

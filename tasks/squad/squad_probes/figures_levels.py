@@ -1,9 +1,5 @@
 """Scores against level: the selected probes, both decoders of the same probes, ours beside the published."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Mapping
 
 import pandas as pd
@@ -72,7 +68,7 @@ def decoder_figure(layers: pd.DataFrame, always_null: float) -> Figure | None:
     _label_rows(axes, list(metrics.values()))
     figure.suptitle(f"probes: {configuration}", fontsize=11)
     for decoder, style in styles.items():
-        handles[decoder] = Line2D([], [], color=GREY, linestyle=style, label=f"{decoder} decoder")
+        handles[decoder] = Line2D([], [], color=GREY, linestyle=style, label=f"{decoder} decoder")  # pyright: ignore[reportArgumentType]
     handles["null"] = null_handle()
     legend(figure, handles)
     return figure

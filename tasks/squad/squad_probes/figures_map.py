@@ -1,9 +1,5 @@
 """The heat map as published: rows encoders, columns levels, cells rounded scores."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.colors import TwoSlopeNorm

@@ -1,9 +1,5 @@
 """What the figures of `squad_probes` share: colours and names of encoders, panels, bands, legends, scales of level."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,9 +1,5 @@
 """From the rows of `squad_probes` to tables, figures and sentences, whatever part of the sweep is done."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from typing import Any
 
 import pandas as pd

@@ -1,9 +1,5 @@
 """The sentences at the head of the report: what came out, what has not converged, what is NaN, what is missing."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -212,7 +208,7 @@ def _missing(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame], config: A
         label = _label(model, [name for name, _ in there])
         gone = [kind for kind in getattr(config, "encoders", ()) if (label, kind) not in there]
         if gone and len(scores):
-            found.append(f"{label}: no scores of the encoder {' and '.join(WORDS.get(kind, kind) for kind in gone)}.")
+            found.append(f"{label}: no scores of the encoder {' and '.join(WORDS.get(kind, kind) for kind in gone)}.")  # pyright: ignore[reportArgumentType, reportCallIssue]
     selected, differences = tables["selected"], tables["differences"]
     if len(scores) and not len(selected):
         found.append("No configuration could be chosen: the scores of the two halves of the articles are missing.")

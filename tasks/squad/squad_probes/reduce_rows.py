@@ -3,10 +3,6 @@
 A line is an encoder as a figure shows it: model, fine-tuned checkpoint (empty unless one was given), encoder and mode.
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,10 +4,6 @@ So no configuration is chosen on the questions that it is scored on. The two hal
 weighted by their numbers of questions of the kind.
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 

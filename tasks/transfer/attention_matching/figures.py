@@ -1,9 +1,5 @@
 """The figures of `attention_matching`, drawn from its summary tables."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -106,7 +102,7 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
             axis.set_title(f"layer {layer}", fontsize=10)
             axis.set_xlabel(f"head, {first}", fontsize=9)
         row[0].set_ylabel(f"head, {second}", fontsize=9)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of proteins in which they are matched")
+    figure.colorbar(image, ax=axes, shrink=0.8, label="share of proteins in which they are matched")  # pyright: ignore[reportArgumentType]
     figure.suptitle(title, fontsize=11)
     return figure
 

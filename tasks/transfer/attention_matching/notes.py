@@ -1,9 +1,5 @@
 """The sentences at the head of the report of `attention_matching`."""
 
-# pandas annotates the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import math
 from collections.abc import Mapping
 

@@ -1,9 +1,5 @@
 """From costs of heads to lines: means over proteins, then over seeds; what a matching saves against shuffled heads."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import pandas as pd
 
 from orchestrator.experiment import Results, Summary

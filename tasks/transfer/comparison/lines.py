@@ -1,9 +1,5 @@
 """Lines of the figures of the comparisons on proteins: pairs of encoders, means over seeds with their intervals."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 from typing import Any
 

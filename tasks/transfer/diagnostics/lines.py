@@ -5,10 +5,6 @@ weights of a random encoder: intervals are over seeds, so over networks for rand
 sentences for a pretrained one. Values within one seed share a network and are no sample of networks.
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,8 +1,5 @@
 """The figures of `dynamical_isometry`: histograms of ln sigma, and its mean against levels."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes

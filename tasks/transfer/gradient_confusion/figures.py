@@ -1,8 +1,5 @@
 """The figures of `gradient_confusion`: box plots as published, and the distribution of the cosines."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

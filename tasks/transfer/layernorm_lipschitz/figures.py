@@ -1,9 +1,5 @@
 """The figures of `layernorm_lipschitz`: 1/sigma and gains against the layer."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-# pyright: reportOperatorIssue=false, reportCallIssue=false
-
 from typing import Any
 
 import numpy as np

@@ -1,8 +1,5 @@
 """The figures of `perturbation`: box plots against the noise as published, and how much networks amplify it."""
 
-# pandas annotates the keys of groupby and the values of columns as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -47,9 +44,9 @@ def distance_figure(rows: pd.DataFrame, bound: float, floor: float) -> Figure:
     )
     handles = [Patch(facecolor=COLOURS[name], alpha=0.45, edgecolor=COLOURS[name], label=name) for name in ENCODERS]
     if np.isfinite(bound):
-        handles.append(line_handle(f"√(2H) = {bound:.1f}", GREY, linestyle=":"))
+        handles.append(line_handle(f"√(2H) = {bound:.1f}", GREY, linestyle=":"))  # pyright: ignore[reportArgumentType]
     if np.isfinite(floor):
-        handles.append(line_handle("rounding of float32", GREY, linestyle="--"))
+        handles.append(line_handle("rounding of float32", GREY, linestyle="--"))  # pyright: ignore[reportArgumentType]
     legend(figure, handles)
     return figure
 

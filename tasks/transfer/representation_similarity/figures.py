@@ -1,7 +1,6 @@
 """The figures of `representation_similarity`, drawn from its summary tables."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -68,7 +67,7 @@ def grid(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     return rows.pivot_table(index="level_first", columns="level_second", values=column, dropna=False)
 
 
-def _map(axis: Axes, table: pd.DataFrame, style: dict[str, object]) -> object | None:
+def _map(axis: Axes, table: pd.DataFrame, style: dict[str, Any]) -> Any:
     values = table.to_numpy(dtype=float)
     axis.grid(False)
     axis.set_xticks(range(table.shape[1]), [str(level) for level in table.columns])

@@ -1,9 +1,7 @@
 """What came out, in words, for the head of the report."""
 
-# pandas annotates the rows of itertuples as anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -43,7 +41,7 @@ def notes_of(tables: Mapping[str, pd.DataFrame], config: Config) -> list[str]:
     return notes
 
 
-def _closer(row: object) -> list[str]:
+def _closer(row: Any) -> list[str]:
     gap = abs(row.difference)
     relation = "closer to PLUS than" if row.difference > 0 else "farther from PLUS than"
     if row.seeds_random > 1:

@@ -1,9 +1,5 @@
 """From values of level pairs to maps and tables: means over seeds, and what is above the nulls."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import pandas as pd

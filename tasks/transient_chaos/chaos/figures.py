@@ -1,9 +1,5 @@
 """What the figures of `chaos` share: colours, panels, bands, legends. The figures are in `figures_*`."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -46,7 +42,7 @@ def line_handles(lines: Iterable[str]) -> list[Line2D]:
 
 def dash_handles(dashes: Mapping[str, str]) -> list[Line2D]:
     """A legend's entry for each kind of dash, by its label."""
-    return [Line2D([], [], color=GREY, linestyle=dash, linewidth=1.3, label=label) for label, dash in dashes.items()]
+    return [Line2D([], [], color=GREY, linestyle=dash, linewidth=1.3, label=label) for label, dash in dashes.items()]  # pyright: ignore[reportArgumentType]
 
 
 def band(axis: Axes, x: Any, low: Any, high: Any, line: str, **more: Any) -> None:

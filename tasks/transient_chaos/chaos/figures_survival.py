@@ -1,9 +1,5 @@
 """Figures of survival, and the map of growth over sentences and layers."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,9 +1,5 @@
 """Pretrained against random, number by number. No p-values: sentences of one network are not independent."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import numpy as np

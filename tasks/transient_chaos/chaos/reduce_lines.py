@@ -5,10 +5,6 @@ not independent of each other as evidence about networks, so wherever a line has
 their means. Only a single network's interval is over its sentences, and speaks of that network alone.
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,10 +4,6 @@ Each network has its own Kaplan-Meier curve over its sentences; a line's curve i
 its interval is over networks (Student). A single network's interval is Greenwood's over its sentences (log-log).
 """
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,9 +1,5 @@
 """From scores to curves: mean and interval over seeds, peaks, rank correlation between tasks, counts of NaN."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -102,7 +98,7 @@ def task_correlations(curves: pd.DataFrame) -> pd.DataFrame:
                 both = wide[[first, second]].dropna()
                 varies = len(both) > 2 and (both.max() > both.min()).all()
                 rho = stats.spearmanr(both[first], both[second])[0] if varies else np.nan
-                rows.append((*key, first, second, float(rho), len(both)))
+                rows.append((*key, first, second, float(rho), len(both)))  # pyright: ignore[reportArgumentType]
     return pd.DataFrame(rows, columns=["encoder", "training", "task_a", "task_b", "spearman", "depths"])
 
 

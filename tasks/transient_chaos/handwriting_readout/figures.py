@@ -1,9 +1,5 @@
 """The figures of `handwriting_readout`: the heat map of errors, the letters that are written, the errors of samples."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 from typing import Any
 
 import numpy as np

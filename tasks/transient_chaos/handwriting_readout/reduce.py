@@ -1,9 +1,5 @@
 """From rows to summary tables: errors of the windows over seeds, the best windows, and what was left out."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import pandas as pd
 
 from orchestrator.experiment import Results, Summary

@@ -1,8 +1,5 @@
 """Tables, figures and sentences from rows, whatever part of a sweep is done."""
 
-# pandas annotates what indexing gives as a Series or a DataFrame, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportCallIssue=false, reportAttributeAccessIssue=false
-
 import dataclasses
 import itertools
 

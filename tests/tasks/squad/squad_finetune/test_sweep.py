@@ -1,8 +1,5 @@
 """`squad_finetune` from the command line to the report, in this process and without Ray; and wrong input."""
 
-# pandas annotates what indexing gives as a Series or a DataFrame, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportGeneralTypeIssues=false, reportCallIssue=false, reportAttributeAccessIssue=false
-
 import json
 import shutil
 from pathlib import Path

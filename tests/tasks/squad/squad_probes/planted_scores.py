@@ -1,9 +1,5 @@
 """Results with the scores that a test plants in them."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import dataclasses
 
 from tasks.squad.squad_probes.reduce_rows import configuration, prepared

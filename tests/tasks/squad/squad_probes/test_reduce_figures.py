@@ -1,9 +1,5 @@
 """Figures of whole and of broken sweeps: labelled, complete, and never a crash."""
 
-# pandas annotates the keys of groupby and the rows of itertuples as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportReturnType=false
-
 import io
 
 import numpy as np

@@ -1,9 +1,5 @@
 """Lines over seeds, savings against shuffled heads, figures and sentences."""
 
-# pandas annotates what comes out of tables as anything hashable, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
-# pyright: reportGeneralTypeIssues=false
-
 import dataclasses
 
 import numpy as np

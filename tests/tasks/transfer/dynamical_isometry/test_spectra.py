@@ -1,9 +1,5 @@
 """The stage `jacobian_spectra` on a tiny encoder: what its rows are about, and what they depend on."""
 
-# pandas annotates what its methods give as almost anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
-
 import dataclasses
 
 import numpy as np

@@ -1,6 +1,6 @@
 """The stage `layernorm_spread` on tiny encoders: what its rows are about, and what they depend on."""
 
-# pandas annotates what its methods give as almost anything, so these rules say nothing here:
+# torch annotates what modules hold as Tensor | Module, so these rules say nothing here:
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 # pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
 

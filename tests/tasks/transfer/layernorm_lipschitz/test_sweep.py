@@ -1,9 +1,5 @@
 """`layernorm_lipschitz` through the command line in one process: plan, stages, store, reduce and figures together."""
 
-# pandas annotates what its methods give as almost anything, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
-
 import dataclasses
 
 import numpy as np
