@@ -35,8 +35,8 @@ from tasks.transient_chaos.glue_depth.features import length_batches
 from tasks.transient_chaos.glue_depth.frozen import frozen
 from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
 from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
-from tasks.transient_chaos.glue_depth.params import FrozenParams
 from tasks.transient_chaos.glue_depth.plan import plan
+from tasks.transient_chaos.glue_depth.stages import FrozenParams
 
 EVAL_BATCH = 16  # the published one
 

@@ -66,7 +66,5 @@ def share_interval(successes: int, n: int, level: float = LEVEL) -> tuple[float,
         raise ValueError(f"{successes} successes of {n} runs: give between 0 and {n}")
     if n == 0:
         return np.nan, np.nan, np.nan
-    share, z_sq = successes / n, float(stats.norm.ppf((1 + level) / 2)) ** 2
-    middle = (share + z_sq / (2 * n)) / (1 + z_sq / n)
-    half = np.sqrt(z_sq * (share * (1 - share) / n + z_sq / (4 * n * n))) / (1 + z_sq / n)
-    return share, float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+    interval = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
+    return successes / n, float(interval.low), float(interval.high)

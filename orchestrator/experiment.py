@@ -164,8 +164,7 @@ class Stage:
 
     def load(self) -> Callable[[Any, Context], Tables | None]:
         """Import the stage's function."""
-        module, _, name = self.function.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return load(self.function)
 
     @functools.cached_property
     def param_fields(self) -> tuple[pa.Field, ...]:
@@ -270,10 +269,16 @@ class Experiment:
     presets: Mapping[str, Any]
     stages: tuple[Stage, ...]
     plan: Callable[[Any], Iterable[Job]]
-    reduce: Callable[[Results, Any], Summary]
+    reduce: str | Callable[[Results, Any], Summary]
+    """`module:function`, imported only where it runs (pandas and matplotlib take a second); a notebook may give
+    the function itself."""
 
     def __post_init__(self):
         check_name("experiment", self.name)
+
+    def load_reduce(self) -> Callable[[Results, Any], Summary]:
+        """Import the function that makes the summary of results."""
+        return load(self.reduce) if isinstance(self.reduce, str) else self.reduce
 
     @property
     def tables(self) -> dict[str, TableSpec]:
@@ -292,6 +297,12 @@ class Experiment:
                             f"{stage.name} makes the column {f.name!r} of {name!r} {f.type}, not {kinds[f.name]}"
                         )
         return specs
+
+
+def load(name: str) -> Callable[..., Any]:
+    """The function that `module:function` names."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 class PlanError(ValueError):

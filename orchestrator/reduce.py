@@ -1,9 +1,11 @@
 """From rows to a report: it hands an experiment the rows of its plan and writes the summary that comes back."""
 
+import contextlib
 import dataclasses
 import datetime
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from orchestrator.secrets import redactor
 from orchestrator.snapshot import Snapshot
 from orchestrator.store import Store
 from orchestrator.sweep import Sweep
+from tasks import FIGURE_STYLE
 
 if TYPE_CHECKING:  # half a second, which --plan and --status need not wait for
     import pandas as pd
@@ -56,15 +59,16 @@ def reduce_sweep(sweep: Sweep, snapshot: Snapshot, run_id: str) -> Summary:
     """Write `summary/*.parquet`, `figures/*.{png,svg}` and `report.html`; figures and tables of before are replaced."""
     store, plan = sweep.store, sweep.plan
     results = PlannedResults(store, plan, snapshot)
-    summary = sweep.experiment.reduce(results, sweep.config)
-    for name, frame in summary.tables.items():
-        store.write_summary(name, frame)
     pictures = {}
-    for name, figure in summary.figures.items():
-        for kind in ("png", "svg"):
-            data = _picture(figure, kind)
-            store.storage.write(f"figures/{name}.{kind}", data)
-            pictures.setdefault(name, data)
+    with figure_style():
+        summary = sweep.experiment.load_reduce()(results, sweep.config)
+        for name, frame in summary.tables.items():
+            store.write_summary(name, frame)
+        for name, figure in summary.figures.items():
+            for kind in ("png", "svg"):
+                data = _picture(figure, kind)
+                store.storage.write(f"figures/{name}.{kind}", data)
+                pictures.setdefault(name, data)
     _drop_old(store, summary)
     left = left_to_do(plan, snapshot, store.artifacts)
     failures = snapshot.failures(left)
@@ -88,14 +92,19 @@ def reduce_sweep(sweep: Sweep, snapshot: Snapshot, run_id: str) -> Summary:
     return summary
 
 
-def _picture(figure: Any, kind: str) -> bytes:
-    import matplotlib
+@contextlib.contextmanager
+def figure_style() -> Iterator[None]:
+    """The project's style for all that is drawn meanwhile, whatever a matplotlibrc of the user says."""
+    import matplotlib.style
 
+    with matplotlib.style.context(FIGURE_STYLE, after_reset=True):
+        yield
+
+
+def _picture(figure: Any, kind: str) -> bytes:
     buffer = io.BytesIO()
-    # No date and no random ids in the file: the same rows give the same bytes.
-    metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    with matplotlib.rc_context({"svg.hashsalt": "sweep"}):
-        figure.savefig(buffer, format=kind, dpi=150, bbox_inches="tight", metadata=metadata)
+    # No date in the file: the same rows give the same bytes.
+    figure.savefig(buffer, format=kind, metadata={"Date": None} if kind == "svg" else {"Software": None})
     return buffer.getvalue()
 
 

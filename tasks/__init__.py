@@ -1,8 +1,10 @@
-"""Experiments: one module, or one folder, each, with its config, plan, stages and reduce.
+"""Experiments: a folder a paper's family, in it a folder an experiment, with its config, plan, stages and reduce.
 
 Imports go from here to `models`, `metrics` and `orchestrator.experiment`; nothing here imports Ray. The registry names
 the module that holds each experiment's `EXPERIMENT`; it is imported only when that experiment is asked for.
 """
+
+from pathlib import Path
 
 EXPERIMENTS = {
     "attention_classification": "tasks.attention.attention_classification",
@@ -26,3 +28,6 @@ EXPERIMENTS = {
     "squad_finetune": "tasks.squad.squad_finetune",
     "squad_probes": "tasks.squad.squad_probes",
 }
+
+FIGURE_STYLE = Path(__file__).with_name("analysis") / "figures.mplstyle"
+"""How the figures of all experiments look: a matplotlib style file, in force while `reduce` draws and saves them."""

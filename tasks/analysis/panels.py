@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-GREY = "#666666"
+from tasks.analysis.palette import GREY
 
 
 def panels(
@@ -18,12 +18,7 @@ def panels(
 ) -> tuple[Figure, np.ndarray]:
     """A figure with a grid [rows, columns] of axes, sized by its panels in inches."""
     figure = Figure(figsize=(1.0 + width * columns, 1.0 + height * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    for axis in axes.flat:
-        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 def outer_labels(axes: np.ndarray, x: str | Sequence[str], y: str | Sequence[str]) -> None:
@@ -71,3 +66,12 @@ def of(table: pd.DataFrame, **values: Any) -> pd.DataFrame:
     for name, value in values.items():
         keep &= (table[name] == value).to_numpy(dtype=bool)
     return table.loc[keep]
+
+
+def curve(axis: Axes, table: pd.DataFrame, x: str, colour: str, y: str = "mean", **style: Any) -> None:
+    """A line of `y` against `x`, with a translucent band from `low` to `high`, which is absent where these are NaN."""
+    table = table.sort_values(x)
+    at = table[x].to_numpy(dtype=float)
+    axis.plot(at, table[y].to_numpy(dtype=float), color=colour, **style)
+    ends = (table[name].to_numpy(dtype=float) for name in ("low", "high"))
+    axis.fill_between(at, *ends, color=colour, alpha=0.15, linewidth=0)

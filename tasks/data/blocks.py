@@ -12,11 +12,13 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, get_args
+from typing import IO, Annotated, Any, get_args
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from orchestrator.experiment import Context, Job, Stage
+from orchestrator.limits import Limited, Positive
 from tasks.data.artifacts import encode, read_meta, write_meta
 from tasks.data.corpus import TEST_RATIO, Corpus, Part, corpus_here, locate_corpus, passages
 from tasks.data.errors import DataError
@@ -29,7 +31,7 @@ CHUNK = 512  # passages that the tokenizer gets at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlocksParams:
+class BlocksParams(Limited):
     """Everything that shapes the blocks, beside the fingerprint of the corpus."""
 
     corpus: str
@@ -37,26 +39,16 @@ class BlocksParams:
     tokenizer: str
     tokenizer_revision: str
     """Hash of its content, or the hub's commit."""
-    length: int = 128
+    length: Annotated[int, Ge(MIN_LENGTH)] = 128
     """T, special tokens included."""
-    train_limit: int | None = None
+    train_limit: Positive | None = None
     """At most this many blocks for training, a fixed random choice: a smaller limit's are among a larger one's."""
-    test_limit: int | None = None
+    test_limit: Positive | None = None
     """The same for testing."""
-    test_ratio: float | None = None
+    test_ratio: Annotated[float, Gt(0), Lt(1)] | None = None
     """Share of the passages that is `test`; None for a corpus that has parts of its own."""
     seed: int = 0
     """Of the choice under a limit, and of the order of the hub's articles."""
-
-    def __post_init__(self):
-        if self.length < MIN_LENGTH:
-            raise ValueError(f"length is {self.length}; expected at least {MIN_LENGTH}")
-        for part in get_args(Part):
-            limit = self.limit(part)
-            if limit is not None and limit < 1:
-                raise ValueError(f"{part}_limit is {limit}; expected at least 1, or None for all blocks")
-        if self.test_ratio is not None and not 0.0 < self.test_ratio < 1.0:
-            raise ValueError(f"test_ratio is {self.test_ratio}; expected a share between 0 and 1")
 
     def limit(self, part: Part) -> int | None:
         return self.train_limit if part == "train" else self.test_limit

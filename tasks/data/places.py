@@ -1,35 +1,102 @@
-"""Where a job finds the data and the tokenizer of its plan, and whether they are the planned ones. Imports no torch."""
+"""Where the data of a job lie on this machine, and whether they are the planned ones. Imports no torch.
 
-from collections.abc import Mapping
+Data are built in, files of a directory, or a hub data set at one commit; a reader says by `Place.pick` what it does
+with each. Where data lie is no part of a job's identity; their fingerprint is.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
 
 from tasks.data.errors import DataError
-from tasks.data.sources import Kind, Source
 from tasks.data.tokenizers import TokenizerRef
+
+Kind = Literal["builtin", "files", "hub"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a data set lies."""
+
+    kind: Kind
+    path: str | None = None
+    """The data directory, absolute, of `files`."""
+    revision: str | None = None
+    """The commit of the `hub`."""
+
+    def __str__(self) -> str:
+        return self.path or self.kind
+
+    def pick(self, builtin: Callable[[], T], files: Callable[[Path], T], hub: Callable[[str], T] | None = None) -> T:
+        """What the function of this kind gives: of nothing, the directory, or the commit.
+
+        Raises:
+            ValueError: the place lacks what its kind needs, or no data of this kind can be read.
+        """
+        if self.kind == "builtin":
+            return builtin()
+        if self.kind == "files" and self.path is not None:
+            return files(Path(self.path))
+        if self.kind == "hub" and self.revision is not None and hub is not None:
+            return hub(self.revision)
+        raise ValueError(f"no data are read from {self}; expected builtin, files with a path, or hub with a revision")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """One data set as a plan finds it: where it lies, and what it is."""
+
+    task: str
+    """Its name."""
+    kind: Kind
+    fingerprint: str
+    """Part of a job's identity: hash of the examples (builtin), of the files, or the hub's commit."""
+    sizes: Mapping[str, int]
+    """Examples of each split. The hub's are the published ones: nothing is downloaded to plan."""
+    path: str | None = None
+    """The data directory, absolute, for `files`."""
+
+    @property
+    def revision(self) -> str | None:
+        """The hub's commit, for `hub`."""
+        return self.fingerprint if self.kind == "hub" else None
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What a stage must know of the place, for `Job.paths`: kind, fingerprint, data (directory), revision (hub)."""
+        optional = {"data": self.path, "revision": self.revision}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return {"kind": self.kind, "fingerprint": self.fingerprint, **given}
 
 
 def places(source: Source, ref: TokenizerRef) -> dict[str, str]:
-    """What a stage must know of the place of data and tokenizer, for `Job.paths` and `Context.paths`.
-
-    `kind` and `fingerprint` always; `data` (directory), `revision` (hub), `tokenizer` (directory) where there is one.
-    """
-    optional = {"data": source.path, "revision": source.revision, "tokenizer": ref.path}
-    given = {name: value for name, value in optional.items() if value is not None}
-    return {"kind": source.kind, "fingerprint": source.fingerprint, **given}
+    """`Source.places`, and `tokenizer`, its directory, where it has one."""
+    return source.places | ({"tokenizer": ref.path} if ref.path is not None else {})
 
 
-def read_place(paths: Mapping[str, str]) -> tuple[Kind, str | None, str | None]:
-    """Kind, directory and hub revision of the data, from `Context.paths`.
+def place_here(name: str, paths: Mapping[str, str], fingerprint: Callable[[Place], str]) -> Place:
+    """The place that `Context.paths` name, whose data must be the planned ones.
+
+    Args:
+        name: the data set's, for messages.
+        paths: as `Source.places` makes them.
+        fingerprint: of the data at a place.
 
     Raises:
         ValueError: for paths that `places` did not make.
+        DataError: the data here are others.
     """
-    lacking = [name for name in ("kind", "fingerprint") if name not in paths]
+    lacking = [key for key in ("kind", "fingerprint") if key not in paths]
     if lacking:
         raise ValueError(f"context.paths lacks {', '.join(lacking)}; make it with tasks.data.places.places")
     kind = paths["kind"]
     if kind not in ("builtin", "files", "hub"):
         raise ValueError(f"data of kind {kind!r}; expected builtin, files or hub")
-    return kind, paths.get("data"), paths.get("revision")
+    place = Place(kind=kind, path=paths.get("data"), revision=paths.get("revision"))
+    check_fingerprint(name, str(place), fingerprint(place), paths["fingerprint"])
+    return place
 
 
 def check_fingerprint(name: str, place: str, here: str, planned: str) -> None:
@@ -43,3 +110,19 @@ def check_fingerprint(name: str, place: str, here: str, planned: str) -> None:
             f"{name} ({place}) was {planned} when the sweep was planned and is {here} here: the data have changed, or "
             "another machine has other data; make them the same and start the sweep again"
         )
+
+
+State = tuple[tuple[str, int, int], ...]
+
+
+def file_states(files: Iterable[Path]) -> State:
+    """Paths, sizes and times of the files that are there: when none changes, their bytes are taken to be the same."""
+    stats = ((file, file.stat()) for file in files if file.is_file())
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def read_place(paths: Mapping[str, str]) -> tuple[Kind, str | None, str | None]:
+    """Until all readers use `place_here`."""
+    kind = paths["kind"]
+    assert kind in ("builtin", "files", "hub")
+    return kind, paths.get("data"), paths.get("revision")

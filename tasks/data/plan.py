@@ -4,8 +4,12 @@ A tokenised data set is an artifact that all jobs of the same task, tokenizer, l
 """
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Ge
 
 from orchestrator.experiment import Job, Stage
+from orchestrator.limits import Limited, Positive
 from tasks.data.places import places
 from tasks.data.sources import Source, locate
 from tasks.data.tokenizers import locate_tokenizer
@@ -14,28 +18,29 @@ MIN_LENGTH = 8  # a pair's three special tokens, and room for two pieces of each
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokensParams:
-    """Everything that shapes the bytes of a tokenised task, beside the data's fingerprint."""
+class ExampleLimits(Limited):
+    """How much of a data set is used."""
 
+    train_limit: Positive | None = None
+    """Maximum number of training examples, a fixed random part: a smaller limit's are among a larger one's."""
+    dev_limit: Positive | None = None
+    """Maximum number of examples of each evaluation split, likewise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokenised(Limited):
     task: str
     tokenizer: str
     """Its name; the directory's own name for a local one."""
     tokenizer_revision: str
     """Hash of its content, or the hub's commit."""
-    max_length: int
+    max_length: Annotated[int, Ge(MIN_LENGTH)]
     """In tokens, special ones included; longer examples are cut (of a pair the longer text first)."""
-    train_limit: int | None = None
-    """Train on this many examples at most, a fixed random part: a smaller limit's are among a larger one's."""
-    dev_limit: int | None = None
-    """The same for each evaluation split."""
 
-    def __post_init__(self):
-        if self.max_length < MIN_LENGTH:
-            raise ValueError(f"max_length is {self.max_length}; expected at least {MIN_LENGTH}")
-        for name in ("train_limit", "dev_limit"):
-            limit = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise ValueError(f"{name} is {limit}; expected at least 1, or None for all examples")
+
+@dataclass(frozen=True, kw_only=True)
+class TokensParams(ExampleLimits, _Tokenised):
+    """Everything that shapes the bytes of a tokenised task, beside the data's fingerprint."""
 
     def limit(self, split: str) -> int | None:
         return self.train_limit if split == "train" else self.dev_limit

@@ -5,35 +5,12 @@ GLUE task is read from `--data-dir` where one is given, else from the hub; nothi
 """
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tasks.data import builtin, glue_files, glue_hub
 from tasks.data.errors import DataError
 from tasks.data.examples import BUILTIN_TASKS, Examples, task_info
-
-Kind = Literal["builtin", "files", "hub"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """One task's data."""
-
-    task: str
-    kind: Kind
-    fingerprint: str
-    """Part of a job's identity: hash of the examples (builtin), of the files, or the hub's commit."""
-    sizes: Mapping[str, int]
-    """Examples of each split. The hub's are those of the published GLUE: nothing is downloaded to plan."""
-    path: str | None = None
-    """The data directory, absolute, for `files`."""
-
-    @property
-    def revision(self) -> str | None:
-        """The hub's commit, for `hub`."""
-        return self.fingerprint if self.kind == "hub" else None
+from tasks.data.places import Kind, Place, Source, State, file_states  # noqa: F401
 
 
 def locate(task: str, data_dir: str | None) -> Source:
@@ -56,40 +33,32 @@ def locate(task: str, data_dir: str | None) -> Source:
     return _files_source(task, root, _state(task, root))
 
 
-def fingerprint(kind: Kind, task: str, path: str | None, revision: str | None) -> str:
+def fingerprint(task: str, place: Place) -> str:
     """The fingerprint of the data on this machine, to be compared with the planned one.
 
     Raises:
-        ValueError: when what the kind needs (path or revision) is None.
         DataError: when files are missing.
     """
-    if kind == "builtin":
-        return builtin.fingerprint(task)
-    if kind == "files":
-        root = Path(_given(path, "path", kind))
+
+    def of_files(root: Path) -> str:
         _check_folder(task, root)
         return glue_files.fingerprint(task, root)
-    return _given(revision, "revision", kind)
+
+    return place.pick(lambda: builtin.fingerprint(task), of_files, str)
 
 
-def read(kind: Kind, task: str, split: str, path: str | None, revision: str | None) -> Examples:
+def read(task: str, split: str, place: Place) -> Examples:
     """One split from the place that `locate` found.
 
     Raises:
-        ValueError: for an unknown task or split, or when what the kind needs (path or revision) is None.
+        ValueError: for an unknown task or split.
         DataError: for bad or missing data.
     """
-    if kind == "builtin":
-        return builtin.examples(task, split)
-    if kind == "files":
-        return glue_files.read_split(task, split, Path(_given(path, "path", kind)))
-    return glue_hub.read_split(task, split, _given(revision, "revision", kind))
-
-
-def _given(value: str | None, name: str, kind: Kind) -> str:
-    if value is None:
-        raise ValueError(f"data of kind {kind!r} need a {name}")
-    return value
+    return place.pick(
+        lambda: builtin.examples(task, split),
+        lambda root: glue_files.read_split(task, split, root),
+        lambda commit: glue_hub.read_split(task, split, commit),
+    )
 
 
 def _check_folder(task: str, root: Path) -> None:
@@ -104,14 +73,8 @@ def _check_folder(task: str, root: Path) -> None:
         )
 
 
-State = tuple[tuple[str, int, int], ...]
-
-
 def _state(task: str, root: Path) -> State:
-    """Names, sizes and times of the files: when none changes, the bytes are taken to be the same."""
-    files = [glue_files.split_file(task, split, root) for split in task_info(task).splits]
-    stats = [(file, file.stat()) for file in files if file.is_file()]
-    return tuple((file.name, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+    return file_states(glue_files.split_file(task, split, root) for split in task_info(task).splits)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ On disk: `<artifact>/<split>/` is a `datasets` Arrow data set with the columns i
 Letters: N examples, S tokens of all examples together, B batch, T tokens of the longest in the batch.
 """
 
+import functools
 import itertools
 import json
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from tasks.data import sources
 from tasks.data.arrow import list_values, read_table, write_table
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
-from tasks.data.places import check_fingerprint, read_place
+from tasks.data.places import place_here
 from tasks.data.plan import TokensParams
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.training.seeds import numpy_stream
@@ -54,15 +55,13 @@ def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:
     if context.artifact is None:
         raise ValueError("the tokens stage writes an artifact: give context.artifact, an empty directory")
     info = task_info(params.task)
-    kind, path, revision = read_place(context.paths)
-    here = sources.fingerprint(kind, params.task, path, revision)
-    check_fingerprint(params.task, path or kind, here, context.paths["fingerprint"])
+    place = place_here(params.task, context.paths, functools.partial(sources.fingerprint, params.task))
     tokenizer = load_tokenizer(
         TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=context.paths.get("tokenizer"))
     )
     sizes = {}
     for split in info.splits:
-        examples = sources.read(kind, params.task, split, path, revision)
+        examples = sources.read(params.task, split, place)
         examples = limited(examples, params.limit(split), params.task, split)
         table = tokenise(examples, tokenizer, params.max_length, info)
         write_table(table, context.artifact / split, f"{context.job_id}-{split}")

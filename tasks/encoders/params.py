@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.limits import AboveZero, Limited, Positive, require
+
 SCRATCH = "scratch"
 """The model name of an ALBERT that is described by its sizes; it has random weights only."""
 SMALL = "small"
@@ -17,8 +19,39 @@ RANGED_STYLES = ("hf_default", "keras")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderParams:
-    """One encoder. The parameters of stages that work on one inherit it."""
+class EncoderSizes(Limited):
+    """Sizes of a model that no checkpoint describes."""
+
+    width: Positive | None = None
+    """Hidden size H of the model scratch or small: 768, 1024, 4096 are ALBERT base, large, xxlarge; 2048 with 16 heads
+    xlarge."""
+    heads: Positive | None = None
+    """Its attention heads; None: H/64, at least 1."""
+    intermediate: Positive | None = None
+    """Its feed-forward size; None: 4 H."""
+    embedding: Positive | None = None
+    """Its embedding size (ALBERT only); None: 128."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision(Limited):
+    """In which numbers is computed."""
+
+    dtype: Literal["float32", "float64"] = "float32"
+    """Precision of the weights and of what is computed from them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenisedText(Limited):
+    """What is read."""
+
+    tokenizer: str
+    """Identity of the tokenizer that made the tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbertWeights(Limited):
+    """Where the weights of an ALBERT come from."""
 
     model: str
     """Hub name or directory name of the checkpoint (its place is in `context.paths["model"]`), `scratch`, or `small`
@@ -30,35 +63,25 @@ class EncoderParams:
     """Whether the weights are the checkpoint's, or drawn anew for its architecture."""
     init_style: InitStyle | None = None
     """How random weights are drawn (`models.albert.random_albert`); set to None when pretrained."""
-    init_range: float | None = None
+    init_range: AboveZero | None = None
     """Standard deviation of random weights; None: the architecture's initializer_range, 0.02 in every ALBERT."""
     encoder_seed: int | None = None
     """Seed of random weights; None when pretrained."""
-    width: int | None = None
-    """Hidden size H of a `scratch` model; None otherwise (the checkpoint says it)."""
-    heads: int | None = None
-    """Attention heads of a `scratch` model; None: H/64, at least 1."""
-    intermediate: int | None = None
-    """Feed-forward width of a `scratch` model; None: 4 H."""
-    embedding: int | None = None
-    """Embedding width of a `scratch` model; None: 128."""
-    tokenizer: str
-    """Identity of the tokenizer that made the tokens."""
-    dtype: Literal["float32", "float64"] = "float32"
-    """Precision of the weights and of what is computed from them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderParams(Precision, TokenisedText, EncoderSizes, AlbertWeights):
+    """One ALBERT. The parameters of stages that work on one inherit it; sizes are those of `scratch`, else None."""
 
     def __post_init__(self):
-        for name in ("width", "heads", "intermediate", "embedding"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, name, value, "1 or more, or None")
+        super().__post_init__()
         random = self.encoder == "random"
         if not random:  # else the same work would have two identities
             object.__setattr__(self, "init_style", None)
             object.__setattr__(self, "init_range", None)
         require((self.encoder_seed is not None) == random, "encoder_seed", self.encoder_seed, "a seed iff random")
-        ranged = self.init_style in RANGED_STYLES
-        fine = self.init_range is None or (self.init_range > 0 and ranged)
-        require(fine, "init_range", self.init_range, f"more than 0 with {' or '.join(RANGED_STYLES)}, else None")
+        fine = self.init_range is None or self.init_style in RANGED_STYLES
+        require(fine, "init_range", self.init_range, f"none, or the init style {' or '.join(RANGED_STYLES)}")
         require(not random or self.init_style is not None, "init_style", self.init_style, "how weights are drawn")
         scratch = self.is_scratch
         require(random or not scratch, "encoder", self.encoder, "random with model scratch")
@@ -76,9 +99,3 @@ class EncoderParams:
     def is_small(self) -> bool:
         """Whether the project pretrains the model itself."""
         return self.model == SMALL and self.revision.startswith(JOB)
-
-
-def require(fine: bool, name: str, value: object, remedy: str) -> None:
-    """Raise a ValueError that names the parameter, its value and the remedy, unless it is fine."""
-    if not fine:
-        raise ValueError(f"{name} is {value!r}; give {remedy}")

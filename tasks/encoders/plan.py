@@ -1,16 +1,20 @@
 """Which encoders a sweep works on, each ready for a job: parameters, the jobs it needs, the places of its weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.data.blocks import blocks_job
 from tasks.encoders.options import EncoderOptions, ModelOptions
-from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL
-from tasks.encoders.small import pretrain_job, report_job
+from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL, EncoderSizes
+from tasks.encoders.small import PretrainParams, pretrain_job, report_job
 from tasks.encoders.transformer_options import TransformerOrSmallOptions
+
+NO_SIZES = dict.fromkeys(field.name for field in fields(EncoderSizes))
+"""The sizes of a model that has its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,25 +37,25 @@ def planned_encoders(options: EncoderOptions, corpus: str | None = None) -> list
     Raises:
         ValueError: a checkpoint, corpus or tokenizer is missing; one line that says what to give.
     """
-    shared = model_fields(options)
+    named = model_fields(options)
     needs: dict[str, Job] = {}
     paths: dict[str, str] = {}
     if options.model == SMALL:
         needs["model"] = small_job(options, corpus)
-        shared["revision"] = JOB + needs["model"].id
+        named["revision"] = JOB + needs["model"].id
     elif options.model != SCRATCH:
         ref = resolve_model(options.model, options.pickled_weights)
-        shared |= {"model": ref.name, "revision": ref.revision}
+        named |= {"model": ref.name, "revision": ref.revision}
         paths = model_paths(ref)
     found = []
     if "pretrained" in options.encoders:
-        found.append(PlannedEncoder(params={**shared, "encoder": "pretrained"}, needs=needs, paths=paths))
+        found.append(PlannedEncoder(params={**named, "encoder": "pretrained"}, needs=needs, paths=paths))
     if "random" in options.encoders:
         for style in options.init_styles:
             ranged = {"init_range": options.init_range if style in RANGED_STYLES else None}
             for seed in options.encoder_seeds:
                 drawn = {"encoder": "random", "init_style": style, "encoder_seed": seed, **ranged}
-                found.append(PlannedEncoder(params={**shared, **drawn}, needs=needs, paths=paths))
+                found.append(PlannedEncoder(params={**named, **drawn}, needs=needs, paths=paths))
     return found
 
 
@@ -63,11 +67,8 @@ def report_jobs(encoders: Sequence[PlannedEncoder]) -> list[Job]:
 
 def model_fields(options: ModelOptions) -> dict[str, Any]:
     """The fields of `EncoderParams` that name the model; sizes only where nothing else says them."""
-    fields: dict[str, Any] = {"model": options.model, "revision": ""}
-    if options.model == SCRATCH:
-        for name in ("width", "heads", "intermediate", "embedding"):
-            fields[name] = getattr(options, name)
-    return fields
+    sizes = shared(options, EncoderSizes) if options.model == SCRATCH else NO_SIZES
+    return {"model": options.model, "revision": "", **sizes}
 
 
 def model_paths(ref: ModelRef) -> dict[str, str]:
@@ -95,10 +96,7 @@ def small_job(options: EncoderOptions | TransformerOrSmallOptions, corpus: str |
     )
     return pretrain_job(
         blocks,
-        width=options.width,
-        heads=options.heads,
-        intermediate=options.intermediate,
-        embedding=options.embedding,
+        **shared(options, PretrainParams),
         depth=options.pretrain_depth,
         steps=options.pretrain_steps,
         batch_size=options.pretrain_batch,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks.encoders.params import JOB, SCRATCH, SMALL, require
+from orchestrator.limits import Limited, Positive, require
+from tasks.encoders.params import JOB, SCRATCH, SMALL, EncoderSizes, Precision, TokenisedText
 
 Architecture = Literal["albert", "bert", "distilbert", "roberta"]
 Weights = Literal["pretrained", "finetuned", "random"]
@@ -11,8 +12,8 @@ SIZES = ("architecture", "layers", "width", "heads", "intermediate", "embedding"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformerParams:
-    """One encoder of the BERT family. The parameters of stages that work on one inherit it."""
+class TransformerWeights(Limited):
+    """Where the weights of an encoder come from."""
 
     model: str
     """Hub name or directory name of the checkpoint that names the encoder, `scratch`, or `small`."""
@@ -27,25 +28,16 @@ class TransformerParams:
     """Seed of random weights; of an encoder that the sweep fine-tunes, the seed of that training; else None."""
     architecture: Architecture | None = None
     """Type of a `scratch` model; None otherwise, as all sizes are (the checkpoint says them)."""
-    layers: int | None = None
+    layers: Positive | None = None
     """Its layers."""
-    width: int | None = None
-    """Its hidden size H."""
-    heads: int | None = None
-    """Its attention heads; None: H/64, at least 1."""
-    intermediate: int | None = None
-    """Its feed-forward width; None: 4 H."""
-    embedding: int | None = None
-    """Its embedding width (albert only); None: 128."""
-    tokenizer: str
-    """Identity of the tokenizer that made the tokens."""
-    dtype: Literal["float32", "float64"] = "float32"
-    """Precision of the weights and of what is computed from them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerParams(Precision, TokenisedText, EncoderSizes, TransformerWeights):
+    """One encoder of the BERT family. The parameters of stages that work on one inherit it."""
 
     def __post_init__(self):
-        for name in SIZES[1:]:
-            value = getattr(self, name)
-            require(value is None or value >= 1, name, value, "1 or more, or None")
+        super().__post_init__()
         scratch = self.is_scratch
         require(not scratch or self.encoder != "pretrained", "encoder", self.encoder, "random or finetuned for scratch")
         for name in ("architecture", "layers", "width"):

@@ -8,7 +8,7 @@ from typing import Any
 from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
 from tasks.encoders.params import JOB, SCRATCH, SMALL, Encoder
-from tasks.encoders.plan import PlannedEncoder, model_paths, small_job
+from tasks.encoders.plan import NO_SIZES, PlannedEncoder, model_paths, small_job
 from tasks.encoders.small import report_job
 from tasks.encoders.transformer import SIZES
 from tasks.encoders.transformer_options import TransformerOptions, TransformerOrSmallOptions
@@ -25,7 +25,11 @@ def given_encoder(options: TransformerOptions, model: str, finetuned: str | None
     if model == SCRATCH:
         raise ValueError("the model scratch has no weights to read: give a checkpoint, or train it first")
     label, ref = _ref(options, model), _ref(options, finetuned or model)
-    fields = {"model": label.name, "revision": ref.revision, "encoder": "finetuned" if finetuned else "pretrained"}
+    fields: dict[str, Any] = NO_SIZES | {
+        "model": label.name,
+        "revision": ref.revision,
+        "encoder": "finetuned" if finetuned else "pretrained",
+    }
     if finetuned and ref.name != label.name:
         fields["checkpoint"] = ref.name
     return PlannedEncoder(params=fields, paths=model_paths(ref))
@@ -33,11 +37,11 @@ def given_encoder(options: TransformerOptions, model: str, finetuned: str | None
 
 def random_encoder(options: TransformerOptions, model: str, seed: int) -> PlannedEncoder:
     """The encoder with weights drawn from a seed, for the checkpoint's architecture or the sizes of scratch."""
-    drawn: dict[str, Any] = {"encoder": "random", "encoder_seed": seed}
+    drawn: dict[str, Any] = NO_SIZES | {"encoder": "random", "encoder_seed": seed}
     if model == SCRATCH:
-        return PlannedEncoder(params={**scratch_fields(options), **drawn})
+        return PlannedEncoder(params={**drawn, **scratch_fields(options)})
     ref = _ref(options, model)
-    return PlannedEncoder(params={"model": ref.name, "revision": ref.revision, **drawn}, paths=model_paths(ref))
+    return PlannedEncoder(params={**drawn, "model": ref.name, "revision": ref.revision}, paths=model_paths(ref))
 
 
 def encoder_of(options: TransformerOrSmallOptions, model: str, encoder: Encoder, seed: int) -> PlannedEncoder:
@@ -49,7 +53,7 @@ def encoder_of(options: TransformerOrSmallOptions, model: str, encoder: Encoder,
     if model != SMALL:
         return given_encoder(options, model) if encoder == "pretrained" else random_encoder(options, model, seed)
     job = small_job(options, "builtin")
-    fields: dict[str, Any] = {"model": SMALL, "revision": JOB + job.id, "encoder": encoder}
+    fields: dict[str, Any] = NO_SIZES | {"model": SMALL, "revision": JOB + job.id, "encoder": encoder}
     if encoder == "random":
         fields["encoder_seed"] = seed
     return PlannedEncoder(params=fields, needs={"model": job})

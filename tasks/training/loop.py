@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
+from tasks.training.settings import SmallTraining
 from tasks.training.steps import is_curve_point
 
 CURVE_POINTS = 100
@@ -17,26 +18,11 @@ TRAINING = "training.json"
 BETAS = (0.9, 0.98)  # of a few hundred or thousand steps, 0.999 would average over all
 
 
-class Settings(Protocol):
-    """What is used of a stage's parameters."""
-
-    @property
-    def steps(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup(self) -> int: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def clip(self) -> float: ...
-
-
 def train_small(
     decayed: Sequence[Tensor],
     undecayed: Sequence[Tensor],
     losses: Iterator[Tensor],
-    settings: Settings,
+    settings: SmallTraining,
     remedy: str = "",
 ) -> list[dict[str, Any]]:
     """Take `steps` steps of AdamW with a linear schedule; returns the rows of the training curve.

@@ -5,7 +5,7 @@ import torch
 
 from tasks.transient_chaos.glue_depth.finetuned import finetuned
 from tasks.transient_chaos.glue_depth.frozen import frozen
-from tasks.transient_chaos.glue_depth.params import FinetunedParams, FrozenParams
+from tasks.transient_chaos.glue_depth.stages import FinetunedParams, FrozenParams
 from tests.tasks.transient_chaos.glue_depth.glue_fakes import fake_context, fake_split
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

@@ -5,61 +5,49 @@ Its artifact is a checkpoint as `models.plus.save_plus` writes it, which other j
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import pyarrow as pa
+from annotated_types import Ge, Gt, Lt
 
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
-from tasks.encoders.params import require
+from orchestrator.limits import Limited, Positive, require
+from tasks.training.settings import SmallTraining
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainPlusParams:
-    """Everything that shapes the weights, beside the proteins, which are a need of the job."""
-
+class _Network(Limited):
     protein_task: str
     """Whose proteins it is trained on; a part of them is kept aside to judge the result."""
-    layers: int = 2
+    layers: Positive = 2
     """Blocks L."""
-    width: int = 64
+    width: Positive = 64
     """Hidden size H."""
-    heads: int = 4
+    heads: Positive = 4
     """Attention heads."""
-    intermediate: int = 256
+    intermediate: Positive = 256
     """Feed-forward width."""
-    max_length: int = 512
+    max_length: Annotated[int, Ge(3)] = 512
     """Tokens a protein at most, the two special ones included; longer ones lose their end."""
-    steps: int = 2000
-    """Training steps."""
-    batch_size: int = 32
-    """Proteins a step."""
-    learning_rate: float = 3e-3
-    """Highest learning rate; it rises linearly over `warmup` steps and falls linearly to zero at the last."""
-    warmup: int = 100
-    """Steps of warm-up."""
-    weight_decay: float = 0.01
-    """Decoupled, not on biases and gains."""
-    clip: float = 1.0
-    """Largest total gradient norm; 0: any."""
-    mask_ratio: float = 0.15
-    """Share of a protein's amino acids that are hidden, rounded, at least one."""
-    held_out: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainPlusParams(SmallTraining, _Network):
+    """Everything that shapes the weights, beside the proteins, which are a need of the job."""
+
+    steps: Positive = 2000
+    learning_rate: Annotated[float, Gt(0)] = 3e-3
+    held_out: Annotated[float, Gt(0), Lt(1)] = 0.1
     """Share of the proteins that is kept aside, at least one."""
-    test_proteins: int = 200
+    test_proteins: Positive = 200
     """Of those kept aside, at most so many judge the result."""
     seed: int = 0
     """Of weights, order of the proteins and masks."""
 
     def __post_init__(self):
-        for name in ("layers", "width", "heads", "intermediate", "steps", "batch_size", "test_proteins"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        require(self.max_length >= 3, "max_length", self.max_length, "3 or more")
+        super().__post_init__()
         require(self.width % self.heads == 0, "heads", self.heads, f"a number that divides the width {self.width}")
         require(self.width % 2 == 0, "width", self.width, "an even number")
-        for name in ("warmup", "weight_decay", "clip"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
-        for name in ("mask_ratio", "held_out"):
-            require(0 < getattr(self, name) < 1, name, getattr(self, name), "more than 0 and less than 1")
 
 
 PRETRAINING_PLUS = TableSpec(
@@ -98,45 +86,25 @@ PLUS_REPORT = Stage(
 )
 
 
-def pretrain_plus_job(
-    proteins: Job,
-    *,
-    layers: int = 2,
-    width: int = 64,
-    heads: int = 4,
-    intermediate: int = 256,
-    max_length: int = 512,
-    steps: int = 2000,
-    batch_size: int = 32,
-    learning_rate: float = 3e-3,
-    seed: int = 0,
-) -> Job:
+def pretrain_plus_job(proteins: Job, *, steps: int = PretrainPlusParams.steps, **settings: Any) -> Job:
     """The job that pretrains a small PLUS-TFM on `proteins`, a job of the stage `protein_data` (`proteins_job`).
+
+    Args:
+        proteins: the job of the data.
+        steps: training steps.
+        settings: further fields of `PretrainPlusParams`.
 
     Raises:
         ValueError: for a size or setting that cannot be.
     """
-    params = PretrainPlusParams(
-        protein_task=proteins.params.task,
-        layers=layers,
-        width=width,
-        heads=heads,
-        intermediate=intermediate,
-        max_length=max_length,
-        steps=steps,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        warmup=min(PretrainPlusParams.warmup, steps // 10),
-        seed=seed,
-    )
-    # A backward pass costs two forward ones.
-    passes = 3 * layers * steps * batch_size
+    warmup = SmallTraining.usual_warmup(steps)
+    params = PretrainPlusParams(protein_task=proteins.params.task, steps=steps, warmup=warmup, **settings)
     return Job(
         stage=PRETRAIN_PLUS,
         params=params,
         needs={"proteins": proteins},
         fingerprints=proteins.fingerprints,
-        passes=passes,
+        passes=3 * params.layers * steps * params.batch_size,  # a backward pass costs two forward ones
     )
 
 

@@ -5,21 +5,11 @@ frozen encoder come from one pass; their heads are trained together. Nothing ent
 needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.data.plan import TOKENS
 from tasks.transient_chaos.glue_depth.config import PRESETS, Config
-from tasks.transient_chaos.glue_depth.params import FINETUNED, FROZEN
 from tasks.transient_chaos.glue_depth.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.transient_chaos.glue_depth.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.transient_chaos.glue_depth.stages import FINETUNED, FROZEN
 
 EXPERIMENT = Experiment(
     name="glue_depth",
@@ -27,5 +17,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(TOKENS, FROZEN, FINETUNED),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.transient_chaos.glue_depth.reduce:summarise",
 )

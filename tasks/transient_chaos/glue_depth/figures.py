@@ -7,68 +7,69 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-COLOURS = {"pretrained": "#1f5fa8", "random": "#d1701c"}
-DASHES = {"frozen": "-", "finetuned": "--"}
-MARKERS = {"frozen": "o", "finetuned": "s"}
+from tasks.analysis.palette import ENCODERS
+from tasks.analysis.panels import curve, legend, line_handle, of, panels, say_empty
+
+CAPTIONS = {
+    "score_by_depth": "Dev score against the number of layers: mean over seeds, band = 95 % interval for the mean.",
+    "task_rank_correlation": "Spearman's rank correlation between the tasks' mean depth curves.",
+}
+STYLES = {"frozen": {"linestyle": "-", "marker": "o"}, "finetuned": {"linestyle": "--", "marker": "s"}}
+
+
+def draw(curves: pd.DataFrame, correlations: pd.DataFrame, tasks: Sequence[str]) -> dict[str, Figure]:
+    """The figures of which there is something to see.
+
+    Args:
+        curves: rows of one metric a task, as `reduce.depth_curves` gives them.
+        correlations: as `reduce.task_correlations` gives them.
+        tasks: the panels, in this order; those without rows are left out.
+    """
+    figures = {}
+    if len(curves):
+        figures["score_by_depth"] = score_figure(curves, tasks)
+    if correlations["spearman"].notna().any():
+        figures["task_rank_correlation"] = correlation_figure(correlations, tasks)
+    return figures
 
 
 def score_figure(curves: pd.DataFrame, tasks: Sequence[str]) -> Figure:
-    """A panel a task: the primary metric's mean over seeds against depth, a line an encoder and training.
-
-    Args:
-        curves: rows of one metric a task, as `depth_curves` gives them.
-        tasks: the panels, in this order; those without rows are left out.
-    """
+    """A panel a task: the primary metric's mean over seeds against depth, a line an encoder and training."""
+    curves = curves.rename(columns={"ci_low": "low", "ci_high": "high"})
     shown = [task for task in tasks if (curves["task"] == task).any()]
     columns = min(3, len(shown))
-    rows = -(-len(shown) // columns)
-    figure = Figure(figsize=(1.2 + 3.7 * columns, 0.9 + 2.7 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
+    figure, axes = panels(-(-len(shown) // columns), columns, width=3.7)
     for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
+    handles = {}
     for axis, task in zip(axes.flat, shown, strict=False):
-        own = curves[curves["task"] == task]
-        for key, line in own.groupby(["encoder", "training"], sort=True):
-            encoder, training = str(key[0]), str(key[1])
-            line = line.sort_values("depth")
-            axis.plot(
-                line["depth"],
-                line["mean"],
-                DASHES[training],
-                color=COLOURS[encoder],
-                marker=MARKERS[training],
-                markersize=3,
-                linewidth=1.4,
-                label=f"{encoder}, {training}",
-            )
-            axis.fill_between(line["depth"], line["ci_low"], line["ci_high"], color=COLOURS[encoder], alpha=0.15, lw=0)
-        axis.set_title(task, fontsize=11)
-        axis.set_ylabel(str(own["metric"].iloc[0]).replace("_", " "))
+        own = of(curves, task=task)
+        for (encoder, training), line in own.groupby(["encoder", "training"], sort=True):
+            curve(axis, line, "depth", ENCODERS[encoder], **STYLES[training])
+            label = f"{encoder}, {training}"
+            handles[label] = line_handle(label, ENCODERS[encoder], **STYLES[training])
+        axis.set_title(task)
+        axis.set_ylabel(own["metric"].iloc[0].replace("_", " "))
         axis.set_xlabel("layers")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
         low, high = own["mean"].min(), own["mean"].max()
         if np.isnan(low):
-            axis.text(0.5, 0.5, "all values are NaN", ha="center", va="center", transform=axis.transAxes)
+            say_empty(axis, "all values are NaN")
             continue
         # The interval of few seeds can be wider than the curve is high; the curve is what the panel is for.
         margin = 0.35 * (high - low) + 0.01
         axis.set_ylim(low - margin, high + margin)
-    handles = {
-        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles), frameon=False)
+    legend(figure, handles)
     return figure
 
 
 def correlation_figure(correlations: pd.DataFrame, tasks: Sequence[str]) -> Figure:
     """A panel an encoder and training: the matrix of rank correlations between tasks (blank where undefined)."""
     groups = list(correlations.groupby(["encoder", "training"], sort=True))
-    figure = Figure(figsize=(1.4 + 3.4 * len(groups), 3.9), layout="constrained")
-    axes = figure.subplots(1, len(groups), squeeze=False)[0]
+    figure, axes = panels(1, len(groups), width=3.4, height=2.9)
     image = None
-    for axis, (key, group) in zip(axes, groups, strict=True):
+    for axis, (key, group) in zip(axes.flat, groups, strict=True):
+        axis.grid(False)
         names = [t for t in tasks if t in set(group["task_a"]) | set(group["task_b"])]
         matrix = np.full((len(names), len(names)), np.nan)
         np.fill_diagonal(matrix, 1.0)
@@ -83,7 +84,7 @@ def correlation_figure(correlations: pd.DataFrame, tasks: Sequence[str]) -> Figu
                 )
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_yticks(range(len(names)), names)
-        axis.set_title(f"{key[0]}, {key[1]}", fontsize=11)
+        axis.set_title(f"{key[0]}, {key[1]}")
     if image is not None:
-        figure.colorbar(image, ax=axes, shrink=0.8, label="Spearman's ρ")
+        figure.colorbar(image, ax=list(axes.flat), shrink=0.8, label="Spearman's ρ")
     return figure

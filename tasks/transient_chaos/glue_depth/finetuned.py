@@ -28,7 +28,7 @@ from tasks.transient_chaos.counting import CountedLayer
 from tasks.transient_chaos.glue_depth.features import length_batches
 from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
 from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
-from tasks.transient_chaos.glue_depth.params import FinetunedParams
+from tasks.transient_chaos.glue_depth.stages import FinetunedParams
 
 SAVED_WIDTHS = 40  # tensors [B, T, H] that autograd keeps for one layer; 36 are measured with sdpa and FFN 4H
 

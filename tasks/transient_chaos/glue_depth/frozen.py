@@ -19,7 +19,7 @@ from tasks.transient_chaos.counting import CountedLayer
 from tasks.transient_chaos.glue_depth.features import feature_blocks
 from tasks.transient_chaos.glue_depth.heads import Heads, HeadSettings, train_heads
 from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
-from tasks.transient_chaos.glue_depth.params import FrozenParams
+from tasks.transient_chaos.glue_depth.stages import FrozenParams
 
 
 def frozen(params: FrozenParams, context: Context) -> dict[str, list[dict[str, Any]]]:

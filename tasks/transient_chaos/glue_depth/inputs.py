@@ -18,7 +18,7 @@ from orchestrator.experiment import Context
 from tasks.data.examples import TaskInfo, task_info
 from tasks.data.tokenised import Split, open_split, read_meta
 from tasks.encoders.loading import load_encoder
-from tasks.transient_chaos.glue_depth.params import FinetunedParams, FrozenParams
+from tasks.transient_chaos.glue_depth.stages import FinetunedParams, FrozenParams
 
 Params = FrozenParams | FinetunedParams
 

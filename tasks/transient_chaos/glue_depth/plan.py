@@ -10,12 +10,13 @@ from typing import Any
 
 from models.checkpoints import ModelRef, resolve_model
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.encoders.params import SCRATCH, Encoder
 from tasks.encoders.plan import model_fields, model_paths
 from tasks.transient_chaos.glue_depth.config import Config
-from tasks.transient_chaos.glue_depth.params import FINETUNED, FROZEN, FinetunedParams, FrozenParams
+from tasks.transient_chaos.glue_depth.stages import FINETUNED, FROZEN, FinetunedParams, FrozenParams
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -50,7 +51,7 @@ def _frozen_jobs(
     groups = [config.seeds] if encoder == "pretrained" else [(seed,) for seed in config.seeds]
     for seeds in groups:
         params = FrozenParams(
-            **_shared(config, task, encoder, model, tokens),
+            **_both(config, task, encoder, model, tokens),
             encoder_seed=None if encoder == "pretrained" else seeds[0],
             depths=depths,
             seeds=seeds,
@@ -68,7 +69,7 @@ def _finetuned_jobs(
     for depth in sorted(config.finetuned_depths or config.depths):
         for seed in config.seeds:
             params = FinetunedParams(
-                **_shared(config, task, encoder, model, tokens),
+                **_both(config, task, encoder, model, tokens),
                 encoder_seed=None if encoder == "pretrained" else seed,
                 depth=depth,
                 seed=seed,
@@ -92,21 +93,16 @@ def _job(stage: Any, params: Any, model: ModelRef | None, tokens: Job, passes: f
     )
 
 
-def _shared(config: Config, task: str, encoder: Encoder, model: ModelRef | None, tokens: Job) -> dict[str, Any]:
+def _both(config: Config, task: str, encoder: Encoder, model: ModelRef | None, tokens: Job) -> dict[str, Any]:
     """The parameters that both stages have."""
     return {
         "task": task,
+        **shared(config, FrozenParams),
         **model_fields(config),
         **({} if model is None else {"model": model.name, "revision": model.revision}),
         "encoder": encoder,
         "init_style": config.init_style if encoder == "random" else None,
         "init_range": config.init_range if encoder == "random" else None,
         "tokenizer": tokens.params.tokenizer,
-        "max_length": config.max_length,
-        "batch_size": config.batch_size,
         "epochs": config.epochs or (10 if task == "STS-B" else 3),
-        "clip": 1.0,
-        "dropout": config.dropout,
-        "train_limit": config.train_limit,
-        "dev_limit": config.dev_limit,
     }

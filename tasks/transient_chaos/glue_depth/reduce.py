@@ -5,14 +5,24 @@ import pandas as pd
 from scipy import stats
 
 from metrics.glue import primary_metric
-from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
+from tasks.analysis.runs import costs_by_line, over_runs
+from tasks.analysis.summary import interval, summary
 from tasks.data.examples import TASKS
+from tasks.transient_chaos.glue_depth import figures
 from tasks.transient_chaos.glue_depth.config import Config
-from tasks.transient_chaos.glue_depth.figures import correlation_figure, score_figure
 
 LINE = ["task", "encoder", "training"]
 """The columns that tell one curve from another."""
+CURVE = ["mean", "ci_low", "ci_high", "sd", "seeds", "nan"]
+PEAK = ["metric", "peak_depth", "value", "ci_low", "ci_high", "first_seed_peak", "last_seed_peak", "depths"]
+CAPTIONS = {
+    "peaks": "Depth at which each mean curve is highest, and the range of the depths at which single seeds peak.",
+    "task_correlations": "Spearman's rank correlation between mean depth curves, over the depths that both have.",
+    "nan_counts": "Scores that are NaN: constant predictions have no correlation. Means leave them out.",
+    "costs": "Seconds on the workers, and layer applications to one sequence as counted while running.",
+    "depth_curves": "Mean over seeds, 95 % interval (Student), standard deviation, number of seeds and of NaN.",
+}
 
 
 def task_metric(task: str) -> str:
@@ -22,24 +32,9 @@ def task_metric(task: str) -> str:
 
 def depth_curves(scores: pd.DataFrame) -> pd.DataFrame:
     """One row a task, encoder, training, metric and depth: mean, 95 % interval, sd, counts of seeds and of NaN."""
-    rows = []
-    for key, group in scores.groupby([*LINE, "metric", "depth"], sort=True):
-        values = group["value"].to_numpy(dtype=float)
-        mean, low, high = mean_interval(values)
-        good = values[~np.isnan(values)]
-        rows.append(
-            dict(zip([*LINE, "metric", "depth"], key, strict=True))
-            | {
-                "mean": mean,
-                "ci_low": low,
-                "ci_high": high,
-                "sd": float(good.std(ddof=1)) if len(good) > 1 else np.nan,
-                "seeds": len(values),
-                "nan": len(values) - len(good),
-            }
-        )
-    columns = [*LINE, "metric", "depth", "mean", "ci_low", "ci_high", "sd", "seeds", "nan"]
-    return pd.DataFrame(rows, columns=columns)
+    by = [*LINE, "metric", "depth"]
+    table = over_runs(scores, by).rename(columns={"low": "ci_low", "high": "ci_high", "not_finite": "nan"})
+    return table.assign(seeds=table["seeds"] + table["nan"])[[*by, *CURVE]]
 
 
 def primary_curves(curves: pd.DataFrame) -> pd.DataFrame:
@@ -57,31 +52,10 @@ def peaks(scores: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         best = curve.loc[curve["mean"].idxmax()]
         own = scores[(scores[[*LINE, "metric"]] == [*key, best["metric"]]).all(axis=1)]
         by_seed = [g.loc[g["value"].idxmax(), "depth"] for _, g in own.dropna(subset="value").groupby("seed")]
-        rows.append(
-            dict(zip(LINE, key, strict=True))
-            | {
-                "metric": best["metric"],
-                "peak_depth": int(best["depth"]),
-                "value": best["mean"],
-                "ci_low": best["ci_low"],
-                "ci_high": best["ci_high"],
-                "first_seed_peak": int(min(by_seed)),
-                "last_seed_peak": int(max(by_seed)),
-                "depths": len(curve),
-            }
-        )
-    columns = [
-        *LINE,
-        "metric",
-        "peak_depth",
-        "value",
-        "ci_low",
-        "ci_high",
-        "first_seed_peak",
-        "last_seed_peak",
-        "depths",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+        ends = best["ci_low"], best["ci_high"]
+        peak = (best["metric"], int(best["depth"]), best["mean"], *ends, min(by_seed), max(by_seed), len(curve))
+        rows.append((*key, *peak))
+    return pd.DataFrame(rows, columns=[*LINE, *PEAK])
 
 
 def task_correlations(curves: pd.DataFrame) -> pd.DataFrame:
@@ -102,20 +76,6 @@ def task_correlations(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["encoder", "training", "task_a", "task_b", "spearman", "depths"])
 
 
-def costs_by_line(costs: pd.DataFrame, jobs: pd.DataFrame) -> pd.DataFrame:
-    """Jobs, seconds and layer passes of each task, encoder and training."""
-    if not len(costs):
-        return pd.DataFrame(columns=[*LINE, "jobs", "seconds", "encoder_seconds", "head_seconds", "layer_passes"])
-    joined = costs.merge(jobs[["job_id", "seconds"]], on="job_id", how="left")
-    return joined.groupby(LINE, as_index=False).agg(
-        jobs=("job_id", "nunique"),
-        seconds=("seconds", "sum"),
-        encoder_seconds=("encoder_seconds", "sum"),
-        head_seconds=("head_seconds", "sum"),
-        layer_passes=("layer_passes", "sum"),
-    )
-
-
 def nan_counts(scores: pd.DataFrame) -> pd.DataFrame:
     """How many values of each curve and metric are NaN (constant predictions have no correlation); none: no row."""
     counts = scores.assign(nan=scores["value"].isna()).groupby([*LINE, "metric"], as_index=False)
@@ -125,43 +85,30 @@ def nan_counts(scores: pd.DataFrame) -> pd.DataFrame:
 
 def summarise(results: Results, config: Config) -> Summary:
     """Tables, figures and sentences of a sweep, whatever part of it is done."""
-    scores = results.table("scores")
+    scores, costs = results.table("scores"), results.table("costs")
     curves = depth_curves(scores)
     tables = {
         "peaks": peaks(scores, curves),
         "task_correlations": task_correlations(curves),
         "nan_counts": nan_counts(scores),
-        "costs": costs_by_line(results.table("costs"), results.jobs),
+        "costs": costs_by_line(costs, LINE, ["encoder_seconds", "head_seconds", "layer_passes"], jobs=results.jobs),
         "depth_curves": curves,
     }
-    captions = {
-        "score_by_depth": "Dev score against the number of layers: mean over seeds, band = 95 % interval for the mean.",
-        "task_rank_correlation": "Spearman's rank correlation between the tasks' mean depth curves.",
-        "peaks": "Where each mean curve is highest, and the range over single seeds of the depth at which they peak.",
-        "task_correlations": "Spearman's rank correlation between mean depth curves, over the depths that both have.",
-        "nan_counts": "Values that are NaN: constant predictions have no correlation. Means leave them out.",
-        "costs": "Seconds on the workers, and layer applications to one sequence as counted while running.",
-        "depth_curves": "Mean over seeds, 95 % interval (Student), standard deviation, number of seeds and of NaN.",
-    }
-    figures = {}
-    drawn = primary_curves(curves)
-    if len(drawn):
-        figures["score_by_depth"] = score_figure(drawn, config.tasks)
-    if tables["task_correlations"]["spearman"].notna().any():
-        figures["task_rank_correlation"] = correlation_figure(tables["task_correlations"], config.tasks)
-    return Summary(tables=tables, figures=figures, captions=captions, notes=_notes(scores, tables))
+    drawn = figures.draw(primary_curves(curves), tables["task_correlations"], config.tasks)
+    return summary(tables, drawn, CAPTIONS | figures.CAPTIONS, notes(scores, tables))
 
 
-def _notes(scores: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
-    notes = [
+def notes(scores: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Where each line is best, how many scores are NaN, and what it cost."""
+    told = [
         f"{row.task}, {row.encoder} encoder, {row.training}: {row.metric} is highest at depth {row.peak_depth} "
-        f"({row.value:.3f}, 95 % interval {row.ci_low:.3f} to {row.ci_high:.3f}; single seeds peak between "
-        f"{row.first_seed_peak} and {row.last_seed_peak})."
+        f"({row.value:.3f}, {interval(row.ci_low, row.ci_high)}; single seeds peak between {row.first_seed_peak} and "
+        f"{row.last_seed_peak})."
         for row in tables["peaks"].itertuples()
     ]
     nan = int(scores["value"].isna().sum())
-    notes.append(f"{nan} of {len(scores)} scores are NaN" + (" (see nan_counts)." if nan else "."))
-    if len(tables["costs"]):
-        cost = tables["costs"]
-        notes.append(f"{cost['layer_passes'].sum():,} layer passes in {cost['seconds'].sum():,.0f} seconds of work.")
-    return notes
+    told.append(f"{nan} of {len(scores)} scores are NaN" + (" (see nan_counts)." if nan else "."))
+    cost = tables["costs"]
+    if len(cost):
+        told.append(f"{cost['layer_passes'].sum():,} layer passes in {cost['seconds'].sum():,.0f} seconds of work.")
+    return told

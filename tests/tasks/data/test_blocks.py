@@ -177,9 +177,9 @@ def test_a_tokenizer_without_mask(tmp_path):
 def test_bad_parameters_and_artifacts(tmp_path):
     good: dict[str, Any] = {"corpus": "builtin", "tokenizer": "builtin", "tokenizer_revision": "0"}
     for change, match in [
-        ({"length": 7}, "length is 7; expected at least 8"),
-        ({"train_limit": 0}, "train_limit is 0; expected at least 1, or None"),
-        ({"test_limit": -1}, "test_limit is -1"),
+        ({"length": 7}, "length is 7: give at least 8"),
+        ({"train_limit": 0}, "train-limit is 0: give at least 1"),
+        ({"test_limit": -1}, "test-limit is -1: give at least 1"),
         ({"test_ratio": 0.0}, r"test_ratio is 0\.0; expected a share"),
     ]:
         with pytest.raises(ValueError, match=match):

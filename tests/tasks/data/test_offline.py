@@ -49,8 +49,9 @@ def write_datasets_cache(home: Path, commit: str) -> None:
 
 READ = (
     "from tasks.data import glue_hub, sources\n"
+    "from tasks.data.places import Place\n"
     "source = sources.locate('RTE', None)\n"
-    "examples = sources.read('hub', 'RTE', 'train', None, {revision})\n"
+    "examples = sources.read('RTE', 'train', Place(kind='hub', revision={revision}))\n"
     "print(source.revision, examples.first, examples.second, examples.labels)"
 )
 

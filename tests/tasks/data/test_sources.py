@@ -7,6 +7,7 @@ import pytest
 from tasks.data import builtin, glue_files, glue_hub, sources
 from tasks.data.errors import DataError
 from tasks.data.examples import BUILTIN_TASKS
+from tasks.data.places import Place
 
 COMMIT = "b" * 40
 
@@ -21,9 +22,9 @@ def test_builtin_needs_nothing():
     for task in BUILTIN_TASKS:
         source = sources.locate(task, "/nonexistent")
         assert (source.kind, source.path, source.revision) == ("builtin", None, None)
-        assert source.fingerprint == builtin.fingerprint(task) == sources.fingerprint("builtin", task, None, None)
+        assert source.fingerprint == builtin.fingerprint(task) == sources.fingerprint(task, Place(kind="builtin"))
         for split, size in source.sizes.items():
-            assert len(sources.read("builtin", task, split, None, None)) == size
+            assert len(sources.read(task, split, Place(kind="builtin"))) == size
 
 
 def test_files(rte):
@@ -35,8 +36,8 @@ def test_files(rte):
         sizes={"train": 2, "dev": 1},
         path=str(rte),
     )
-    assert sources.fingerprint("files", "RTE", source.path, None) == source.fingerprint
-    assert sources.read("files", "RTE", "dev", source.path, None).first == ["a"]
+    assert sources.fingerprint("RTE", Place(kind="files", path=source.path)) == source.fingerprint
+    assert sources.read("RTE", "dev", Place(kind="files", path=source.path)).first == ["a"]
 
 
 def test_the_path_is_absolute(rte, monkeypatch):
@@ -65,9 +66,9 @@ def test_hub(monkeypatch):
     source = sources.locate("MNLI", None)
     assert (source.kind, source.path, source.fingerprint, source.revision) == ("hub", None, COMMIT, COMMIT)
     assert source.sizes == {"train": 392702, "dev_matched": 9815, "dev_mismatched": 9832}
-    assert sources.fingerprint("hub", "MNLI", None, COMMIT) == COMMIT
+    assert sources.fingerprint("MNLI", Place(kind="hub", revision=COMMIT)) == COMMIT
     monkeypatch.setattr(glue_hub, "read_split", lambda *args: args)
-    assert sources.read("hub", "MNLI", "train", None, COMMIT) == ("MNLI", "train", COMMIT)
+    assert sources.read("MNLI", "train", Place(kind="hub", revision=COMMIT)) == ("MNLI", "train", COMMIT)
 
 
 def test_wrong_data_dir_names_path_and_what_is_there(rte, tmp_path):
@@ -83,10 +84,10 @@ def test_wrong_data_dir_names_path_and_what_is_there(rte, tmp_path):
 
 
 def test_a_place_that_is_not_given():
-    with pytest.raises(ValueError, match="'files' need a path"):
-        sources.read("files", "RTE", "train", None, None)
-    with pytest.raises(ValueError, match="'hub' need a revision"):
-        sources.fingerprint("hub", "RTE", None, None)
+    with pytest.raises(ValueError, match="no data are read from files; expected builtin, files with a path"):
+        sources.read("RTE", "train", Place(kind="files"))
+    with pytest.raises(ValueError, match="or hub with a revision"):
+        sources.fingerprint("RTE", Place(kind="hub"))
     with pytest.raises(ValueError, match="no task is called 'rte'"):
         sources.locate("rte", None)
 

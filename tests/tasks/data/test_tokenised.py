@@ -15,6 +15,7 @@ from tasks.data import builtin, glue_hub, sources
 from tasks.data.errors import DataError
 from tasks.data.examples import TASKS, Examples
 from tasks.data.glue_files import read_split
+from tasks.data.places import Place
 from tasks.data.plan import TOKENS, TokensParams, planned_sizes, tokens_job
 from tasks.data.tokenised import TokenisedSplit, limited, open_split, read_meta, tokens
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
@@ -169,7 +170,7 @@ def test_changed_data_are_refused_with_both_hashes(write_glue, glue_text, tmp_pa
     root = write_glue("WNLI", {split: glue_text("WNLI", split, rows) for split in ("train", "dev")})
     job = tokens_job("WNLI", str(root), "builtin", 32, None, None)
     write_glue("WNLI", {"dev": glue_text("WNLI", "dev", rows[::-1])})
-    here = sources.fingerprint("files", "WNLI", str(root), None)
+    here = sources.fingerprint("WNLI", Place(kind="files", path=str(root)))
     with pytest.raises(
         DataError, match=f"was {job.fingerprints['WNLI']} when the sweep was planned and is {here} here"
     ):
@@ -196,9 +197,9 @@ def test_hub_data_are_read_at_the_planned_commit(monkeypatch, tmp_path):
 
 def test_params_and_places_are_checked(tmp_path):
     good: dict[str, Any] = {"task": "similarity", "tokenizer": "builtin", "tokenizer_revision": "0", "max_length": 64}
-    with pytest.raises(ValueError, match="max_length is 7; expected at least 8"):
+    with pytest.raises(ValueError, match="max-length is 7: give at least 8"):
         dataclasses.replace(TokensParams(**good), max_length=7)
-    with pytest.raises(ValueError, match="dev_limit is 0"):
+    with pytest.raises(ValueError, match="dev-limit is 0"):
         TokensParams(**good, dev_limit=0)
     with pytest.raises(ValueError, match=r"give context\.artifact"):
         tokens(TokensParams(**good), Context())

@@ -121,7 +121,7 @@ def test_the_small_model_needs_its_job():
         ({"encoder": "pretrained", "encoder_seed": None}, "random with model scratch"),
         ({"encoder_seed": None}, "a seed iff random"),
         ({"init_style": None}, "how weights are drawn"),
-        ({"init_style": "mlm_legacy", "init_range": 0.1}, "init_range"),
+        ({"init_style": "mlm_legacy", "init_range": 0.1}, "init-range is 0.1: give none"),
         ({"width": None}, "width"),
         ({"heads": 0}, "heads"),
     ],
@@ -134,9 +134,9 @@ def test_parameters_are_checked(change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"tokenizer": None}, "needs a --tokenizer"),
+        ({"tokenizer": None}, "tokenizer is None: give a directory"),
         ({"encoders": ()}, "encoders is empty"),
-        ({"encoder_seeds": (1, 1)}, "encoder-seeds names something twice"),
+        ({"encoder_seeds": (1, 1)}, "encoder-seeds has 1 twice"),
         ({"pretrain_steps": 0}, "pretrain-steps is 0"),
         ({"init_range": -1.0}, "init-range is -1.0"),
     ],
@@ -151,7 +151,7 @@ def test_text_longer_than_the_small_models_positions_is_refused():
     class Config(EncoderOptions):
         max_length: int = 33
 
-    with pytest.raises(ValueError, match="max-length is 33, the model small has the 32 positions"):
+    with pytest.raises(ValueError, match="max-length is 33: give at most 32, the positions"):
         Config(**QUICK_SMALL).check_length("max_length", ("small",))
     with pytest.raises(ValueError, match="needs text"):
         planned_encoders(small_options(pretrain_corpus=None))

@@ -113,7 +113,7 @@ def test_what_is_missing_is_said(blocks, tmp_path):
         pretrain_small(PARAMS, Context(artifact=tmp_path))
     with pytest.raises(ValueError, match="16 tokens, planned were 17"):
         run(dataclasses.replace(PARAMS, length=17), blocks, tmp_path)
-    with pytest.raises(ValueError, match="heads is 5; give a number that divides the width 32"):
+    with pytest.raises(ValueError, match="heads is 5: give a number that divides the width 32"):
         dataclasses.replace(PARAMS, heads=5)
 
 

@@ -92,13 +92,13 @@ def test_weights_that_changed_since_the_plan_are_refused(checkpoint):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"encoder": "pretrained", "encoder_seed": None}, "encoder is 'pretrained'; give random or finetuned"),
-        ({"width": None}, "width is None; give a value iff the model is scratch"),
+        ({"encoder": "pretrained", "encoder_seed": None}, "encoder is 'pretrained': give random or finetuned"),
+        ({"width": None}, "width is None: give a value iff the model is scratch"),
         ({"layers": 0}, "layers is 0"),
-        ({"encoder_seed": None}, "encoder_seed is None"),
+        ({"encoder_seed": None}, "encoder-seed is None"),
         ({"model": "x", "revision": "1"}, "architecture is 'bert'"),
         ({"checkpoint": "y"}, "checkpoint is 'y'"),
-        ({"revision": "job-1"}, "revision is 'job-1'; give a job's iff finetuned"),
+        ({"revision": "job-1"}, "revision is 'job-1': give a job's iff finetuned"),
     ],
 )
 def test_parameters_that_make_no_encoder_are_refused(change, message):

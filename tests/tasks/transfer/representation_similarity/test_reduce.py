@@ -155,7 +155,7 @@ def test_nothing_done_yet_is_said():
 @pytest.mark.parametrize("value", [0.5, math.nan])
 def test_figures_are_drawn_and_everything_has_a_caption(value):
     made = config(encoder_seeds=(0, 1))
-    summary = EXPERIMENT.reduce(results(made, lambda p: value), made)
+    summary = EXPERIMENT.load_reduce()(results(made, lambda p: value), made)
     assert set(summary.figures) == {"last", "maps-small-builtin"}
     assert set(summary.captions) == set(summary.tables) | set(summary.figures)
     for figure in summary.figures.values():

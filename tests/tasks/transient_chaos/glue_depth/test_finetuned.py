@@ -14,7 +14,7 @@ from tasks.transient_chaos.glue_depth import finetuned as stage
 from tasks.transient_chaos.glue_depth.finetuned import Run, activation_bytes, finetuned
 from tasks.transient_chaos.glue_depth.frozen import frozen
 from tasks.transient_chaos.glue_depth.heads import head_weight
-from tasks.transient_chaos.glue_depth.params import COSTS, CURVES, FINETUNED, SCORES, FinetunedParams, FrozenParams
+from tasks.transient_chaos.glue_depth.stages import COSTS, CURVES, FINETUNED, SCORES, FinetunedParams, FrozenParams
 from tests.tasks.transient_chaos.glue_depth.glue_fakes import fake_context, fake_split
 
 SCRATCH: dict[str, Any] = {

@@ -10,7 +10,7 @@ from models.checkpoints import directory_revision
 from orchestrator.experiment import Context
 from tasks.transient_chaos.glue_depth import frozen as stage
 from tasks.transient_chaos.glue_depth.frozen import frozen
-from tasks.transient_chaos.glue_depth.params import COSTS, CURVES, FROZEN, SCORES, FrozenParams
+from tasks.transient_chaos.glue_depth.stages import COSTS, CURVES, FROZEN, SCORES, FrozenParams
 from tests.tasks.transient_chaos.glue_depth.glue_fakes import fake_context, fake_split
 
 SCRATCH = {
@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch):
     ],
 )
 def test_bad_parameters_are_named(change, field):
-    with pytest.raises(ValueError, match=f"^{field} is "):
+    with pytest.raises(ValueError, match=f"^{field.replace('_', '-')} (is|has) "):
         params(**change)
 
 

@@ -117,12 +117,12 @@ def test_what_shapes_the_numbers_shapes_the_identity(change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "scratch", "tokenizer": "builtin", "encoders": ("random",)}, "needs a --width"),
-        ({"model": "scratch", "width": 64, "encoders": ("random",)}, "needs a --tokenizer"),
+        ({"model": "scratch", "tokenizer": "builtin", "encoders": ("random",)}, "width is None: give --width"),
+        ({"model": "scratch", "width": 64, "encoders": ("random",)}, "tokenizer is None: give a directory"),
         ({"model": "scratch", "width": 64, "tokenizer": "builtin"}, "random weights only"),
         ({"width": 64}, "go with --model scratch"),
         ({"depths": ()}, "depths is empty"),
-        ({"depths": (0, 1)}, "start at 1"),
+        ({"depths": (0, 1)}, "depths is 0: give at least 1"),
         ({"tasks": ("RTE", "RTE")}, "twice"),
         ({"batch_size": 0}, "batch-size is 0"),
     ],

@@ -105,7 +105,7 @@ def test_constant_predictions_are_stored_as_nan_and_counted(tmp_path):
             ["--model", "/nowhere", "--width", "None", "--embedding", "None", "--intermediate", "None"],
             "there is no directory /nowhere",
         ),
-        (["--model", "/nowhere"], "the sizes of /nowhere are its own"),
+        (["--model", "/nowhere"], "give none: sizes go with --model scratch, /nowhere has its own"),
         (["--batch-size", "0"], "batch-size is 0"),
     ],
 )
