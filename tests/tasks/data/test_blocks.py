@@ -180,7 +180,7 @@ def test_bad_parameters_and_artifacts(tmp_path):
         ({"length": 7}, "length is 7: give at least 8"),
         ({"train_limit": 0}, "train-limit is 0: give at least 1"),
         ({"test_limit": -1}, "test-limit is -1: give at least 1"),
-        ({"test_ratio": 0.0}, r"test_ratio is 0\.0; expected a share"),
+        ({"test_ratio": 0.0}, r"test-ratio is 0.0: give more than 0"),
     ]:
         with pytest.raises(ValueError, match=match):
             BlocksParams(**(good | change))
