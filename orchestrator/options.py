@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from orchestrator.experiment import Experiment
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, ZeroOrMore
 from orchestrator.surroundings import ray_job
 from tasks import EXPERIMENTS
 
@@ -70,29 +71,29 @@ Ints = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class Common:
+class Common(Limited):
     """Options that every experiment has."""
 
     experiment: str = ""
     """Name of the experiment; --list shows them."""
     preset: str = "paper"
-    """paper: the published setting. quick: minutes on two CPU cores, no network."""
+    """paper: the published setting. quick: a minute or two on two CPU cores, no network."""
     out: str = dataclasses.field(default_factory=lambda: os.environ.get("SWEEP_OUT") or "results")
     """Results directory, or an s3:// or gs:// address that all nodes can reach; SWEEP_OUT names another default."""
     address: str = "auto"
     """Ray cluster: auto joins a running one or starts one here, local starts one here, else an address."""
     backend: Literal["ray", "inline"] = "ray"
     """inline runs one job at a time in this process, without Ray."""
-    num_cpus: int | None = None
-    """CPU slots of a cluster started here (default: all cores)."""
-    gpus_per_job: float | None = None
+    num_cpus: Positive | None = None
+    """CPU slots of a cluster started here; None: all cores."""
+    gpus_per_job: ZeroOrMore | None = None
     """GPUs, or a fraction of one, per job instead of what the stages ask for; 0 keeps jobs off GPUs."""
-    attempts: int = 2
-    """How often a job that raises is tried."""
-    losses: int = 10
-    """How often a job is tried again after its worker died or its node was lost."""
-    job_timeout: float | None = None
-    """Seconds after which a job is ended, as timeout."""
+    attempts: Positive = 2
+    """Maximum number of attempts of a job that raises."""
+    max_worker_failures: NotNegative = 10
+    """Maximum number of retries of a job whose worker died or whose node was lost."""
+    job_timeout: AboveZero | None = None
+    """Timeout of a job in seconds."""
     dashboard: bool = False
     """Start Ray's dashboard with a cluster that is started here (800 MB of memory); one that is joined has its own."""
     plan: bool = False
@@ -100,29 +101,21 @@ class Common:
     status: bool = False
     """Show what the results directory holds of this sweep; run nothing."""
     reduce_only: bool = False
-    """Make the tables, figures and the report again from the rows that are there."""
+    """Rebuild tables, figures and the report from the rows that are there."""
     gc: bool = False
     """Delete artifacts and checkpoints that no sweep under --out needs any more."""
     rerun_drifted: bool = False
-    """Run jobs again whose rows other code has written."""
+    """Rerun jobs whose rows were written by other code."""
     describe: bool = False
     """Show the experiment's tables and columns."""
     tracker: Literal["none", "mlflow"] = "none"
     """mlflow: log each job as a run to the server that MLFLOW_TRACKING_URI names (needs mlflow-skinny)."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    """What goes to the terminal; the run's log file always has everything from info on."""
+    """Log level of the terminal; the run's log file always has everything from info on."""
 
-    def __post_init__(self):
-        if self.attempts < 1:
-            raise ValueError(f"attempts is {self.attempts}: a job must be tried at least once")
-        if self.losses < 0:
-            raise ValueError(f"losses is {self.losses}: must not be negative")
-        if self.num_cpus is not None and self.num_cpus < 1:
-            raise ValueError(f"num-cpus is {self.num_cpus}: give at least 1")
-        if self.job_timeout is not None and self.job_timeout <= 0:
-            raise ValueError(f"job-timeout is {self.job_timeout}: give seconds, more than 0")
-        if self.gpus_per_job is not None and self.gpus_per_job < 0:
-            raise ValueError(f"gpus-per-job is {self.gpus_per_job}: must not be negative")
+
+RENAMED = {"--losses": "--max-worker-failures"}
+"""Options by their old names, which are refused with the new one."""
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -205,6 +198,8 @@ def _parse_fields(experiment: Experiment, preset: str, arguments: Sequence[str])
     wants_help = "--help" in arguments or "-h" in arguments
     for argument in arguments:
         flag = argument.partition("=")[0].replace("_", "-")
+        if flag in RENAMED:
+            raise UsageError(f"the option {flag} is called {RENAMED[flag]} now")
         if flag.startswith("--") and flag not in flags and not wants_help:
             raise UsageError(f"there is no option {flag}{nearest(flag, list(flags))}; --help shows them all")
     errors = io.StringIO()

@@ -1,7 +1,8 @@
 """The runner: takes planned jobs, runs what the store does not have yet, writes what comes back.
 
 A bounded window of calls is in flight, of jobs whose needs are done (see `ready`). Exceptions are retried within
-`attempts`, dead workers and lost nodes within `losses`: a preempted machine never uses up the patience for a bug.
+`attempts`, dead workers and lost nodes within `max_worker_failures`: a preempted machine never uses up the patience
+for a bug.
 """
 
 import logging
@@ -172,7 +173,7 @@ class Runner:
         self._stop_if_all_alike(stage, outcome)
         if outcome.status == "lost":
             self._lost[job_id] += 1
-            again = self._lost[job_id] <= self.options.losses
+            again = self._lost[job_id] <= self.options.max_worker_failures
         else:
             self._raised[job_id] += 1
             again = self._raised[job_id] < self.options.attempts and outcome.status != "timeout"

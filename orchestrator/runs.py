@@ -46,7 +46,7 @@ def _began(run: str) -> datetime.datetime | None:
 class RunOptions:
     attempts: int = 2
     """How often a job that raises is tried."""
-    losses: int = 10
+    max_worker_failures: int = 10
     """How often a job is tried again after its worker died or its node was lost."""
     code: str | None = None
     """The digest that workers must have; None: not checked."""
@@ -83,6 +83,6 @@ class RunReport:
         return 0 if self.good else 1
 
 
-def run_options(attempts: int, losses: int, mark: Mark | None = None) -> RunOptions:
+def run_options(attempts: int, max_worker_failures: int, mark: Mark | None = None) -> RunOptions:
     """Options of a run whose workers must have this driver's code, and see its mark."""
-    return RunOptions(attempts=attempts, losses=losses, code=code_digest(), mark=mark)
+    return RunOptions(attempts=attempts, max_worker_failures=max_worker_failures, code=code_digest(), mark=mark)

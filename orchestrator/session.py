@@ -89,7 +89,7 @@ def _run_what_is_left(sweep: Sweep, snapshot: Snapshot, run_id: str, interrupts:
             backend,
             Progress(seconds_left=seconds, slots=backend.slots),
             run_id,
-            run_options(common.attempts, common.losses, mark),
+            run_options(common.attempts, common.max_worker_failures, mark),
             lambda: interrupts.count > 0,
             watchers,
         )

@@ -30,7 +30,9 @@ def check_the_others(out: Path, expected: pd.DataFrame, wrong: int) -> None:
 )
 def test_a_job_that_is_always_wrong(sweep, undisturbed, tmp_path, marks, capsys, how, status, error, times):
     out, expected = tmp_path / "out", undisturbed(NUMBERS)
-    code, jobs = sweep("--numbers", NUMBERS, "--wrong", "5", "--how", how, "--losses", "3", "--job-timeout", "4")
+    code, jobs = sweep(
+        "--numbers", NUMBERS, "--wrong", "5", "--how", how, "--max-worker-failures", "3", "--job-timeout", "4"
+    )
     assert code == 1
     check_the_others(out, expected, 5)
     wrong = jobs.query("number == 5")

@@ -17,7 +17,11 @@ def test_short_jobs_give_the_rows_that_they_give_alone(drive, tmp_path, undistur
 
 @pytest.mark.parametrize(
     ("how", "more", "status"),
-    [("die", ("--losses", "2"), "lost"), ("hang", ("--job-timeout", "3"), "timeout"), ("raise", (), "failed")],
+    [
+        ("die", ("--max-worker-failures", "2"), "lost"),
+        ("hang", ("--job-timeout", "3"), "timeout"),
+        ("raise", (), "failed"),
+    ],
 )
 def test_a_bad_job_among_short_ones_is_the_only_one_that_fails(drive, tmp_path, undisturbed, how, more, status):
     # Seconds of work before the bad job see to it that bundles have long been going. How many calls are in its bundle

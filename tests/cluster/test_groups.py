@@ -99,7 +99,7 @@ def test_the_error_of_one_rank_ends_the_others_and_is_the_jobs_own(store, tmp_pa
 
 def test_a_killed_member_costs_a_loss_and_another_number_of_workers_goes_on(store, tmp_path):
     (marks := tmp_path / "marks").mkdir()
-    report = run_jobs(store, job(how="die", marks=marks), attempts=1, losses=0).report
+    report = run_jobs(store, job(how="die", marks=marks), attempts=1, max_worker_failures=0).report
     assert list(report.failed.values()) == ["lost"]
     [lost] = attempts(store)
     assert lost["message"].startswith("rank 1 of 2: ")

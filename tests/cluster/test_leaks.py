@@ -24,7 +24,7 @@ def backend(ray_folder: str, monkeypatch):
 
 def test_the_environment_of_workers_stays_there(backend, monkeypatch, tmp_path, capfd):
     monkeypatch.setitem(EXPERIMENTS, "leaky", "tests.leaky")
-    options = ["--attempts", "1", "--losses", "1", "--log-level", "info"]
+    options = ["--attempts", "1", "--max-worker-failures", "1", "--log-level", "info"]
     assert main(["--experiment", "leaky", "--out", str(tmp_path / "out"), *options]) == 1
     shown = capfd.readouterr()
     written = everything(tmp_path / "out")

@@ -60,7 +60,7 @@ def test_the_failure_report_names_the_log_which_has_the_traceback_too(tmp_path, 
 
 
 def test_a_killed_process_leaves_its_log(tmp_path, monkeypatch, capsys):
-    arguments = ("--numbers", "1-3", "--wrong", "2", "--how", "talk_die", "--losses", "1")
+    arguments = ("--numbers", "1-3", "--wrong", "2", "--how", "talk_die", "--max-worker-failures", "1")
     code, jobs = sweep(tmp_path, monkeypatch, *arguments)
     assert code == 1
     bad = jobs.query("number == 2")

@@ -147,7 +147,7 @@ def test_the_two_budgets_are_not_mixed(store):
         dies.id: [bad("lost")] * 9,
         both.id: [bad("lost"), bad(), bad("lost"), bad("lost"), good()],
     }
-    report = run(store, [raises, dies, both], Scripted(script), attempts=2, losses=3)
+    report = run(store, [raises, dies, both], Scripted(script), attempts=2, max_worker_failures=3)
     assert report.failed == {raises.id: "failed", dies.id: "lost"}
     assert report.done == 1
     snapshot = store.snapshot()
