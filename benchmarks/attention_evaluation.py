@@ -112,7 +112,7 @@ def measure_evaluation() -> list[Row]:
 
 
 def measure() -> list[Row]:
-    """As `measure_evaluation`, on one thread."""
+    """Measure on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = measure_evaluation()

@@ -97,7 +97,7 @@ def measure_levels(
 
 
 def measure() -> list[Row]:
-    """As the two above, on one thread."""
+    """Measure both on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = measure_pairs() + measure_levels()

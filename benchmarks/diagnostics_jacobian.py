@@ -30,7 +30,7 @@ def plain_blocks(model: PreTrainedModel, inputs: Inputs, position: int) -> Tenso
 
 
 def our_blocks(model: PreTrainedModel, inputs: Inputs, position: int) -> Tensor:
-    """The same as built."""
+    """The blocks as built."""
     (found,) = jacobian_blocks(model, inputs, positions=[position], budget_bytes=1 << 30)
     return found.values
 
@@ -65,7 +65,7 @@ def measure_blocks(layers: int = 6, width: int = 256, words: int = 12) -> Row:
 
 
 def measure() -> list[Row]:
-    """As `measure_blocks`, on one thread, for a short sentence and for one that keeps the plain way's products busy."""
+    """Measure the blocks on one thread, for a short sentence and for one that keeps the plain way's products busy."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = [measure_blocks(), measure_blocks(words=40)]

@@ -61,7 +61,7 @@ def stored() -> list[Measured]:
 
 
 def streamed() -> list[Measured]:
-    """The same as built."""
+    """The matching as built."""
     import torch
 
     from tasks.transfer.attention_matching.matching import Work

@@ -86,7 +86,7 @@ class Watched(Trainer):
 def theirs(
     params: PretrainParams, documents: Documents, sequences: Sequence[dict[str, Any]], device: torch.device
 ) -> tuple[list[float], float]:
-    """As `ours`, by the Trainer on sequences in this order."""
+    """Losses and seconds of the Trainer on sequences in this order."""
     model = build(params, documents.meta["vocab_size"], params.length, params.seed)
     copy: BertForPreTraining = to_hugging_face(model)
     with tempfile.TemporaryDirectory() as out:

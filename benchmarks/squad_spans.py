@@ -86,7 +86,7 @@ def published_search(
 def plain_search(
     s_T: torch.Tensor, e_T: torch.Tensor, context_start: int, context_end: int, longest: int
 ) -> tuple[torch.Tensor, int, int]:
-    """The same loop for at most `longest` tokens; of equal scores the largest start logit wins, then the first."""
+    """The loop for spans of at most `longest` tokens; of equal scores the largest start logit wins, then the first."""
     best, span, start = s_T.new_tensor(-torch.inf), (0, 0), s_T[0]
     for a in range(context_start, context_end):
         b = a + int(torch.argmax(e_T[a : min(a + longest, context_end)]))

@@ -138,7 +138,7 @@ def measure_together(layers: int = 12, width: int = 128, questions: int = 400) -
 
 
 def measure() -> list[Row]:
-    """As `measure_together`, on one thread."""
+    """Measure on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = measure_together()

@@ -28,7 +28,7 @@ class Moments(NamedTuple):
     mean: Array
     var: Array
     cov: Array
-    """Of two tokens, same feature."""
+    """Covariance of two tokens, same feature."""
     g_var: Array
     g_cov: Array
 

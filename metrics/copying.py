@@ -60,9 +60,9 @@ class BagStatistics:
     presence: float
     """Probability that a symbol is in a sequence."""
     variance: float
-    """Of a symbol's count."""
+    """Variance of a symbol's count."""
     covariance: float
-    """Of the counts of two different symbols."""
+    """Covariance of the counts of two different symbols."""
 
 
 def bag_statistics(kind: Kind, symbols: int, length: int) -> BagStatistics:
@@ -92,7 +92,7 @@ def bag_statistics(kind: Kind, symbols: int, length: int) -> BagStatistics:
 
 
 def counted_bag_statistics(sequences: Tensor, symbols: int) -> BagStatistics:
-    """The same of drawn sequences [N, L], means over symbols and pairs of symbols; divisors are N.
+    """Statistics of drawn sequences [N, L], means over symbols and pairs of symbols; divisors are N.
 
     Raises:
         ValueError: no sequences, or a symbol outside 0 .. symbols - 1.

@@ -42,9 +42,9 @@ class Level:
     """N."""
     mean_H: Tensor
     centred: Spectrum
-    """Of the features less their means."""
+    """Spectrum of the features less their means."""
     white: Spectrum
-    """Of what PWCCA whitens: the same, or with `legacy_uncentred` of the features as they are."""
+    """Spectrum of what PWCCA whitens: `centred`, or with `legacy_uncentred` of the features as they are."""
     ridge: float
     """Added to all eigenvalues of `white`."""
     offset_K: Tensor
@@ -74,7 +74,7 @@ class Pwcca:
     weights_first_C: Tensor
     """Share of X that each variate of X accounts for; they sum to 1."""
     weights_second_C: Tensor
-    """The same of Y."""
+    """Share of Y that each variate of Y accounts for."""
 
     @property
     def value(self) -> float:

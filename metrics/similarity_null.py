@@ -30,7 +30,7 @@ class IndependentDraw:
     """Features Y of rows that know nothing of X, for all levels of X that have the same rank."""
 
     level: Level
-    """Of the drawn Y."""
+    """Level of the drawn Y."""
     normal_KQ: Tensor
     root_QJ: Tensor
     """t^1/2 U^T / sqrt(N - 1)."""

@@ -48,7 +48,7 @@ class Stream:
 
     @property
     def mean(self) -> float:
-        """Of the finite values; NaN without any."""
+        """Mean of the finite values; NaN without any."""
         return self._origin + self._sum / self.count if self.count else float("nan")
 
     @property

@@ -30,7 +30,7 @@ class Survival:
     restricted_mean: float
     """The mean of min(time, horizon), the area under S up to the horizon; units of the input."""
     restricted_error: float
-    """Its standard error; NaN with a single time."""
+    """Standard error of the restricted mean; NaN with a single time."""
     events: int
     """Times that are not censored."""
     censored: int

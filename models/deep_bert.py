@@ -39,9 +39,9 @@ class DeepBertConfig:
     token_types: int = 2
     norm: Norm = "post"
     activation: Activation = "relu"
-    """Of the MLPs and of the masked-language-model head; `gelu` is the exact form."""
+    """Activation of the MLPs and of the masked-language-model head; `gelu` is the exact form."""
     dropout: float = 0.1
-    """Of the embeddings' sum and of each branch."""
+    """Dropout rate on the embeddings' sum and on each branch."""
     attention_dropout: float = 0.1
     skip: float = 1.0
     """lambda, the factor of the skip connection."""

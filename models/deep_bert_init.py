@@ -17,7 +17,7 @@ class Spreads:
     """Standard deviations. The four of a layer are tuples of one value a layer."""
 
     embeddings: float
-    """Of the word, position and type tables."""
+    """Standard deviation of the word, position and type tables."""
     query_key: tuple[float, ...]
     value: tuple[float, ...]
     out: tuple[float, ...]
@@ -31,7 +31,7 @@ class Spreads:
 
 
 def vanilla_spreads(config: DeepBertConfig, spread: float = 0.02) -> Spreads:
-    """The same everywhere: the original BERT's."""
+    """One standard deviation everywhere, the original BERT's."""
     each = (spread,) * config.layers
     return Spreads(embeddings=spread, query_key=each, value=each, out=each, mlp=each, dense=spread, order=spread)
 

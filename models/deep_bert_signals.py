@@ -17,7 +17,7 @@ from torch import Tensor
 from models.deep_bert import DeepBert, DeepBertConfig
 
 MATRICES = ("qk", "v", "out", "up", "down")
-"""Of a layer; qk are queries and keys together."""
+"""Weight matrices of a layer; qk are queries and keys together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Signals:
     loss: float
     forward: StreamMoments
     gradient: StreamMoments
-    """Of d loss / d stream."""
+    """Moments of d loss / d stream."""
     weight_norms: dict[str, Tensor]
     """For each of `MATRICES` [L]: L2 norm of its gradient, not clipped."""
     total_norm: float

@@ -26,7 +26,7 @@ class Site:
     """One application of a LayerNorm in a pass."""
 
     name: str
-    """Of the module in the encoder."""
+    """Name of the module in the encoder."""
     layer: int
     """0: the embeddings; else 1 … L."""
     place: int

@@ -240,7 +240,7 @@ def gru_cotangents(
     take: Callable[[int, Tensor, Tensor], None] | None = None,
     keep: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `lstm_cotangents`: (d_inputs [T, K, B, 3H], gradient of W_hn h + b_hn [T, K, B, H], d_h [K, B, H]).
+    """`lstm_cotangents` of a GRU: (d_inputs [T, K, B, 3H], gradient of W_hn h + b_hn [T, K, B, H], d_h [K, B, H]).
 
     Args:
         take: is given every position and both gradients.

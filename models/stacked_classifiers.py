@@ -53,7 +53,7 @@ class StackedClassifiers:
         return functional.binary_cross_entropy_with_logits(score_GB, labels_GB, reduction="none").mean(1)
 
     def forward(self, tokens_GBS: Tensor, lengths_GB: Tensor) -> Attended:
-        """As `AttentionClassifier.forward`, every result with a leading G."""
+        """What `AttentionClassifier.forward` gives, every result with a leading G."""
         weights, (G, _, S) = self._weights, tokens_GBS.shape
         table_GVE = weights["embedding.weight"]
         V = table_GVE.shape[1]

@@ -35,10 +35,10 @@ class StackedCopies(Generic[Model]):
     network: ClassVar[type[nn.Module]]
     """The module of one member, made from a configuration alone."""
     gates: ClassVar[int]
-    """Of its recurrences."""
+    """Gates of a recurrence: 4 of an LSTM, 3 of a GRU."""
 
     def __init__(self, config: Any, stack: Parameters, together: int | None = None) -> None:
-        """See `of`."""
+        """Wrap parameters that `of` has stacked."""
         self.config, self.stack, self.together = config, stack, together
 
     @classmethod

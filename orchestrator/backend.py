@@ -40,7 +40,7 @@ class Backend(Protocol):
         ...
 
     def check_nodes(self, mark: Mark, artifacts: str) -> str | None:
-        """See that all nodes share the results and can write artifacts; returns what could not be checked, in words.
+        """Check that all nodes share the results and can write artifacts; returns what could not be checked, in words.
 
         Raises:
             CannotRun: when one does not; with its name.

@@ -28,7 +28,7 @@ class Bundles:
     _last: dict[bytes, deque[float]] = field(default_factory=dict)
     _open: dict[tuple[bytes, Resources], Bundle] = field(default_factory=dict)
     size: int = 1
-    """Of the bundle that the last call went into."""
+    """Calls in the bundle that the last call went into."""
 
     def ended(self, stage: bytes, seconds: float) -> None:
         """A call of this stage took so long.

@@ -17,11 +17,11 @@ class Cause:
     stage: str
     error: str
     message: str
-    """Of the first of them."""
+    """Message of the first of the jobs."""
     traceback: str | None
     job_ids: tuple[str, ...]
     log: str | None = None
-    """Of the first of them that has one, relative to the store's directory."""
+    """Log of the first job that has one, relative to the store's directory."""
 
     def __str__(self) -> str:
         count = len(self.job_ids)

@@ -36,7 +36,7 @@ AboveZero = Annotated[float, Gt(0)]
 ZeroOrMore = Annotated[float, Ge(0)]
 Share = Annotated[float, Gt(0), Le(1)]
 Probability = Annotated[float, Ge(0), Lt(1)]
-"""Of dropout: everything dropped is no network."""
+"""A dropout rate is one, since everything dropped is no network."""
 Several = Annotated[tuple[T, ...], MinLen(1), Distinct()]
 """At least one value, each once. A bound on a tuple, `Annotated[Several[int], Ge(1)]`, is one on each of its values."""
 

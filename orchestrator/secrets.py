@@ -50,7 +50,7 @@ class Redactor:
         return text
 
     def tree(self, value: Any) -> Any:
-        """The same for all texts of JSON data."""
+        """JSON data with every text in it redacted."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, Mapping):

@@ -22,7 +22,7 @@ class Config:
     numbers: Ints = (1,)
     """Numbers whose multiples are added up, a job each."""
     steps: int = 4
-    """Of each sum."""
+    """Steps of each sum."""
     seconds: float = 0.0
     """How long a step takes."""
     workers: int = 2

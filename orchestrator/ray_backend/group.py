@@ -66,7 +66,7 @@ class Share:
 
     @property
     def resources(self) -> dict[str, float]:
-        """As Ray names them."""
+        """Resources of a member by the names that Ray gives them."""
         named = {"CPU": self.cpus, "GPU": self.gpus, "memory": float(self.memory or 0)}
         return {name: amount for name, amount in named.items() if amount}
 

@@ -36,7 +36,7 @@ class Machines:
 
     folder: Path
     pids: Mapping[str, int]
-    """Of each machine's first process, as seen from outside."""
+    """Process id of each machine's first process, as seen from outside."""
 
     @property
     def shared(self) -> Path:

@@ -68,7 +68,7 @@ def jobs_of(group: Machines, out: str = "sweeps", experiment: str = "glue_depth"
 
 
 def digest(group: Machines) -> str:
-    """Of the code that lies on the laptop."""
+    """Digest of the code that lies on the laptop."""
     return group.run("cd ~/project && python -c 'from orchestrator.code import code_digest as d; print(d())'").strip()
 
 

@@ -61,7 +61,7 @@ def test_ctrl_c_twice_stops_at_once_and_keeps_what_has_come(drive, standing, tmp
 
 @pytest.mark.parametrize("place", ["joined", "local"])
 def test_a_terminal_that_is_closed(request, drive, ray_folder, tmp_path, marks, undisturbed, place):
-    """As when the connection of `ray submit` drops: the kernel sends SIGHUP to all, and the terminal takes no word."""
+    """The connection of `ray submit` drops: the kernel sends SIGHUP to all, and the terminal takes no word."""
     address, out = request.getfixturevalue("standing") if place == "joined" else "local", tmp_path / "out"
     arguments = ["--experiment", "toy", "--numbers", "1-20", "--num-cpus", "2", "--marks", marks, "--out", out]
     ours, theirs = pty.openpty()

@@ -147,7 +147,7 @@ def test_a_download_that_was_broken_off_is_made_again(bucket, tmp_path, monkeypa
 
 
 def test_an_artifact_made_anew_under_its_id_is_downloaded_anew(bucket, tmp_path, monkeypatch):
-    """As --rerun-drifted does: the copy that this machine has is of other code."""
+    """With --rerun-drifted the copy that this machine has is of other code."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     artifacts = Artifacts(Storage.at(bucket.address))
     for _ in range(2):

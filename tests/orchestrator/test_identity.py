@@ -47,7 +47,7 @@ STAGE = Stage(name="train", function="nowhere:train", params=Params)
 
 
 def turned(value):
-    """The same value with every dict in the opposite order and every list a tuple."""
+    """The value with every dict in the opposite order and every list a tuple."""
     if isinstance(value, dict):
         return {key: turned(value[key]) for key in reversed(list(value))}
     return tuple(map(turned, value)) if isinstance(value, list) else value
