@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,9 +95,19 @@ def reduce_sweep(sweep: Sweep, snapshot: Snapshot, run_id: str) -> Summary:
 
 @contextlib.contextmanager
 def figure_style() -> Iterator[None]:
-    """The project's style for all that is drawn meanwhile, whatever a matplotlibrc of the user says."""
-    import matplotlib.style
+    """The project's style for all that is drawn meanwhile, whatever MPLBACKEND or a matplotlibrc of the user says.
 
+    Figures are written to files, so no backend is asked; one that cannot be loaded would stop matplotlib's import.
+    """
+    asked = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib.style
+    finally:
+        if asked is not None:
+            os.environ["MPLBACKEND"] = asked
+    if asked is not None:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = asked  # a notebook's, for what its user draws afterwards
     with matplotlib.style.context(FIGURE_STYLE, after_reset=True):
         yield
 
