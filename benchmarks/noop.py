@@ -16,20 +16,21 @@ from typing import Any
 import pyarrow as pa
 
 from orchestrator.experiment import Experiment, Job, Stage, Summary, TableSpec, column
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Limited):
     """Jobs that do nothing."""
 
-    jobs: int = 1000
+    jobs: Positive = 1000
     """How many."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoopParams:
-    number: int
-    rate: float = 0.1
+class NoopParams(Limited):
+    number: NotNegative
+    rate: AboveZero = 0.1
     name: str = "noop"
 
 
