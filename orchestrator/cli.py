@@ -17,8 +17,22 @@ def main(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code.
 
     0: all is well. 1: some jobs failed (the results of the others are there). 2: the command line, the data or the
-    cluster is wrong, and nothing was started. 130: interrupted.
+    cluster is wrong, and nothing was started. 130: interrupted. A reader of the output that has seen enough (`| head`)
+    is no error.
     """
+    from orchestrator.streams import drop_output, readable_streams
+
+    readable_streams()
+    try:
+        code = _main(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        drop_output()
+        return 0
+    return code
+
+
+def _main(arguments: Sequence[str]) -> int:
     if "--list" in arguments:
         return _list()
     if not arguments or (("--help" in arguments or "-h" in arguments) and "--experiment" not in " ".join(arguments)):

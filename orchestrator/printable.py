@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestrator.secrets import redact, redactor
+from orchestrator.streams import drop_output
 
 # C0 without tab and newline, C1, and the marks that make text run backwards or hide it.
 _CONTROL = re.compile(
@@ -31,6 +32,11 @@ class Terminal(Console):
 
     def __init__(self, *, stderr: bool = False, soft_wrap: bool = True):
         super().__init__(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        """A reader that has seen enough ends no sweep."""
+        self.quiet = True
+        drop_output()
 
     def render_str(self, text: str, **options: Any) -> Text:  # every text comes through here, a table's cells too
         return super().render_str(printable(redact(text)), **options)

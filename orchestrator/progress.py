@@ -107,7 +107,7 @@ class Progress:
         parts = [f"{self._done[stage]}/{self._total[stage]} done", f"{self._running[stage]} in flight"]
         if self._done[stage]:
             rate = self._done[stage] / max(1e-9, time.monotonic() - self._began)
-            parts.append(f"{rate:.2g} a second" if rate >= 1 else f"{rate * 60:.2g} a minute")
+            parts.append(f"{_digits(rate)} a second" if rate >= 1 else f"{_digits(rate * 60)} a minute")
         if self._failed[stage]:
             parts.append(f"{self._failed[stage]} failed or blocked")
         if self._there[stage]:
@@ -144,3 +144,8 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _digits(rate: float) -> str:
+    """Two significant digits, and all digits of a large number: 1.6, 16, 162."""
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"

@@ -52,3 +52,13 @@ def test_on_a_terminal_there_is_a_bar_a_stage(monkeypatch):
     assert "toy_prepare" in shown
     assert "3/3 done" in shown
     assert "a note above the bars" in shown
+
+
+def test_a_rate_is_a_plain_number(monkeypatch):
+    text = io.StringIO()
+    progress, clock = start(Console(file=text, width=140), monkeypatch)
+    clock[0] = 0.02
+    for _ in range(4):
+        progress.done("toy_square", 0.0)
+    progress.stop()
+    assert "200 a second" in text.getvalue().splitlines()[-1]
