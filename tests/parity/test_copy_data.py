@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from metrics.copying import bag_statistics, counted_bag_statistics
-from tasks.attention.copying.sequences import draw_sequences, framed
-from tasks.attention.copying.settings import parse_setting
+from tasks.attention.copying.options import parse_setting
+from tasks.attention.copying.training import draw_sequences, framed
 from tasks.training.seeds import torch_stream
 
 PUBLISHED = json.loads((Path(__file__).parent / "copy_data_stats.json").read_text("utf-8"))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.attention.multihead_copying.schedule import COMBINED, combinations
+from tasks.attention.multihead_copying.config import COMBINED
+from tasks.attention.multihead_copying.training import combinations
 
 PUBLISHED = json.loads((Path(__file__).parent / "multihead_schedule.json").read_text("utf-8"))
 

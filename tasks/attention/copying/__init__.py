@@ -1,4 +1,4 @@
-"""What the two experiments on copying share: settings, sequences from named streams, outcomes of runs.
+"""What the two experiments on copying share: options, sequences from named streams, training, outcomes of runs.
 
 Nothing that only one of the two needs enters this room.
 """

@@ -1,15 +1,19 @@
-"""Whether a run learned to copy, from its evaluations; shares of runs with intervals."""
+"""Whether a run learned to copy, from its evaluations; shares of runs with intervals; their sentences and curves."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from scipy.stats import fisher_exact
 
 from metrics.intervals import share_interval
+from tasks.analysis.palette import CYCLE, SKY
 
 LEARNED, ATTENDS, FAILED, NOT_FINITE = "learned", "attends", "failed", "not finite"
-OUTCOMES = (LEARNED, ATTENDS, FAILED, NOT_FINITE)
+COLOURS = {LEARNED: CYCLE[0], ATTENDS: SKY, FAILED: CYCLE[1], NOT_FINITE: CYCLE[7]}
+"""By outcome, the same in the figures of both experiments."""
 ATTENDING = 0.5
 """Attention accuracy at the last evaluation from which a run that has not learned at least knows where to look."""
 OUTCOME_COLUMNS = ("outcome", "reached", "last_step", "accuracy", "attention_accuracy")
@@ -44,6 +48,11 @@ def outcomes(rows: pd.DataFrame, run: Sequence[str], learned_from: float) -> pd.
     return pd.DataFrame(found, columns=[*run, *OUTCOME_COLUMNS])
 
 
+def learned_of(found: pd.Series) -> str:
+    """`4 of 8 learned`, of outcomes."""
+    return f"{int(np.sum(found == LEARNED))} of {len(found)} learned"
+
+
 def shares(table: pd.DataFrame, line: Sequence[str]) -> pd.DataFrame:
     """A row a line: how many of its runs learned, with Wilson's 95 % interval; the accuracies of those that did not.
 
@@ -60,7 +69,7 @@ def shares(table: pd.DataFrame, line: Sequence[str]) -> pd.DataFrame:
             {
                 **dict(zip(line, key, strict=True)),
                 "runs": len(group),
-                **{name.replace(" ", "_"): int((group["outcome"] == name).sum()) for name in OUTCOMES},
+                **{name.replace(" ", "_"): int((group["outcome"] == name).sum()) for name in COLOURS},
                 "share": share,
                 "low": low,
                 "high": high,
@@ -72,8 +81,13 @@ def shares(table: pd.DataFrame, line: Sequence[str]) -> pd.DataFrame:
                 "unlearned_attention_most": rest["attention_accuracy"].max(),
             }
         )
-    columns = [*line, "runs", *(name.replace(" ", "_") for name in OUTCOMES), "share", "low", "high"]
-    return pd.DataFrame(found) if found else pd.DataFrame(columns=columns)
+    return pd.DataFrame(found)
+
+
+def fisher_p(one: Any, other: Any) -> float:
+    """Fisher's exact test, two-sided, of two rows of `shares`: p of shares at least as different by chance."""
+    p = fisher_exact([[row.learned, row.runs - row.learned] for row in (one, other)])[1]
+    return float(p)  # pyright: ignore[reportArgumentType]
 
 
 def share_text(row: Any) -> str:
@@ -91,3 +105,15 @@ def reached_text(row: Any) -> str:
     if row.reached_first == row.reached_last:
         return f", first at step {row.reached_first:.0f}"
     return f", first at steps {row.reached_first:.0f} to {row.reached_last:.0f} (median {row.reached_median:.0f})"
+
+
+def plot_runs(axis: Axes, rows: pd.DataFrame, y: str, run: str | list[str], colours: Mapping[Hashable, str]) -> None:
+    """A thin line of `y` against the step for each run.
+
+    Args:
+        run: Columns that tell runs apart.
+        colours: By run.
+    """
+    for key, line in rows.groupby(run):
+        line = line.sort_values("step")
+        axis.plot(line["step"], line[y], color=colours[key], linewidth=1.0, alpha=0.75)

@@ -4,20 +4,10 @@ After section 5.2 of Snell, Zhong, Klein & Steinhardt, Approximating How Single 
 enters this folder that another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.attention.multihead_copying.config import PRESETS, Config
-from tasks.attention.multihead_copying.params import COMBINE_HEADS, SCREEN_HEADS
 from tasks.attention.multihead_copying.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.attention.multihead_copying.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.attention.multihead_copying.stages import COMBINE_HEADS, SCREEN_HEADS
 
 EXPERIMENT = Experiment(
     name="multihead_copying",
@@ -25,5 +15,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(SCREEN_HEADS, COMBINE_HEADS),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.attention.multihead_copying.reduce:summarise",
 )

@@ -1,4 +1,4 @@
-"""Base, heads, training data and evaluation set, each from a stream of its own (attention_dynamics 4.3).
+"""Base, heads, training data and evaluation set, each from a stream of its own (README 5).
 
 One base is the same for every model; a head is the same in whatever model it is, alone or in a combination. Nothing is
 handed on from job to job: heads are drawn again from their streams.
@@ -7,7 +7,6 @@ Dimensions: G stacked models, M heads, B sequences of an update, N of the evalua
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,9 +20,8 @@ from models.multihead_copying import (
     training_bytes,
 )
 from orchestrator.experiment import Context
-from tasks.attention.copying.sequences import draw_sequences, framed
-from tasks.attention.copying.training import drawn, parameters_of, tile
-from tasks.attention.multihead_copying.params import MultiHeadParams
+from tasks.attention.copying.training import draw_sequences, drawn, framed, tile
+from tasks.attention.multihead_copying.stages import MultiHeadParams
 from tasks.training.seeds import torch_stream
 
 CANDIDATE, RANDOM = "candidate", "random"
@@ -68,14 +66,7 @@ def stack_of(
     Raises:
         ValueError: they do not fit into memory.
     """
-    sequences = max(params.batch, params.evaluation_sequences)
-    together = tile(
-        params,
-        context,
-        len(models),
-        parameters=parameters_of(models[0]),
-        activations=training_bytes(models[0].config, sequences, params.length + 1),
-    )
+    together = tile(params, context, models, training_bytes)
     device = torch.device(context.device)
     return StackedMultiHead.of([model.to(device) for model in models], together=together), together
 
@@ -91,32 +82,23 @@ class TrainingData:
         """(source [G, B, L + 1], target [G, B, L + 2]) for each model's data seed; [1, ...] where it is one for all."""
         params = self._params
         fresh = {
-            seed: draw_sequences(params.setting, params.length, params.batch, stream)
-            for seed, stream in self._streams.items()
+            seed: draw_sequences(params, params.length, params.batch, stream) for seed, stream in self._streams.items()
         }
         chosen = seeds if len(set(seeds)) > 1 else seeds[:1]
         return framed(torch.stack([fresh[seed] for seed in chosen]).to(device), params.symbols)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSet:
-    """The one set of sequences that every model is evaluated on."""
+def evaluation_set(params: MultiHeadParams, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The sequences that every model is evaluated on: source [1, N, L + 1], target [1, N, L + 2]."""
+    stream = torch_stream(params.base_seed, STREAM, "evaluation")
+    set_NL = draw_sequences(params, params.length, params.evaluation_sequences, stream)
+    return framed(set_NL[None].to(device), params.symbols)
 
-    source: Tensor
-    """[1, N, L + 1]"""
-    target: Tensor
-    """[1, N, L + 2]"""
 
-    @classmethod
-    def of(cls, params: MultiHeadParams, device: torch.device) -> "EvaluationSet":
-        """The set that the parameters' base seed gives."""
-        stream = torch_stream(params.base_seed, STREAM, "evaluation")
-        set_NL = draw_sequences(params.setting, params.length, params.evaluation_sequences, stream)
-        source, target = framed(set_NL[None].to(device), params.symbols)
-        return cls(source=source, target=target)
-
-    def measure(self, stack: StackedMultiHead) -> tuple[list[float], list[list[float]], list[list[float]]]:
-        """(accuracy [G], attention accuracy of each head [G][M], the same one position late [G][M])."""
-        predicted, attended_GMNT = stack.predict(self.source, self.target[..., :-1])
-        exact, late = (attention_accuracy(attended_GMNT, shift, with_end=False).tolist() for shift in (0, 1))
-        return copy_accuracy(predicted, self.target[..., 1:]).tolist(), exact, late
+def measure(
+    stack: StackedMultiHead, source: Tensor, target: Tensor
+) -> tuple[list[float], list[list[float]], list[list[float]]]:
+    """(accuracy [G], attention accuracy of each head [G][M], the same one position late [G][M])."""
+    predicted, attended_GMNT = stack.predict(source, target[..., :-1])
+    exact, late = (attention_accuracy(attended_GMNT, shift, with_end=False).tolist() for shift in (0, 1))
+    return copy_accuracy(predicted, target[..., 1:]).tolist(), exact, late

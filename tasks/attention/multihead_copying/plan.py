@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.attention.multihead_copying.config import Config
-from tasks.attention.multihead_copying.params import COMBINE_HEADS, SCREEN_HEADS, CombineHeadsParams, ScreenHeadsParams
+from tasks.attention.multihead_copying.stages import COMBINE_HEADS, SCREEN_HEADS, CombineHeadsParams, ScreenHeadsParams
 
 RECURRENCES = 2  # layers that a sequence goes through: encoder and decoder
-_MODEL = (
-    *("length", "hidden", "batch", "learning_rate", "steps", "evaluate_every", "evaluation_sequences"),
-    *("base_seed", "wanted"),
-)
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -20,34 +17,27 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: a setting that has no sequences of this length.
     """
-    setting = config.parsed
-    shared = {name: getattr(config, name) for name in _MODEL} | {"kind": setting.kind, "symbols": setting.symbols}
+    setting = shared(config.parsed, ScreenHeadsParams)
     screened: list[Job] = []
     if set(config.combined) != {"random"}:
+        options = {**setting, **shared(config, ScreenHeadsParams), "wanted": config.wanted}
         for block in _blocks(config.candidates, config.heads_together):
-            params = ScreenHeadsParams(
-                heads=block,
-                data_seeds=config.data_seeds,
-                good_above=config.good_above,
-                bad_below=config.bad_below,
-                **shared,
-            )
+            params = ScreenHeadsParams(heads=block, **options)
             # Of the blocks that may run at the same time none waits for another.
             known = screened[: max(len(screened) - config.lanes + 1, 0)]
             trainings = len(block) * len(config.data_seeds)
-            passes = RECURRENCES * params.batch * params.updates * trainings
+            passes = RECURRENCES * params.batch * params.last_step * trainings
             screened.append(Job(stage=SCREEN_HEADS, params=params, needs=_named(known), passes=passes))
         yield from screened
+    options = {**setting, **shared(config, CombineHeadsParams)}
     for combined in config.combined:
         for block in _blocks(config.combinations, config.combinations_together):
-            params = CombineHeadsParams(
-                combined=combined, combinations=block, size=config.size, random_heads=config.random_heads, **shared
-            )
+            params = CombineHeadsParams(combined=combined, combinations=block, **options)
             yield Job(
                 stage=COMBINE_HEADS,
                 params=params,
                 needs={} if combined == "random" else _named(screened),
-                passes=RECURRENCES * params.batch * params.updates * len(block),
+                passes=RECURRENCES * params.batch * params.last_step * len(block),
             )
 
 

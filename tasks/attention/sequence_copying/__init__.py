@@ -4,20 +4,10 @@ After Snell, Zhong, Klein & Steinhardt, Approximating How Single Head Attention 
 folder that another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.attention.sequence_copying.config import PRESETS, Config
-from tasks.attention.sequence_copying.params import TRAIN_COPIES
 from tasks.attention.sequence_copying.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.attention.sequence_copying.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.attention.sequence_copying.stages import TRAIN_COPIES
 
 EXPERIMENT = Experiment(
     name="sequence_copying",
@@ -25,5 +15,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(TRAIN_COPIES,),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.attention.sequence_copying.reduce:summarise",
 )

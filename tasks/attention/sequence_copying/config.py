@@ -1,54 +1,49 @@
-"""The options of `sequence_copying` and its presets; `paper` is the published setting (attention_dynamics 4.2)."""
+"""The options of `sequence_copying` and its presets; `paper` is the published setting (README 4)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from orchestrator.options import Ints
-from tasks.attention.copying.settings import Setting, parse_setting
-from tasks.attention.sequence_copying.params import Attention
-from tasks.encoders.options import at_least, distinct
+from orchestrator.limits import Limited, Positive, Several, Share
+from tasks.attention.copying.options import Setting, Training, parse_setting
+from tasks.encoders.options import SeveralInts
+
+Attention = Literal["learned", "uniform", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class EvaluatedTraining(Training):
+    """Training with fresh sequences at every evaluation."""
+
+    evaluation_sequences: Positive = 50
+    """Number of sequences in an evaluation, freshly drawn each time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder(Limited):
+    """What reads the source."""
+
+    bidirectional: bool = False
+    """Use a bidirectional encoder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Encoder, EvaluatedTraining):
     """Does a model learn where to look when bags of words tell nothing about which word goes with which?"""
 
-    settings: tuple[str, ...] = ("permutation-40", "distinct-60")
+    settings: Several[str] = ("permutation-40", "distinct-60")
     """What is copied, KIND-SYMBOLS: permutation-40 (all of 40 symbols), distinct-60 (different ones out of 60),
     repeat-40 (40 symbols, drawn with replacement)."""
-    length: int = 40
-    """Symbols of a sequence."""
-    seeds: Ints = tuple(range(20))
-    """Of initial weights, training data and evaluation data."""
-    seeds_together: int = 8
-    """Seeds that a job trains at once: 0-7, 8-15, and so on. Shapes no number but for the order of sums."""
-    attentions: tuple[Attention, ...] = ("learned",)
-    """learned; uniform: every source position has the same weight; none: the decoder sees the last state alone."""
-    bidirectional: bool = False
-    """Whether the encoder reads in both directions."""
-    hidden: int = 256
-    """Width of embeddings, recurrences and attention."""
-    batch: int = 128
-    """Sequences of an update."""
-    learning_rate: float = 1e-3
-    """Of Adam."""
-    steps: int = 200
-    """Updates; those after the last evaluation are not made, since nothing reads them."""
-    evaluate_every: int = 10
-    """Steps between evaluations, each behind the step's update."""
-    evaluation_sequences: int = 50
-    """Sequences that an evaluation reads."""
-    learned_from: float = 0.99
-    """A run has learned to copy when an evaluation reaches this accuracy. Shapes the report alone."""
+    seeds: SeveralInts = tuple(range(20))
+    """Random seeds of initial weights, training data and evaluation data."""
+    seeds_together: Positive = 8
+    """Seeds that a job trains together: 0-7, 8-15, and so on. Numbers stay the same up to the order of sums."""
+    attentions: Several[Attention] = ("learned",)
+    """learned; uniform: equal weight on all source positions; none: the decoder sees the last encoder state alone."""
+    learned_from: Share = 0.99
+    """Accuracy from which a run counts as having learned to copy; used in the report alone."""
 
     def __post_init__(self):
-        for name in ("settings", "seeds", "attentions"):
-            distinct(self, name)
-        for name in ("seeds_together", "hidden", "batch", "steps", "evaluate_every", "evaluation_sequences"):
-            at_least(self, name, 1)
-        if not 0 < self.learned_from <= 1:
-            raise ValueError(f"learned-from is {self.learned_from}: give a share above 0, at most 1")
-        if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning-rate is {self.learning_rate}: give more than 0")
+        super().__post_init__()
         for setting in self.parsed:
             setting.check_length(self.length)
 

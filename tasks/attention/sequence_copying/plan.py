@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.attention.sequence_copying.config import Config
-from tasks.attention.sequence_copying.params import TRAIN_COPIES, TrainCopiesParams
+from tasks.attention.sequence_copying.stages import TRAIN_COPIES, TrainCopiesParams
 
 RECURRENCES = 2  # layers that a sequence goes through: encoder and decoder
-_SHARED = (
-    *("length", "hidden", "batch", "learning_rate", "steps", "evaluate_every", "evaluation_sequences"),
-    "bidirectional",
-)
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -21,12 +18,12 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: a setting that has no sequences of this length.
     """
-    shared = {name: getattr(config, name) for name in _SHARED}
+    options = shared(config, TrainCopiesParams)
     for setting in config.parsed:
         for attention in config.attentions:
             for _, block in groupby(sorted(config.seeds), key=lambda seed: seed // config.seeds_together):
                 params = TrainCopiesParams(
-                    kind=setting.kind, symbols=setting.symbols, attention=attention, seeds=tuple(block), **shared
+                    **options, **shared(setting, TrainCopiesParams), attention=attention, seeds=tuple(block)
                 )
                 passes = RECURRENCES * params.batch * (params.last_step + 1) * len(params.seeds)
                 yield Job(stage=TRAIN_COPIES, params=params, passes=passes)

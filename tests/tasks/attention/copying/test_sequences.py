@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tasks.attention.copying.sequences import draw_sequences, framed
-from tasks.attention.copying.settings import Setting, parse_setting
+from tasks.attention.copying.options import Setting, parse_setting
+from tasks.attention.copying.training import draw_sequences, framed
 from tasks.training.seeds import torch_stream
 
 
@@ -23,17 +23,19 @@ def test_other_names_are_refused(name):
 @pytest.mark.parametrize(
     ("name", "length", "message"),
     [
-        ("permutation-40", 30, "give length 40, permutation-30 or distinct-40"),
-        ("permutation-40", 41, "as long as it has symbols"),
-        ("distinct-40", 41, "more than 41 symbols are needed"),  # the published code makes it shorter (quirk S4)
-        ("distinct-40", 40, "permutation-40"),
-        ("repeat-40", 0, "length is 0"),
+        ("permutation-40", 30, "length is 30: give 40 with permutation-40, or copy permutation-30 or distinct-40"),
+        ("permutation-40", 41, "copy permutation-41"),
+        ("distinct-40", 41, "copy distinct-61"),  # the published code makes it shorter
+        ("distinct-40", 40, "less than 40 with distinct-40, or copy distinct-60 or permutation-40"),
     ],
 )
 def test_lengths_that_a_setting_does_not_have_are_refused(name, length, message):
     with pytest.raises(ValueError, match=message):
         draw_sequences(parse_setting(name), length, 3, torch_stream(0))
-    with pytest.raises(ValueError, match="fewer than 2"):
+
+
+def test_one_symbol_is_refused():
+    with pytest.raises(ValueError, match="symbols is 1: give at least 2"):
         parse_setting("repeat-1")
 
 

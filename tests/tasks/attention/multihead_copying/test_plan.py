@@ -66,10 +66,10 @@ def test_the_published_setting():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"setting": "permutation-30"}, "give length 30, permutation-40"),
+        ({"setting": "permutation-30"}, "length is 40: give 30 with permutation-30"),
         ({"random_heads": 7}, "random-heads is 7"),
         ({"wanted": 7}, "wanted is 7"),
-        ({"bad_below": 0.96}, "bad-below 0.96"),
+        ({"bad_below": 0.96}, "bad-below is 0.96: give at most good-above, 0.95"),
         ({"size": 1}, "size is 1"),
         ({"lanes": 0}, "lanes is 0"),
         ({"combined": ()}, "combined is empty"),

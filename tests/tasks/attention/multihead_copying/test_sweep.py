@@ -59,4 +59,4 @@ def test_heads_are_screened_until_there_are_enough_and_then_combined(tmp_path, m
 
 def test_options_that_do_not_go_together_are_one_line(tmp_path, capsys):
     assert main([*TINY, "--wanted", "1", "--out", str(tmp_path)]) == 2
-    assert "wanted is 1: a combination needs --size, 2, bad heads" in capsys.readouterr().err
+    assert "wanted is 1: give at least --size, 2" in capsys.readouterr().err

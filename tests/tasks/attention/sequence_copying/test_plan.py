@@ -36,12 +36,12 @@ def test_the_published_setting():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"settings": ("permutation-30",)}, "give length 30, permutation-40"),
-        ({"settings": ("distinct-40",)}, "more than 40 symbols are needed"),
+        ({"settings": ("permutation-30",)}, "length is 40: give 30 with permutation-30, or copy permutation-40"),
+        ({"settings": ("distinct-40",)}, "length is 40: give less than 40"),
         ({"settings": ("anything",)}, "is no setting"),
-        ({"settings": ("repeat-4", "repeat-4")}, "names something twice"),
+        ({"settings": ("repeat-4", "repeat-4")}, "has repeat-4 twice"),
         ({"seeds": ()}, "seeds is empty"),
-        ({"learned_from": 1.5}, "learned-from is 1.5"),
+        ({"learned_from": 1.5}, "learned-from is 1.5: give more than 0 and at most 1"),
         ({"learning_rate": -1.0}, "learning-rate is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"seeds_together": 0}, "seeds-together is 0"),

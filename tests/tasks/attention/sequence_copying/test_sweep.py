@@ -48,5 +48,5 @@ def test_more_seeds_later_train_only_what_is_new(tmp_path, monkeypatch, capsys):
 
 def test_options_that_do_not_go_together_are_one_line(tmp_path, capsys):
     assert main([*TINY, "--length", "5", "--out", str(tmp_path)]) == 2
-    assert "a permutation is as long as it has symbols" in capsys.readouterr().err
+    assert "length is 5: give 4 with permutation-4" in capsys.readouterr().err
     assert not (tmp_path / "sequence_copying").exists()

@@ -9,11 +9,15 @@ import torch
 
 from models.multihead_copying import MultiHeadConfig, MultiHeadCopyModel
 from orchestrator.experiment import Context
-from tasks.attention.multihead_copying.combining import combine_heads
-from tasks.attention.multihead_copying.models import CANDIDATE, RANDOM, EvaluationSet, TrainingData, models_of
-from tasks.attention.multihead_copying.params import VERDICTS, CombineHeadsParams, ScreenHeadsParams
-from tasks.attention.multihead_copying.schedule import combinations
-from tasks.attention.multihead_copying.screening import read_verdicts, screen_heads, verdict_of
+from tasks.attention.multihead_copying.models import CANDIDATE, RANDOM, TrainingData, evaluation_set, models_of
+from tasks.attention.multihead_copying.stages import VERDICTS, CombineHeadsParams, ScreenHeadsParams
+from tasks.attention.multihead_copying.training import (
+    combinations,
+    combine_heads,
+    read_verdicts,
+    screen_heads,
+    verdict_of,
+)
 
 MODEL = {
     "kind": "permutation",
@@ -193,9 +197,9 @@ def test_data_seeds_have_streams_of_their_own_and_the_evaluation_set_is_one():
     alone = TrainingData(SCREEN, (1,))
     assert torch.equal(alone.next([1, 1], device)[0], source[1:2])  # one for all
     assert torch.equal(alone.next([1], device)[0][0], both.next([0, 1], device)[0][1])
-    some, again = (EvaluationSet.of(params, device) for params in (SCREEN, replace(SCREEN, heads=(7,))))
-    assert torch.equal(some.source, again.source)
-    assert some.source.shape == (1, 6, 5)
+    (some, _), (again, _) = (evaluation_set(params, device) for params in (SCREEN, replace(SCREEN, heads=(7,))))
+    assert torch.equal(some, again)
+    assert some.shape == (1, 6, 5)
 
 
 def test_memory_that_is_too_small_is_said():
@@ -206,13 +210,12 @@ def test_memory_that_is_too_small_is_said():
 @pytest.mark.parametrize(
     ("params", "changes", "message"),
     [
-        (SCREEN, {"heads": ()}, "heads is"),
-        (SCREEN, {"data_seeds": (1, 1)}, "data_seeds is"),
-        (SCREEN, {"bad_below": 0.97}, "bad_below 0.97"),
+        (SCREEN, {"heads": ()}, "heads is empty"),
+        (SCREEN, {"data_seeds": (1, 1)}, "data-seeds has 1 twice"),
+        (SCREEN, {"bad_below": 0.97}, "bad-below is 0.97"),
         (SCREEN, {"wanted": 0}, "wanted is 0"),
-        (COMBINE, {"combined": "best"}, "choose bad, good, random"),
-        (COMBINE, {"combinations": (-1,)}, "combinations is"),
-        (COMBINE, {"size": 1}, "size 1"),
+        (COMBINE, {"combinations": (-1,)}, "combinations is -1: give at least 0"),
+        (COMBINE, {"size": 1}, "size is 1"),
     ],
 )
 def test_bad_parameters(params, changes, message):

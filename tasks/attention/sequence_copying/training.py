@@ -1,4 +1,4 @@
-"""The stage `train_copies`: all seeds of a block trained together, with streams of their own (attention_dynamics 4.2).
+"""The stage `train_copies`: all seeds of a block trained together, with streams of their own (README 4).
 
 A seed's numbers do not depend on the seeds beside it, up to the order of sums, nor on how often it is evaluated: the
 sequences of an evaluation come from a stream that its step names.
@@ -15,9 +15,8 @@ from torch import Tensor
 from metrics.copying import attention_accuracy, copy_accuracy
 from models.copying import CopyModel, CopyModelConfig, StackedCopyModels, training_bytes
 from orchestrator.experiment import Context
-from tasks.attention.copying.sequences import draw_sequences, framed
-from tasks.attention.copying.training import drawn, parameters_of, tile, update
-from tasks.attention.sequence_copying.params import TrainCopiesParams
+from tasks.attention.copying.training import draw_sequences, drawn, framed, parameters_of, tile
+from tasks.attention.sequence_copying.stages import TrainCopiesParams
 from tasks.training.numerics import exact_numerics, synchronise
 from tasks.training.seeds import torch_stream
 
@@ -34,14 +33,7 @@ def train_copies(params: TrainCopiesParams, context: Context) -> dict[str, Rows]
     device = torch.device(context.device)
     with exact_numerics():
         models = [initial_model(params, seed).to(device) for seed in params.seeds]
-        sequences = max(params.batch, params.evaluation_sequences)
-        together = tile(
-            params,
-            context,
-            len(models),
-            parameters=parameters_of(models[0]),
-            activations=training_bytes(models[0].config, sequences, params.length + 1),
-        )
+        together = tile(params, context, models, training_bytes)
         rows = _train(params, StackedCopyModels.of(models, together=together), device)
         synchronise(device)
     cost = {
@@ -66,9 +58,9 @@ def initial_model(params: TrainCopiesParams, seed: int) -> CopyModel:
 
 
 def evaluation_data(params: TrainCopiesParams, seed: int, step: int) -> Tensor:
-    """[N, L] the sequences that a seed is evaluated on at a step."""
+    """The sequences [N, L] that a seed is evaluated on at a step."""
     stream = torch_stream(seed, "sequence_copying", "evaluation", step)
-    return draw_sequences(params.setting, params.length, params.evaluation_sequences, stream)
+    return draw_sequences(params, params.length, params.evaluation_sequences, stream)
 
 
 def _train(params: TrainCopiesParams, stack: StackedCopyModels, device: torch.device) -> Rows:
@@ -76,8 +68,9 @@ def _train(params: TrainCopiesParams, stack: StackedCopyModels, device: torch.de
     streams = [torch_stream(seed, "sequence_copying", "training") for seed in params.seeds]
     rows: Rows = []
     for step in range(params.last_step + 1):  # updates behind the last evaluation would show nowhere
-        fresh = [draw_sequences(params.setting, params.length, params.batch, stream) for stream in streams]
-        losses = update(stack, optimiser, *framed(torch.stack(fresh).to(device), params.symbols))
+        fresh = [draw_sequences(params, params.length, params.batch, stream) for stream in streams]
+        losses = stack.backward(*framed(torch.stack(fresh).to(device), params.symbols))
+        optimiser.step()
         if step % params.evaluate_every == 0:
             rows += _evaluate(params, stack, step, losses, device)
     return rows
