@@ -15,8 +15,8 @@ CAPTIONS = {
     "learning_curves": (
         "A line a run (seed), evaluated on freshly drawn sequences after the update of each step, coloured by its "
         f"outcome. Accuracy: {ACCURACY}. Attention accuracy: share of target positions at which attention is greatest "
-        "on the symbol to be copied; dotted: chance level, 1 / source positions. Bars, in the published setting: range over "
-        "runs of the published code (for permutations, over those that failed)."
+        "on the symbol to be copied; dotted: chance level, 1 / source positions. Bars, in the published setting: range "
+        "over runs of the published code (for permutations, over those that failed)."
     )
 }
 
