@@ -12,39 +12,23 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.data import builtin_text, corpus_files, corpus_hub
-from tasks.data.errors import DataError
+from tasks.data.places import Found, Place, place_here
 from tasks.training.seeds import stream_seed
 
 BUILTIN, WIKIPEDIA = "builtin", "wikipedia"
 TEST_RATIO = 0.05
 
-Kind = Literal["builtin", "files", "hub"]
 Part = Literal["train", "test"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
-    """A corpus by name, place and content."""
+class Corpus(Found):
+    """A text corpus."""
 
     name: str
     """`builtin`, `wikipedia`, or the own name of a file or directory. Part of a job's identity."""
-    kind: Kind
-    fingerprint: str
-    """Hash of the text, or the hub's commit. Part of a job's identity."""
-    path: str | None = None
-    """The absolute file or directory, for `files`; no part of the identity."""
     has_parts: bool = False
     """Whether its files say what is for training and what for testing."""
-
-    @property
-    def revision(self) -> str | None:
-        """The hub's commit, for `hub`."""
-        return self.fingerprint if self.kind == "hub" else None
-
-    @property
-    def places(self) -> dict[str, str]:
-        """What `corpus_here` needs in another process, for `Job.paths` and `Context.paths`."""
-        return {"kind": self.kind, "fingerprint": self.fingerprint} | ({"data": self.path} if self.path else {})
 
 
 def locate_corpus(name: str) -> Corpus:
@@ -69,24 +53,27 @@ def corpus_here(name: str, paths: Mapping[str, str]) -> Corpus:
         ValueError: when `paths` is not that.
         DataError: when the text is missing, or not the planned one.
     """
-    lacking = [key for key in ("kind", "fingerprint") if key not in paths]
-    if lacking:
-        raise ValueError(f"context.paths lacks {', '.join(lacking)}; make it with Corpus.places")
-    kind, planned = paths["kind"], paths["fingerprint"]
-    if kind == "builtin":
-        here = Corpus(name=name, kind="builtin", fingerprint=builtin_text.fingerprint())
-    elif kind == "hub":
-        here = Corpus(name=name, kind="hub", fingerprint=planned)  # it is asked by commit
-    elif kind == "files":
-        here = _files_corpus(Path(paths.get("data", "")))
-    else:
-        raise ValueError(f"a corpus of kind {kind!r}; expected builtin, files or hub")
-    if here.fingerprint != planned:
-        raise DataError(
-            f"corpus {here.path or name} was {planned} when the sweep was planned and is {here.fingerprint} here: the "
-            "text has changed, or another machine has another one; make them the same and start the sweep again"
-        )
-    return here
+    place = place_here(f"corpus {name}", paths, lambda place: _corpus_at(name, place).fingerprint)
+    return _corpus_at(name, place)
+
+
+def _corpus_at(name: str, place: Place) -> Corpus:
+    return place.pick(
+        lambda: Corpus(name=name, kind="builtin", fingerprint=builtin_text.fingerprint()),
+        _files_corpus,
+        lambda commit: Corpus(name=name, kind="hub", fingerprint=commit),
+    )
+
+
+def _files_corpus(path: Path) -> Corpus:
+    files = corpus_files.text_files(path)
+    return Corpus(
+        name=path.name,
+        kind="files",
+        fingerprint=corpus_files.fingerprint(files),
+        path=str(path),
+        has_parts=bool(files.test),
+    )
 
 
 def passages(corpus: Corpus, part: Part, *, test_ratio: float | None = TEST_RATIO, seed: int = 0) -> Iterator[str]:
@@ -96,7 +83,7 @@ def passages(corpus: Corpus, part: Part, *, test_ratio: float | None = TEST_RATI
         test_ratio: Share of the passages that are for testing, where the corpus has no parts of its own. Which they are
             depends on their text alone, neither on `seed` nor on the other passages: what one job tests on, no other
             job trains on.
-        seed: Of the order of the hub's articles. Files and builtin text keep their own order.
+        seed: Random seed for the order of the hub's articles. Files and builtin text keep their own order.
 
     Raises:
         ValueError: for another part, or a ratio that is needed and not between 0 and 1.
@@ -111,11 +98,11 @@ def passages(corpus: Corpus, part: Part, *, test_ratio: float | None = TEST_RATI
 
 
 def repeating_passages(corpus: Corpus, part: Part, *, test_ratio: float | None, seed: int) -> Iterator[str]:
-    """As `passages`, with their repetitions, for those who drop them with less memory. No passage is in two parts."""
+    """The passages of one part with their repetitions, for those who drop them with less memory; see `passages`."""
     if part not in ("train", "test"):
         raise ValueError(f"no part is called {part!r}; choose train or test")
     if corpus.has_parts:
-        files = corpus_files.text_files(_path(corpus))
+        files = corpus_files.text_files(Path(str(corpus.path)))
         if part == "test":
             return _of_files(files.test)
         tested = {text_hash(passage) for passage in _of_files(files.test)}
@@ -148,31 +135,17 @@ def is_passage(line: str) -> bool:
     return not line.startswith("<") or line.startswith("<unk>")
 
 
-def _files_corpus(place: Path) -> Corpus:
-    files = corpus_files.text_files(place)
-    return Corpus(
-        name=place.name,
-        kind="files",
-        fingerprint=corpus_files.fingerprint(files),
-        path=str(place),
-        has_parts=bool(files.test),
+def _all(corpus: Corpus, seed: int) -> Iterator[str]:
+    return corpus.place.pick(
+        builtin_text.passages,
+        lambda path: _of_files(corpus_files.text_files(path).train),
+        lambda commit: _of_articles(corpus_hub.articles(commit, seed)),
     )
 
 
-def _path(corpus: Corpus) -> Path:
-    if corpus.path is None:
-        raise ValueError(f"the corpus {corpus.name} is of kind files and has no path")
-    return Path(corpus.path)
-
-
-def _all(corpus: Corpus, seed: int) -> Iterator[str]:
-    if corpus.kind == "builtin":
-        yield from builtin_text.passages()
-    elif corpus.kind == "hub":
-        for article in corpus_hub.articles(corpus.fingerprint, seed):
-            yield from (line for line in map(str.strip, article.split("\n")) if is_passage(line))
-    else:
-        yield from _of_files(corpus_files.text_files(_path(corpus)).train)
+def _of_articles(articles: Iterable[str]) -> Iterator[str]:
+    for article in articles:
+        yield from (line for line in map(str.strip, article.split("\n")) if is_passage(line))
 
 
 def _of_files(files: Iterable[Path]) -> Iterator[str]:

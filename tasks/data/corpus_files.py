@@ -5,12 +5,12 @@ Files are read a line at a time, so that their size does not matter. Lines end a
 
 import codecs
 import functools
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.data.errors import DataError
+from tasks.data.errors import DataError, decoded
+from tasks.data.places import State, file_states, files_hash
 
 WIKI = "wiki_*"  # wikiextractor's files, in folders AA, AB, … or beside each other
 FORMS = "*.txt files or wikiextractor's AA/wiki_00 files"
@@ -54,9 +54,7 @@ def fingerprint(files: TextFiles) -> str:
 
     The bytes are read again only when a name, a size or a time of change is another one.
     """
-    paths = (*files.train, *files.test)
-    stats = [path.stat() for path in paths]
-    return _hashed(files.root, tuple((p, s.st_size, s.st_mtime_ns) for p, s in zip(paths, stats, strict=True)))
+    return _hashed(files.root, file_states((*files.train, *files.test)))
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -68,13 +66,7 @@ def lines(path: Path) -> Iterator[str]:
     with open(path, "rb") as file:
         for number, raw in enumerate(file, start=1):
             content = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-            try:
-                line = content.decode().strip()
-            except UnicodeDecodeError as problem:
-                raise DataError(
-                    f"{path}:{number}: byte 0x{content[problem.start]:02x} is not UTF-8; "
-                    "convert the file to UTF-8 (for example with iconv)"
-                ) from None
+            line = decoded(content, path, number).strip()
             if line.startswith(JSON_LINE):
                 raise DataError(f"{path}:{number}: JSON where text was expected; run wikiextractor without --json")
             if line:
@@ -93,11 +85,5 @@ def _filled(files: TextFiles) -> TextFiles:
 
 
 @functools.cache
-def _hashed(root: Path, state: tuple[tuple[Path, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for path, size, _ in state:
-        digest.update(f"{path.relative_to(root).as_posix()} {size}\n".encode())
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+def _hashed(root: Path, state: State) -> str:
+    return files_hash((Path(file).relative_to(root).as_posix(), Path(file)) for file, _, _ in state)

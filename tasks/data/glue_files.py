@@ -6,14 +6,14 @@ of another layout is refused instead of read wrongly.
 """
 
 import codecs
-import hashlib
 import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.data.errors import DataError
+from tasks.data.errors import DataError, decoded
 from tasks.data.examples import Examples, TaskInfo, task_info
+from tasks.data.places import files_hash
 
 log = logging.getLogger(__name__)
 
@@ -121,40 +121,27 @@ def fingerprint(task: str, data_dir: Path) -> str:
     Raises:
         DataError: when a file is missing.
     """
-    digest = hashlib.sha256()
-    for split in task_info(task).splits:
-        path = split_file(task, split, data_dir)
-        content = _bytes(path)
-        digest.update(f"{path.name} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()[:16]
+    paths = [_there(split_file(task, split, data_dir)) for split in task_info(task).splits]
+    return files_hash((path.name, path) for path in paths)
 
 
 def _may_be_short(task: str, split: str) -> bool:
     return task == "QQP" and split == "train"
 
 
-def _bytes(path: Path) -> bytes:
+def _there(path: Path) -> Path:
     if not path.parent.is_dir():
         raise DataError(f"{path.parent}: no such folder; expected the official GLUE layout with {path.name} in it")
     if not path.is_file():
         found = ", ".join(sorted(p.name for p in path.parent.iterdir())) or "nothing"
         raise DataError(f"{path}: no such file; the folder has {found}; get the official GLUE file")
-    return path.read_bytes()
+    return path
 
 
 def _rows(path: Path, layout: Layout) -> tuple[list[str], list[str]]:
     """Names of the columns, and the lines below the header without their ends."""
-    content = _bytes(path).removeprefix(codecs.BOM_UTF8)  # some distributions of MRPC begin with a byte order mark
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
-        raise DataError(
-            f"{path}:{line}: byte 0x{content[problem.start]:02x} is not UTF-8; "
-            "convert the file to UTF-8 (for example with iconv)"
-        ) from None
-    rows = text.split("\n")
+    content = _there(path).read_bytes().removeprefix(codecs.BOM_UTF8)  # some copies of MRPC begin with this mark
+    rows = decoded(content, path).split("\n")
     while rows and rows[-1] in ("", "\r"):
         rows.pop()
     if not rows:

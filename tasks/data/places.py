@@ -4,6 +4,7 @@ Data are built in, files of a directory, or a hub data set at one commit; a read
 with each. Where data lie is no part of a job's identity; their fingerprint is.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,18 +46,14 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """One data set as a plan finds it: where it lies, and what it is."""
+class Found:
+    """Data as a plan finds them: where they lie, and what they are."""
 
-    task: str
-    """Its name."""
     kind: Kind
     fingerprint: str
-    """Part of a job's identity: hash of the examples (builtin), of the files, or the hub's commit."""
-    sizes: Mapping[str, int]
-    """Examples of each split. The hub's are the published ones: nothing is downloaded to plan."""
+    """Part of a job's identity: hash of the examples or the text (builtin), of the files, or the hub's commit."""
     path: str | None = None
-    """The data directory, absolute, for `files`."""
+    """The file or directory, absolute, for `files`."""
 
     @property
     def revision(self) -> str | None:
@@ -64,15 +61,30 @@ class Source:
         return self.fingerprint if self.kind == "hub" else None
 
     @property
+    def place(self) -> Place:
+        """Where the data lie, for readers."""
+        return Place(kind=self.kind, path=self.path, revision=self.revision)
+
+    @property
     def places(self) -> dict[str, str]:
-        """What a stage must know of the place, for `Job.paths`: kind, fingerprint, data (directory), revision (hub)."""
+        """What a stage must know of the place, for `Job.paths`: kind, fingerprint, data (path), revision (hub)."""
         optional = {"data": self.path, "revision": self.revision}
         given = {name: value for name, value in optional.items() if value is not None}
         return {"kind": self.kind, "fingerprint": self.fingerprint, **given}
 
 
-def places(source: Source, ref: TokenizerRef) -> dict[str, str]:
-    """`Source.places`, and `tokenizer`, its directory, where it has one."""
+@dataclass(frozen=True, kw_only=True)
+class Source(Found):
+    """One data set of examples."""
+
+    task: str
+    """Name of the data set."""
+    sizes: Mapping[str, int]
+    """Examples of each split. The hub's are the published ones: nothing is downloaded to plan."""
+
+
+def places(source: Found, ref: TokenizerRef) -> dict[str, str]:
+    """`Found.places`, and `tokenizer`, its directory, where it has one."""
     return source.places | ({"tokenizer": ref.path} if ref.path is not None else {})
 
 
@@ -81,7 +93,7 @@ def place_here(name: str, paths: Mapping[str, str], fingerprint: Callable[[Place
 
     Args:
         name: the data set's, for messages.
-        paths: as `Source.places` makes them.
+        paths: as `Found.places` makes them.
         fingerprint: of the data at a place.
 
     Raises:
@@ -119,6 +131,17 @@ def file_states(files: Iterable[Path]) -> State:
     """Paths, sizes and times of the files that are there: when none changes, their bytes are taken to be the same."""
     stats = ((file, file.stat()) for file in files if file.is_file())
     return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def files_hash(files: Iterable[tuple[str, Path]]) -> str:
+    """First 16 hex digits of SHA-256 over the names, sizes and bytes of files, which are read piece by piece."""
+    digest = hashlib.sha256()
+    for name, path in files:
+        digest.update(f"{name} {path.stat().st_size}\n".encode())
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def read_place(paths: Mapping[str, str]) -> tuple[Kind, str | None, str | None]:

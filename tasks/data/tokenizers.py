@@ -12,13 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import hub
-from tasks.data import builtin_tokenizer
+from tasks.data import builtin_text
 from tasks.data.errors import DataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 BUILTIN = "builtin"
+BUILTIN_SIZE = 2_000
+BUILTIN_SPECIALS = ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")  # ids 0 to 4, as in ALBERT's vocabulary
+BUILTIN_ROLES = {
+    "pad_token": "<pad>",
+    "unk_token": "<unk>",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+}
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -53,7 +62,7 @@ def locate_tokenizer(name: str) -> TokenizerRef:
         DataError: when there is none, with what to give instead.
     """
     if name == BUILTIN:
-        return TokenizerRef(name=name, revision=builtin_tokenizer.revision())
+        return TokenizerRef(name=name, revision=builtin_revision())
     directory = Path(name).expanduser()
     if directory.is_dir():
         directory = directory.absolute()
@@ -70,6 +79,41 @@ def locate_tokenizer(name: str) -> TokenizerRef:
             f"{_list(VOCABULARIES)}, or --tokenizer {BUILTIN}"
         ) from problem
     return TokenizerRef(name=name, revision=revision)
+
+
+@functools.cache
+def builtin_json() -> str:
+    """The builtin tokenizer as JSON text: BPE on lower-cased words and marks without accents, `[CLS] A [SEP] B [SEP]`.
+
+    It is trained on the builtin sentences in a fraction of a second, in every process that wants it.
+
+    Byte-identical in every process with the same Python text and the same `tokenizers` library. WordPiece would not be:
+    its trainer numbers the inner pieces in the order of a hash map, which differs in every process.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Metaspace()])
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=BUILTIN_SIZE, special_tokens=list(BUILTIN_SPECIALS), min_frequency=2, show_progress=False
+    )
+    tokenizer.train_from_iterator((sentence for _, _, sentence in builtin_text.sentences()), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(name, BUILTIN_SPECIALS.index(name)) for name in ("[CLS]", "[SEP]")],
+    )
+    return tokenizer.to_str()
+
+
+@functools.cache
+def builtin_revision() -> str:
+    """First 16 hex digits of SHA-256 over the trained tokenizer, in which text, rules and library all show."""
+    return hashlib.sha256(builtin_json().encode()).hexdigest()[:16]
 
 
 def content_hash(directory: Path) -> str:
@@ -110,7 +154,7 @@ def load_tokenizer(ref: TokenizerRef) -> "PreTrainedTokenizerFast":
         DataError: when it is not there, is not the planned one, has no fast form or no padding token.
     """
     if ref.name == BUILTIN and ref.path is None:
-        _check_revision(ref, builtin_tokenizer.revision())
+        _check_revision(ref, builtin_revision())
         tokenizer = _builtin()
     else:
         if ref.path is not None:
@@ -150,9 +194,7 @@ def _builtin() -> Any:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(builtin_tokenizer.trained_json()), **builtin_tokenizer.ROLES
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(builtin_json()), **BUILTIN_ROLES)
 
 
 def _open_directory(directory: Path) -> Any:

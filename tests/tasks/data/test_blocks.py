@@ -20,10 +20,9 @@ from tasks.data.blocks import (
     token_stream,
     write_blocks,
 )
-from tasks.data.builtin_tokenizer import ROLES, trained_json
 from tasks.data.corpus import Part, locate_corpus, passages
 from tasks.data.errors import DataError
-from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
+from tasks.data.tokenizers import BUILTIN_ROLES, builtin_json, load_tokenizer, locate_tokenizer
 from tasks.training.seeds import numpy_stream
 
 CLS, SEP = 2, 3
@@ -167,8 +166,11 @@ def test_too_little_text(tmp_path):
 def test_a_tokenizer_without_mask(tmp_path):
     directory = tmp_path / "tok"
     directory.mkdir()
-    (directory / "tokenizer.json").write_text(trained_json())
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", **{k: v for k, v in ROLES.items() if k != "mask_token"}}
+    (directory / "tokenizer.json").write_text(builtin_json())
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **{k: v for k, v in BUILTIN_ROLES.items() if k != "mask_token"},
+    }
     (directory / "tokenizer_config.json").write_text(json.dumps(config))
     with pytest.raises(DataError, match=r"tok has no mask_token; add it to its tokenizer_config\.json, or give"):
         run(blocks_job("builtin", str(directory), length=16), tmp_path / "artifact")

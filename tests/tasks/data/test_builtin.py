@@ -203,17 +203,17 @@ def test_shuffled_differs_and_keeps_the_words():
 
 def test_fresh_processes_agree():
     code = (
-        "from tasks.data import builtin, builtin_tokenizer as t\n"
-        "print(builtin.fingerprint(), *map(builtin.fingerprint, builtin.BUILTIN_TASKS), t.revision())"
+        "from tasks.data import builtin, tokenizers as t\n"
+        "print(builtin.fingerprint(), *map(builtin.fingerprint, builtin.BUILTIN_TASKS), t.builtin_revision())"
     )
     outputs = set()
     for seed in ("1", "2"):
         env = {"PYTHONHASHSEED": seed, "PYTHONPATH": str(REPO)}
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, env=env)
         outputs.add(done.stdout)
-    from tasks.data import builtin_tokenizer
+    from tasks.data import tokenizers
 
-    here = [builtin.fingerprint(), *map(builtin.fingerprint, BUILTIN_TASKS), builtin_tokenizer.revision()]
+    here = [builtin.fingerprint(), *map(builtin.fingerprint, BUILTIN_TASKS), tokenizers.builtin_revision()]
     assert outputs == {" ".join(here) + "\n"}
     assert len(set(here)) == 5
 

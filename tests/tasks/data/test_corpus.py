@@ -136,7 +136,7 @@ def test_bad_arguments(tmp_path):
             list(passages(corpus, "test", test_ratio=ratio))
     with pytest.raises(ValueError, match=r"context\.paths lacks kind, fingerprint"):
         corpus_here("builtin", {})
-    with pytest.raises(ValueError, match="a corpus of kind 'disk'"):
+    with pytest.raises(ValueError, match="data of kind 'disk'"):
         corpus_here("builtin", {"kind": "disk", "fingerprint": "0"})
 
 

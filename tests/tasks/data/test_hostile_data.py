@@ -10,11 +10,10 @@ import pyarrow as pa
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.data.builtin_tokenizer import trained_json
 from tasks.data.errors import DataError
 from tasks.data.plan import tokens_job
 from tasks.data.tokenised import open_split, tokens
-from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
+from tasks.data.tokenizers import builtin_json, load_tokenizer, locate_tokenizer
 from tests.payload import Payload
 
 CODE = """
@@ -42,7 +41,7 @@ def mark(tmp_path, monkeypatch):
 def test_a_tokenizer_with_code_is_refused_and_nobody_is_asked(where, tmp_path, mark, capsys):
     directory = tmp_path / "tok"
     directory.mkdir()
-    (directory / "tokenizer.json").write_text(trained_json())
+    (directory / "tokenizer.json").write_text(builtin_json())
     (directory / "mine.py").write_text(CODE.format(mark=str(mark)))
     if where != "config.json":
         own = {

@@ -10,7 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetInfo, Features, Value
 from datasets.splits import SplitDict, SplitInfo
 
-from tasks.data import builtin_tokenizer
+from tasks.data import tokenizers
 
 REPO = Path(__file__).parents[3]
 COMMIT = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
@@ -75,8 +75,8 @@ def test_a_tokenizer_from_the_local_cache(tmp_path):
     (folder / "refs").mkdir()
     (folder / "refs" / "main").write_text(COMMIT)
     (snapshot / "config.json").write_text(json.dumps({"model_type": "albert"}))
-    (snapshot / "tokenizer.json").write_text(builtin_tokenizer.trained_json())
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", **builtin_tokenizer.ROLES}
+    (snapshot / "tokenizer.json").write_text(tokenizers.builtin_json())
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **tokenizers.BUILTIN_ROLES}
     (snapshot / "tokenizer_config.json").write_text(json.dumps(config))
     code = (
         "from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer\n"

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from models import hub
-from tasks.data import builtin_tokenizer
+from tasks.data import builtin_text, tokenizers
 from tasks.data.errors import DataError
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
 
@@ -42,11 +42,11 @@ def hub_says(monkeypatch, tmp_path):
 
 def test_builtin():
     ref = locate_tokenizer("builtin")
-    assert ref == TokenizerRef(name="builtin", revision=builtin_tokenizer.revision())
+    assert ref == TokenizerRef(name="builtin", revision=tokenizers.builtin_revision())
     tokenizer = load_tokenizer(ref)
     assert tokenizer is load_tokenizer(ref)
-    assert len(tokenizer) == builtin_tokenizer.VOCAB_SIZE
-    assert tokenizer.convert_ids_to_tokens(list(range(5))) == list(builtin_tokenizer.SPECIALS)
+    assert len(tokenizer) == tokenizers.BUILTIN_SIZE
+    assert tokenizer.convert_ids_to_tokens(list(range(5))) == list(tokenizers.BUILTIN_SPECIALS)
     roles = (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id)
     assert (*roles, tokenizer.mask_token_id) == (0, 1, 2, 3, 4)
     pair = tokenizer("The STATEMENT.", "Zürich", return_token_type_ids=True)
@@ -61,7 +61,7 @@ def test_builtin():
 
 def test_builtin_knows_its_own_text():
     tokenizer = load_tokenizer(locate_tokenizer("builtin"))
-    sentences = [sentence for _, _, sentence in builtin_tokenizer.sentences()[:200]]
+    sentences = [sentence for _, _, sentence in builtin_text.sentences()[:200]]
     encoded = tokenizer(sentences).input_ids
     assert not any(1 in ids for ids in encoded)
     n_words = sum(len(sentence.split()) for sentence in sentences)
@@ -140,7 +140,7 @@ def test_a_broken_file_and_a_missing_padding_token(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(DataError, match=r"cannot be opened .*give --tokenizer DIR"):
         load_tokenizer(locate_tokenizer(str(tmp_path)))
-    (tmp_path / "tokenizer.json").write_text(builtin_tokenizer.trained_json())
+    (tmp_path / "tokenizer.json").write_text(tokenizers.builtin_json())
     with pytest.raises(DataError, match=r"names no padding token; add pad_token to its tokenizer_config\.json"):
         load_tokenizer(locate_tokenizer(str(tmp_path)))
 

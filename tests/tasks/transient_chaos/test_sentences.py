@@ -204,7 +204,7 @@ def test_other_text_than_planned_is_refused(tmp_path):
     file.write_text("one " * 100, "utf-8")
     job = sentences_job(str(file), "builtin", text="single", length=16, count=1)
     file.write_text("two " * 100, "utf-8")
-    with pytest.raises(DataError, match=r"text\.txt was .* when the sweep was planned and is .* here"):
+    with pytest.raises(DataError, match=r"text\.txt\) was .* when the sweep was planned and is .* here"):
         run(job, tmp_path / "artifact")
 
 
