@@ -1,4 +1,4 @@
-"""What the artifacts of the corpus stages have in common: `meta.json`, and the encoding of plain text."""
+"""What the artifacts of several stages have in common: `meta.json`, and the encoding of plain text."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def read_meta(directory: Path, stage: str) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; expected an artifact of the {stage} stage, run its job again")
     meta = json.loads(path.read_text("utf-8"))
-    if meta.get("stage") != stage:
+    if meta.get("stage", "tokens") != stage:  # that stage alone does not name itself
         raise DataError(f"{path}: not an artifact of the {stage} stage; run its job again")
     return meta
 

@@ -2,7 +2,7 @@
 
 On disk: `train.npy` and `test.npy`, int32 [N, T], and `meta.json`. Each row is `[CLS]`, T - 2 consecutive tokens of the
 stream, `[SEP]`; the tail of the stream that fills no row is dropped. Nothing is padded and all token types are 0.
-Source: published block building, as in the specification of masked language modelling against depth.
+After the published code of Inoue et al., Transient Chaos in BERT (2022).
 
 Letters: N blocks, T tokens of each, S = T - 2 of them from the text.
 """
@@ -22,6 +22,7 @@ from orchestrator.limits import Limited, Positive
 from tasks.data.artifacts import encode, read_meta, write_meta
 from tasks.data.corpus import TEST_RATIO, Corpus, Part, corpus_here, locate_corpus, passages
 from tasks.data.errors import DataError
+from tasks.data.places import places
 from tasks.data.plan import MIN_LENGTH
 from tasks.data.special import special_ids
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
@@ -35,20 +36,20 @@ class BlocksParams(Limited):
     """Everything that shapes the blocks, beside the fingerprint of the corpus."""
 
     corpus: str
-    """Its name; the own name of a file or directory."""
+    """Name of the corpus; the own name of a file or directory."""
     tokenizer: str
     tokenizer_revision: str
-    """Hash of its content, or the hub's commit."""
+    """Hash of the tokenizer's content, or the hub's commit."""
     length: Annotated[int, Ge(MIN_LENGTH)] = 128
-    """T, special tokens included."""
+    """Block length T in tokens, special tokens included."""
     train_limit: Positive | None = None
-    """At most this many blocks for training, a fixed random choice: a smaller limit's are among a larger one's."""
+    """Maximum number of training blocks, a fixed random choice: a smaller limit's are among a larger one's."""
     test_limit: Positive | None = None
-    """The same for testing."""
+    """Maximum number of test blocks, likewise."""
     test_ratio: Annotated[float, Gt(0), Lt(1)] | None = None
-    """Share of the passages that is `test`; None for a corpus that has parts of its own."""
+    """Share of the passages that are held out for testing; None for a corpus that has parts of its own."""
     seed: int = 0
-    """Of the choice under a limit, and of the order of the hub's articles."""
+    """Random seed of the choice under a limit and of the order of the hub's articles."""
 
     def limit(self, part: Part) -> int | None:
         return self.train_limit if part == "train" else self.test_limit
@@ -84,8 +85,8 @@ def blocks_job(
         test_ratio=None if place.has_parts else test_ratio,
         seed=seed,
     )
-    paths = place.places | ({"tokenizer": ref.path} if ref.path else {})
-    return Job(stage=BLOCKS, params=params, fingerprints={place.name: place.fingerprint}, paths=paths)
+    fingerprints = {place.name: place.fingerprint}
+    return Job(stage=BLOCKS, params=params, fingerprints=fingerprints, paths=places(place, ref))
 
 
 def blocks(params: BlocksParams, context: Context) -> dict[str, Any]:

@@ -13,12 +13,9 @@ import json
 
 import numpy as np
 
-from tasks.data import builtin_text
 from tasks.data.builtin_text import sentences
 from tasks.data.examples import BUILTIN_TASKS, Examples
 from tasks.training.seeds import numpy_stream
-
-__all__ = ["examples", "fingerprint", "sentences", "sizes", "split_sentences"]
 
 BLOCK = 20
 BLOCKS_A_DEV_BLOCK = 5
@@ -56,13 +53,8 @@ def sizes(task: str) -> dict[str, int]:
 
 
 @functools.cache
-def fingerprint(task: str | None = None) -> str:
-    """First 16 hex digits of a SHA-256: of the task's examples, or without a task of the text that all are made of.
-
-    A task's covers the examples themselves, so that another Python's text, other rules or other random numbers show.
-    """
-    if task is None:
-        return builtin_text.fingerprint()
+def fingerprint(task: str) -> str:
+    """First 16 hex digits of a SHA-256 over a task's examples: another Python's text or other rules show."""
     splits = [(split, examples(task, split)) for split in ("train", "dev")]
     content = json.dumps([[split, e.first, e.second, e.labels] for split, e in splits])
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -4,18 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 TaskName = Literal[
-    "CoLA",
-    "SST-2",
-    "MRPC",
-    "STS-B",
-    "QQP",
-    "MNLI",
-    "QNLI",
-    "RTE",
-    "WNLI",
-    "acceptability",
-    "same_topic",
-    "similarity",
+    "CoLA", "SST-2", "MRPC", "STS-B", "QQP", "MNLI", "QNLI", "RTE", "WNLI", "acceptability", "same_topic", "similarity"
 ]
 Metrics = Literal["matthews", "accuracy", "accuracy_f1", "correlation"]
 
@@ -86,6 +75,21 @@ TASKS: dict[str, TaskInfo] = {
 }
 
 BUILTIN_TASKS: tuple[str, ...] = ("acceptability", "same_topic", "similarity")
+
+
+def glue_info(task: str, split: str) -> TaskInfo:
+    """The GLUE task that has this split.
+
+    Raises:
+        ValueError: for a task that is no GLUE task, or a split that it does not have.
+    """
+    if task not in TASKS or task in BUILTIN_TASKS:
+        raise ValueError(
+            f"{task!r} is no GLUE task; choose one of {', '.join(t for t in TASKS if t not in BUILTIN_TASKS)}"
+        )
+    if split not in TASKS[task].splits:
+        raise ValueError(f"{task} has no split {split!r}; choose one of {', '.join(TASKS[task].splits)}")
+    return TASKS[task]
 
 
 def task_info(task: str) -> TaskInfo:

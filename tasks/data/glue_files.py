@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.data.errors import DataError, decoded
-from tasks.data.examples import Examples, TaskInfo, task_info
+from tasks.data.examples import Examples, TaskInfo, glue_info, task_info
 from tasks.data.places import files_hash
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,7 @@ def split_file(task: str, split: str, data_dir: Path) -> Path:
     Raises:
         ValueError: for a task that is no GLUE task or a split that the task does not have.
     """
-    if task not in LAYOUTS:
-        raise ValueError(f"{task!r} is no GLUE task; choose one of {', '.join(LAYOUTS)}")
-    splits = task_info(task).splits
-    if split not in splits:
-        raise ValueError(f"{task} has no split {split!r}; choose one of {', '.join(splits)}")
+    glue_info(task, split)
     return Path(data_dir) / task / f"{split}.tsv"
 
 

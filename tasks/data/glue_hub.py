@@ -5,36 +5,28 @@ labels are therefore matched by name, never by number.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.examples import Examples, TaskInfo, task_info
+from tasks.data.examples import Examples, TaskInfo, glue_info
 from tasks.data.hub_split import load_split
 
 REPO = "nyu-mll/glue"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """A task's configuration on the hub."""
-
-    config: str
-    texts: tuple[str, ...]
-
-
-COLUMNS: dict[str, Columns] = {
-    "CoLA": Columns(config="cola", texts=("sentence",)),
-    "SST-2": Columns(config="sst2", texts=("sentence",)),
-    "MRPC": Columns(config="mrpc", texts=("sentence1", "sentence2")),
-    "STS-B": Columns(config="stsb", texts=("sentence1", "sentence2")),
-    "QQP": Columns(config="qqp", texts=("question1", "question2")),
-    "MNLI": Columns(config="mnli", texts=("premise", "hypothesis")),
-    "QNLI": Columns(config="qnli", texts=("question", "sentence")),
-    "RTE": Columns(config="rte", texts=("sentence1", "sentence2")),
-    "WNLI": Columns(config="wnli", texts=("sentence1", "sentence2")),
+COLUMNS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "CoLA": ("cola", ("sentence",)),
+    "SST-2": ("sst2", ("sentence",)),
+    "MRPC": ("mrpc", ("sentence1", "sentence2")),
+    "STS-B": ("stsb", ("sentence1", "sentence2")),
+    "QQP": ("qqp", ("question1", "question2")),
+    "MNLI": ("mnli", ("premise", "hypothesis")),
+    "QNLI": ("qnli", ("question", "sentence")),
+    "RTE": ("rte", ("sentence1", "sentence2")),
+    "WNLI": ("wnli", ("sentence1", "sentence2")),
 }
+"""Configuration of each task on the hub, and the columns of its texts."""
 
 SPLITS = {
     "train": "train",
@@ -75,20 +67,16 @@ def read_split(task: str, split: str, revision: str) -> Examples:
         DataError: when the data set cannot be loaded, is cached at another commit, lacks a column, or has examples
             without a label (-1, as in GLUE's test splits).
     """
-    if task not in COLUMNS:
-        raise ValueError(f"{task!r} is no GLUE task; choose one of {', '.join(COLUMNS)}")
-    info, columns = task_info(task), COLUMNS[task]
-    if split not in info.splits:
-        raise ValueError(f"{task} has no split {split!r}; choose one of {', '.join(info.splits)}")
-    where = f"{REPO} ({columns.config}, {SPLITS[split]}, {revision[:12]})"
-    data = load_split(REPO, COLUMNS[task].config, SPLITS[split], revision, where, _remedy(task, split))
-    missing = [name for name in (*columns.texts, "label") if name not in data.column_names]
+    info, (config, columns) = glue_info(task, split), COLUMNS[task]
+    where = f"{REPO} ({config}, {SPLITS[split]}, {revision[:12]})"
+    data = load_split(REPO, config, SPLITS[split], revision, where, _remedy(task, split))
+    missing = [name for name in (*columns, "label") if name not in data.column_names]
     if missing:
         found = ", ".join(data.column_names)
         raise DataError(f"{where}: no column {', '.join(missing)}, found {found}; {_remedy(task, split)}")
     if len(data) == 0:
         raise DataError(f"{where}: no rows; {_remedy(task, split)}")
-    texts = [data[name][:] for name in columns.texts]
+    texts = [data[name][:] for name in columns]
     labels = _labels(data["label"][:], info, data.features["label"], where)
     return Examples(first=texts[0], second=texts[1] if info.is_pair else None, labels=labels)
 

@@ -1,4 +1,6 @@
-"""n-gram masking for masked language modelling (transient_chaos 4): which tokens are hidden, and behind what.
+"""n-gram masking for masked language modelling as published for ALBERT: which tokens are hidden, and by what.
+
+After the published code of Inoue et al., Transient Chaos in BERT (2022), which `LegacyMasker` repeats draw by draw.
 
 A sequence of `length` real tokens has a budget of floor(ratio * length) tokens. Until it is spent: an n-gram of 1, 2 or
 3 tokens (with probability 6/11, 3/11, 2/11, cut to what is left of the budget) at a start that is uniform on

@@ -8,10 +8,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from tasks.data.errors import DataError
-from tasks.data.tokenizers import TokenizerRef
+
+if TYPE_CHECKING:
+    from tasks.data.tokenizers import TokenizerRef
 
 Kind = Literal["builtin", "files", "hub"]
 T = TypeVar("T")
@@ -83,7 +85,7 @@ class Source(Found):
     """Examples of each split. The hub's are the published ones: nothing is downloaded to plan."""
 
 
-def places(source: Found, ref: TokenizerRef) -> dict[str, str]:
+def places(source: Found, ref: "TokenizerRef") -> dict[str, str]:
     """`Found.places`, and `tokenizer`, its directory, where it has one."""
     return source.places | ({"tokenizer": ref.path} if ref.path is not None else {})
 

@@ -31,11 +31,11 @@ class ExampleLimits(Limited):
 class _Tokenised(Limited):
     task: str
     tokenizer: str
-    """Its name; the directory's own name for a local one."""
+    """Name of the tokenizer; the directory's own name for a local one."""
     tokenizer_revision: str
-    """Hash of its content, or the hub's commit."""
+    """Hash of the tokenizer's content, or the hub's commit."""
     max_length: Annotated[int, Ge(MIN_LENGTH)]
-    """In tokens, special ones included; longer examples are cut (of a pair the longer text first)."""
+    """Maximum length in tokens, special tokens included; of a pair the longer text is cut first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,6 @@ def special_ids(tokenizer: Any, ref: TokenizerRef, needed: tuple[str, ...]) -> d
     if missing:
         names = " and no ".join(f"{role}_token" for role in missing)
         raise DataError(
-            f"tokenizer {ref.path or ref.name} has no {names}; add it to its tokenizer_config.json, "
-            "or give --tokenizer another one"
+            f"tokenizer {ref} has no {names}; add it to its tokenizer_config.json, or give --tokenizer another one"
         )
     return {**ids, "special_ids": sorted(tokenizer.all_special_ids)}

@@ -8,7 +8,6 @@ Letters: N examples, S tokens of all examples together, B batch, T tokens of the
 
 import functools
 import itertools
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from tasks.data import sources
+from tasks.data import artifacts, sources
 from tasks.data.arrow import list_values, read_table, write_table
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
@@ -75,7 +74,7 @@ def tokens(params: TokensParams, context: "Context") -> dict[str, Any]:
         "max_length": params.max_length,
         "sizes": sizes,
     }
-    (context.artifact / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    artifacts.write_meta(context.artifact, meta)
     return {}
 
 
@@ -185,10 +184,7 @@ def read_meta(directory: Path) -> dict[str, Any]:
     Raises:
         DataError: when the directory holds no tokenised task.
     """
-    path = Path(directory) / "meta.json"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected an artifact of the tokens stage, run its job again")
-    return json.loads(path.read_text(encoding="utf-8"))
+    return artifacts.read_meta(directory, "tokens")
 
 
 def open_split(directory: Path, split: str) -> TokenisedSplit:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from models import hub
 from tasks.data import builtin_text
 from tasks.data.errors import DataError
+from tasks.data.places import check_fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -53,6 +54,9 @@ class TokenizerRef:
     """Hash of the content, or the hub's commit. Part of a job's identity."""
     path: str | None = None
     """The absolute directory of a local one; no part of the identity."""
+
+    def __str__(self) -> str:
+        return self.path or self.name
 
 
 def locate_tokenizer(name: str) -> TokenizerRef:
@@ -154,40 +158,30 @@ def load_tokenizer(ref: TokenizerRef) -> "PreTrainedTokenizerFast":
         DataError: when it is not there, is not the planned one, has no fast form or no padding token.
     """
     if ref.name == BUILTIN and ref.path is None:
-        _check_revision(ref, builtin_revision())
+        check_fingerprint("tokenizer", ref.name, builtin_revision(), ref.revision)
         tokenizer = _builtin()
     else:
         if ref.path is not None:
-            _check_revision(ref, content_hash(Path(ref.path)))
+            check_fingerprint("tokenizer", ref.path, content_hash(Path(ref.path)), ref.revision)
         try:
-            tokenizer = _open_hub(ref) if ref.path is None else _open_directory(Path(ref.path))
+            tokenizer = _opened(ref)
         except Exception as problem:  # the library's loaders raise a dozen kinds; each means that it cannot be opened
             if "trust_remote_code" in str(problem):
                 raise DataError(
-                    f"tokenizer {ref.path or ref.name} ({ref.revision[:12]}) wants to run Python code of its own "
+                    f"tokenizer {ref} ({ref.revision[:12]}) wants to run Python code of its own "
                     "(auto_map in its tokenizer_config.json or config.json), which is never done here; "
                     "give --tokenizer DIR with a tokenizer.json and without auto_map"
                 ) from problem
             reason = f"{type(problem).__name__}: {' '.join(str(problem).split())}"
             raise DataError(
-                f"tokenizer {ref.path or ref.name} ({ref.revision[:12]}) cannot be opened ({reason}); "
+                f"tokenizer {ref} ({ref.revision[:12]}) cannot be opened ({reason}); "
                 "give --tokenizer DIR with tokenizer.json or vocab.txt"
             ) from problem
     if not getattr(tokenizer, "is_fast", False):
-        raise DataError(f"tokenizer {ref.path or ref.name} has no fast form; give a directory with its tokenizer.json")
+        raise DataError(f"tokenizer {ref} has no fast form; give a directory with its tokenizer.json")
     if tokenizer.pad_token_id is None:
-        raise DataError(
-            f"tokenizer {ref.path or ref.name} names no padding token; add pad_token to its tokenizer_config.json"
-        )
+        raise DataError(f"tokenizer {ref} names no padding token; add pad_token to its tokenizer_config.json")
     return tokenizer
-
-
-def _check_revision(ref: TokenizerRef, here: str) -> None:
-    if here != ref.revision:
-        raise DataError(
-            f"tokenizer {ref.path or ref.name} was {ref.revision} when the sweep was planned and is {here} here: it "
-            "has changed, or another machine has another one; make them the same and start the sweep again"
-        )
 
 
 def _builtin() -> Any:
@@ -197,26 +191,22 @@ def _builtin() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(builtin_json()), **BUILTIN_ROLES)
 
 
-def _open_directory(directory: Path) -> Any:
-    """Open it as the library does for a hub name; only what no configuration explains is opened by its form."""
+def _opened(ref: TokenizerRef) -> Any:
+    """Open it as the library does for a hub name; only a directory that no configuration explains goes by its form."""
     from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
     # Without trust_remote_code=False the library asks on the terminal whether to run a tokenizer's own code.
-    if any((directory / name).is_file() for name in ("tokenizer_config.json", "config.json")):
-        return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-    if (directory / "tokenizer.json").is_file():
+    if ref.path is None:
+        return AutoTokenizer.from_pretrained(ref.name, revision=ref.revision, trust_remote_code=False)
+    directory = Path(ref.path)
+    explained = any((directory / name).is_file() for name in ("tokenizer_config.json", "config.json"))
+    if not explained and (directory / "tokenizer.json").is_file():
         return PreTrainedTokenizerFast.from_pretrained(directory, local_files_only=True)
-    if (directory / "vocab.txt").is_file():
+    if not explained and (directory / "vocab.txt").is_file():
         pieces = (directory / "vocab.txt").read_text(encoding="utf-8").split("\n")
         cased = any(piece != piece.lower() and not piece.startswith("[") for piece in pieces)
         return BertTokenizer.from_pretrained(directory, do_lower_case=not cased, local_files_only=True)
     return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
-
-
-def _open_hub(ref: TokenizerRef) -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(ref.name, revision=ref.revision, trust_remote_code=False)
 
 
 def _list(names: tuple[str, ...] | list[str]) -> str:

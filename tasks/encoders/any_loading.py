@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from models import any_encoder
 from models.any_encoder import Attention
@@ -59,11 +59,7 @@ def load_any_here(
             model = any_encoder.load_any(place, **shared)
         else:
             model = any_encoder.load_classifier(place, outputs, stream_seed(head_seed, "head"), **shared)
-    _check(params, model.config, vocab_size, longest)
-    return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
-
-
-def _check(params: TransformerParams, config: PreTrainedConfig, vocab_size: int, longest: int) -> None:
+    positions = any_encoder.positions(model.config)
     name = params.checkpoint or params.model
-    positions = any_encoder.positions(config)
-    check_fit(name, ids=config.vocab_size, positions=positions, vocab_size=vocab_size, longest=longest)
+    check_fit(name, ids=model.config.vocab_size, positions=positions, vocab_size=vocab_size, longest=longest)
+    return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`

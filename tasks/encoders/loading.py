@@ -57,13 +57,8 @@ def load_encoder(
         if params.init_range is not None:
             config.initializer_range = params.init_range
         model = random_albert(config, params.init_style, stream_seed(params.encoder_seed, "encoder"), dtype)
-    check_fit(
-        params.model,
-        ids=model.config.vocab_size,
-        positions=model.config.max_position_embeddings,
-        vocab_size=vocab_size,
-        longest=longest,
-    )
+    ids, positions = model.config.vocab_size, model.config.max_position_embeddings
+    check_fit(params.model, ids=ids, positions=positions, vocab_size=vocab_size, longest=longest)
     return model.to(context.device)  # pyright: ignore[reportArgumentType]  # the decorated method loses its `self`
 
 

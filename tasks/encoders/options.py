@@ -50,17 +50,17 @@ class PretrainOptions(Limited):
     """How the project pretrains the model small, where it is asked for."""
 
     pretrain_corpus: str | None = None
-    """Text for the model small: builtin, wikipedia, a directory or a file; None: the experiment's own corpus."""
+    """Pretraining corpus of the model small: builtin, wikipedia, a directory or a file; None: the experiment's own."""
     pretrain_steps: Positive = 3000
-    """Training steps of the model small."""
+    """Training steps in pretraining the model small."""
     pretrain_batch: Positive = 32
-    """Batch size of its pretraining, in blocks of text."""
+    """Batch size in pretraining the model small, in blocks of text."""
     pretrain_depth: Positive = 4
-    """Layers of the model small while it is pretrained."""
+    """Number of layers of the model small in pretraining."""
     pretrain_length: Positive = 32
-    """Tokens of a block of text, and the number of positions of the model small."""
+    """Block length in tokens in pretraining, and number of positions of the model small."""
     pretrain_seed: int = 0
-    """Random seed of its pretraining."""
+    """Random seed for pretraining the model small."""
 
     def check_length(self, name: str, models: Sequence[str]) -> None:
         """Refuse texts longer than the model small, if it is one of `models`, has positions.

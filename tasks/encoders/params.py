@@ -26,16 +26,27 @@ class EncoderSizes(Limited):
     """Hidden size H of the model scratch or small: 768, 1024, 4096 are ALBERT base, large, xxlarge; 2048 with 16 heads
     xlarge."""
     heads: Positive | None = None
-    """Its attention heads; None: H/64, at least 1."""
+    """Number of attention heads of that model; None: H/64, at least 1."""
     intermediate: Positive | None = None
-    """Its feed-forward size; None: 4 H."""
+    """Feed-forward size of that model; None: 4 H."""
     embedding: Positive | None = None
-    """Its embedding size (ALBERT only); None: 128."""
+    """Embedding size of that model (ALBERT only); None: 128."""
+
+    def check_sizes(self, scratch: bool) -> None:
+        """Refuse the model scratch without a width, and sizes for another model.
+
+        Raises:
+            ValueError: with the size's name.
+        """
+        require((self.width is not None) == scratch, "width", self.width, "a number iff the model is scratch")
+        for name in ("heads", "intermediate", "embedding"):
+            value = getattr(self, name)
+            require(scratch or value is None, name, value, "None unless the model is scratch")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Precision(Limited):
-    """In which numbers is computed."""
+    """Floating-point precision."""
 
     dtype: Literal["float32", "float64"] = "float32"
     """Precision of the weights and of what is computed from them."""
@@ -43,7 +54,7 @@ class Precision(Limited):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenisedText(Limited):
-    """What is read."""
+    """Which tokens are read."""
 
     tokenizer: str
     """Identity of the tokenizer that made the tokens."""
@@ -85,10 +96,7 @@ class EncoderParams(Precision, TokenisedText, EncoderSizes, AlbertWeights):
         require(not random or self.init_style is not None, "init_style", self.init_style, "how weights are drawn")
         scratch = self.is_scratch
         require(random or not scratch, "encoder", self.encoder, "random with model scratch")
-        require((self.width is not None) == scratch, "width", self.width, "a number iff the model is scratch")
-        for name in ("heads", "intermediate", "embedding"):
-            value = getattr(self, name)
-            require(scratch or value is None, name, value, "None unless the model is scratch")
+        self.check_sizes(scratch)
 
     @property
     def is_scratch(self) -> bool:

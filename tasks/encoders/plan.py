@@ -88,12 +88,7 @@ def small_job(options: EncoderOptions | TransformerOrSmallOptions, corpus: str |
         raise ValueError("the model small needs text: give --pretrain-corpus builtin, or a directory of text")
     assert options.tokenizer is not None  # `check_model` has seen to both
     assert options.width is not None
-    blocks = blocks_job(
-        text,
-        options.tokenizer,
-        length=options.pretrain_length,
-        seed=options.pretrain_seed,
-    )
+    blocks = blocks_job(text, options.tokenizer, length=options.pretrain_length, seed=options.pretrain_seed)
     return pretrain_job(
         blocks,
         **shared(options, PretrainParams),

@@ -29,7 +29,7 @@ class TransformerWeights(Limited):
     architecture: Architecture | None = None
     """Type of a `scratch` model; None otherwise, as all sizes are (the checkpoint says them)."""
     layers: Positive | None = None
-    """Its layers."""
+    """Number of layers of a `scratch` model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +40,10 @@ class TransformerParams(Precision, TokenisedText, EncoderSizes, TransformerWeigh
         super().__post_init__()
         scratch = self.is_scratch
         require(not scratch or self.encoder != "pretrained", "encoder", self.encoder, "random or finetuned for scratch")
-        for name in ("architecture", "layers", "width"):
+        for name in ("architecture", "layers"):
             value = getattr(self, name)
             require((value is not None) == scratch, name, value, "a value iff the model is scratch")
-        for name in ("heads", "intermediate", "embedding"):
-            value = getattr(self, name)
-            require(scratch or value is None, name, value, "None unless the model is scratch")
+        self.check_sizes(scratch)
         made = self.encoder == "random" or (self.is_made and not self.is_small)
         require((self.encoder_seed is not None) == made, "encoder_seed", self.encoder_seed, "a seed iff made here")
         given = self.encoder == "finetuned" and not self.is_made

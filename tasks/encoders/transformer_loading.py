@@ -45,7 +45,7 @@ def load_transformer_here(
 def load_reader_here(
     params: TransformerParams, context: Context, *, vocab_size: int, pad_token_id: int, longest: int
 ) -> PreTrainedModel:
-    """The same with the span head that the checkpoint was saved with.
+    """The encoder with the span head that the checkpoint was saved with.
 
     Raises:
         ValueError: as `load_transformer_here`; or random weights, or a checkpoint without a span head.

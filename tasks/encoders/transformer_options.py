@@ -20,9 +20,9 @@ class TransformerOptions(EncoderSizes):
     tokenizer: str | None = None
     """Tokenizer of all models: a hub name, a directory, or builtin; None: each model's own."""
     architecture: Architecture = "bert"
-    """Type of the model scratch."""
+    """Architecture of the model scratch."""
     layers: Positive | None = None
-    """Its layers; None: 12."""
+    """Number of layers of the model scratch; None: 12."""
 
     def check_models(self) -> None:
         """Refuse scratch without a tokenizer, and sizes for a checkpoint. Width None: 768.
@@ -43,14 +43,14 @@ class TransformerOptions(EncoderSizes):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerOrSmallOptions(PretrainOptions, TransformerOptions):
-    """The same, of any type that the library's AutoModel loads, and the ALBERT that the project pretrains itself."""
+    """Models of any type that AutoModel loads, and the ALBERT that the project pretrains itself."""
 
     models: Several[str]
     """Checkpoints that AutoModel loads: hub names or directories; scratch: random weights of the sizes given; small: an
     ALBERT of that --width which the project pretrains itself, a job of the sweep."""
 
     def check_models(self) -> None:
-        """As above; small needs a tokenizer and a width, and its layers are --pretrain-depth.
+        """Refuse also small without a tokenizer or a width, and layers for it, which are --pretrain-depth.
 
         Raises:
             ValueError: with the option's name and the remedy.

@@ -13,8 +13,8 @@ from orchestrator.experiment import Context
 def exact_numerics() -> Iterator[None]:
     """Plain float32 and repeatable kernels on CUDA, as they were before when it ends.
 
-    TF32 keeps 10 bits of the mantissa: over 100 layers of a chaotic map that changes the states visibly
-    (transient_chaos 3.7). Backward passes of embeddings and attention add atomically, in any order, unless told not to.
+    TF32 keeps 10 bits of the mantissa: over 100 layers of a chaotic map that changes the states visibly. Backward
+    passes of embeddings and attention add atomically, in any order, unless told not to.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when it starts
     matmul = torch.backends.cuda.matmul

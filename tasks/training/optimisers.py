@@ -1,4 +1,4 @@
-"""The two AdamW variants and the two schedules of the published runs (transient_chaos 3.2).
+"""The two AdamW variants and the two schedules of the published runs (Inoue et al., Transient Chaos in BERT, 2022).
 
 With m, v the moving averages, c1 = 1 - beta1^k, c2 = 1 - beta2^k at step k = 1, 2, …:
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
-LEGACY_DECAY = 0.9995  # a step, independent of the length of an epoch: quirk 8 of transient_chaos 3.6
+LEGACY_DECAY = 0.9995  # a step, whatever the length of an epoch, as published
 
 Optimiser = Literal["adamw", "hf_adamw"]
 Schedule = Literal["legacy", "linear"]

@@ -21,9 +21,9 @@ def words(text):
 
 
 def test_sentences_are_prose():
-    found = builtin.sentences()
+    found = builtin_text.sentences()
     assert len(found) > 1000
-    assert found is not builtin.sentences()
+    assert found is not builtin_text.sentences()
     for topic, paragraph, sentence in found:
         assert topic
         assert paragraph >= 0
@@ -102,7 +102,7 @@ def test_labels_are_balanced():
 def test_no_sentence_is_in_both_splits():
     train, dev = ({s for _, _, s in builtin.split_sentences(split)} for split in ("train", "dev"))
     assert not train & dev
-    assert len(train) + len(dev) == len(builtin.sentences())
+    assert len(train) + len(dev) == len(builtin_text.sentences())
     bags = {split: {tuple(words(s)) for s in group} for split, group in (("train", train), ("dev", dev))}
     for split, own in (("train", train), ("dev", dev)):
         assert {tuple(words(s)) for s in builtin.examples("acceptability", split).first} <= bags[split]
@@ -132,7 +132,7 @@ def test_acceptability_shuffles_half_of_the_sentences():
 
 def test_same_topic_neighbours_and_strangers():
     for split in ("train", "dev"):
-        located = builtin.sentences()
+        located = builtin_text.sentences()
         place = {s: i for i, (_, _, s) in enumerate(located)}
         examples = builtin.examples("same_topic", split)
         assert examples.second is not None
@@ -194,7 +194,7 @@ def test_unlike_pairs_each_with_another_topic(topics, seed):
 
 
 def test_shuffled_differs_and_keeps_the_words():
-    for _, _, sentence in random.Random(0).sample(builtin.sentences(), 100):
+    for _, _, sentence in random.Random(0).sample(builtin_text.sentences(), 100):
         mixed = builtin.shuffled(sentence, builtin.Draw("test", sentence))
         assert mixed != sentence
         assert words(mixed) == words(sentence)
@@ -203,8 +203,8 @@ def test_shuffled_differs_and_keeps_the_words():
 
 def test_fresh_processes_agree():
     code = (
-        "from tasks.data import builtin, tokenizers as t\n"
-        "print(builtin.fingerprint(), *map(builtin.fingerprint, builtin.BUILTIN_TASKS), t.builtin_revision())"
+        "from tasks.data import builtin, builtin_text, tokenizers as t\n"
+        "print(builtin_text.fingerprint(), *map(builtin.fingerprint, builtin.BUILTIN_TASKS), t.builtin_revision())"
     )
     outputs = set()
     for seed in ("1", "2"):
@@ -213,7 +213,7 @@ def test_fresh_processes_agree():
         outputs.add(done.stdout)
     from tasks.data import tokenizers
 
-    here = [builtin.fingerprint(), *map(builtin.fingerprint, BUILTIN_TASKS), tokenizers.builtin_revision()]
+    here = [builtin_text.fingerprint(), *map(builtin.fingerprint, BUILTIN_TASKS), tokenizers.builtin_revision()]
     assert outputs == {" ".join(here) + "\n"}
     assert len(set(here)) == 5
 

@@ -13,7 +13,7 @@ def test_the_tables_name_the_same_tasks():
     for task, info in TASKS.items():
         assert info.name == task
         if task in LAYOUTS:
-            assert len(LAYOUTS[task].texts) == len(COLUMNS[task].texts) == 1 + info.is_pair
+            assert len(LAYOUTS[task].texts) == len(COLUMNS[task][1]) == 1 + info.is_pair
             assert info.is_regression or len(LAYOUTS[task].labels) == info.n_outputs
             assert tuple(SIZES[task]) == info.splits
 

@@ -25,7 +25,7 @@ HUB_LABELS = {  # in the hub's order
 
 
 def hub_data(task, labels, names=None):
-    texts = glue_hub.COLUMNS[task].texts
+    texts = glue_hub.COLUMNS[task][1]
     label = Value("float32") if task == "STS-B" else ClassLabel(names=names or HUB_LABELS[task])
     columns = {name: [f"{name} {i}" for i in range(len(labels))] for name in texts}
     features = Features({**{name: Value("string") for name in texts}, "label": label, "idx": Value("int32")})
@@ -78,7 +78,7 @@ def test_every_task_in_the_hubs_form(task, served):
     served.data = hub_data(task, raw)
     for split in info.splits:
         examples = glue_hub.read_split(task, split, COMMIT)
-        names = glue_hub.COLUMNS[task].texts
+        names = glue_hub.COLUMNS[task][1]
         assert examples.first == [f"{names[0]} {i}" for i in range(len(raw))]
         assert examples.second == ([f"{names[1]} {i}" for i in range(len(raw))] if info.is_pair else None)
         if info.is_regression:
@@ -87,7 +87,7 @@ def test_every_task_in_the_hubs_form(task, served):
             assert [info.label_names[int(label)] for label in examples.labels] == HUB_LABELS[task]
     validation = [split.replace("dev", "validation") for split in info.eval_splits]
     assert [asked[2] for asked in served.asked] == ["train", *validation]
-    assert {asked[:2] + asked[3:] for asked in served.asked} == {(glue_hub.REPO, glue_hub.COLUMNS[task].config, COMMIT)}
+    assert {asked[:2] + asked[3:] for asked in served.asked} == {(glue_hub.REPO, glue_hub.COLUMNS[task][0], COMMIT)}
 
 
 def test_labels_follow_names_in_whatever_order_the_hub_has(served):

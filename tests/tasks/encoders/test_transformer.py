@@ -93,7 +93,7 @@ def test_weights_that_changed_since_the_plan_are_refused(checkpoint):
     ("change", "message"),
     [
         ({"encoder": "pretrained", "encoder_seed": None}, "encoder is 'pretrained': give random or finetuned"),
-        ({"width": None}, "width is None: give a value iff the model is scratch"),
+        ({"width": None}, "width is None: give a number iff the model is scratch"),
         ({"layers": 0}, "layers is 0"),
         ({"encoder_seed": None}, "encoder-seed is None"),
         ({"model": "x", "revision": "1"}, "architecture is 'bert'"),
