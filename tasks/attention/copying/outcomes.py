@@ -90,21 +90,17 @@ def fisher_p(one: Any, other: Any) -> float:
     return float(p)  # pyright: ignore[reportArgumentType]
 
 
-def share_text(row: Any) -> str:
-    """`12 of 20 runs (60 %, 95 % interval 39 to 78 %)` of a row of `shares`."""
-    return (
-        f"{row.learned} of {row.runs} runs ({100 * row.share:.0f} %, 95 % interval {100 * row.low:.0f} to "
-        f"{100 * row.high:.0f} %)"
-    )
-
-
-def reached_text(row: Any) -> str:
-    """`, first at steps 60 to 100 (median 70)` of a row of `shares`; empty where no run learned."""
+def learned_text(row: Any, learned_from: float) -> str:
+    """How many runs of a row of `shares` learned: `12 of 20 runs (60 %, …) reached accuracy 0.99, first at …`."""
+    share, low, high = (f"{100 * end:.0f}" for end in (row.share, row.low, row.high))
+    text = f"{row.learned} of {row.runs} runs ({share} %, 95 % interval {low} to {high} %)"
+    text += f" reached accuracy {learned_from:g}"
     if not row.learned:
-        return ""
+        return text
     if row.reached_first == row.reached_last:
-        return f", first at step {row.reached_first:.0f}"
-    return f", first at steps {row.reached_first:.0f} to {row.reached_last:.0f} (median {row.reached_median:.0f})"
+        return f"{text}, first at step {row.reached_first:.0f}"
+    first, median, last = (f"{step:.0f}" for step in (row.reached_first, row.reached_median, row.reached_last))
+    return f"{text}, first at steps {first} to {last} (median {median})"
 
 
 def plot_runs(axis: Axes, rows: pd.DataFrame, y: str, run: str | list[str], colours: Mapping[Hashable, str]) -> None:

@@ -77,9 +77,8 @@ class Config(Combination, Judgement, BasedTraining):
     def __post_init__(self):
         super().__post_init__()
         remedy = f"at least --size, {self.size}"
-        require(
-            "random" not in self.combined or self.random_heads >= self.size, "random_heads", self.random_heads, remedy
-        )
+        enough = "random" not in self.combined or self.random_heads >= self.size
+        require(enough, "random_heads", self.random_heads, remedy)
         require("bad" not in self.combined or self.wanted >= self.size, "wanted", self.wanted, remedy)
         self.parsed.check_length(self.length)
 

@@ -7,6 +7,7 @@ Dimensions: G stacked models, M heads, B sequences of an update, N of the evalua
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,17 +25,17 @@ from tasks.attention.copying.training import draw_sequences, drawn, framed, tile
 from tasks.attention.multihead_copying.stages import MultiHeadParams
 from tasks.training.seeds import torch_stream
 
-CANDIDATE, RANDOM = "candidate", "random"
-"""Kinds of heads: those that are screened, and those that are not; each has streams of its own."""
+Kind = Literal["candidate", "random"]
+"""Heads that are screened, and heads that are not; each kind has streams of its own."""
 STREAM = "multihead_copying"
 
 
-def models_of(params: MultiHeadParams, heads: Sequence[Sequence[int]], kind: str) -> list[MultiHeadCopyModel]:
+def models_of(params: MultiHeadParams, heads: Sequence[Sequence[int]], kind: Kind) -> list[MultiHeadCopyModel]:
     """A model on the base for each tuple of heads; all have the same number.
 
     Args:
         heads: Numbers of the heads of each model.
-        kind: CANDIDATE or RANDOM.
+        kind: Of all of them.
     """
     config = MultiHeadConfig(symbols=params.symbols, hidden=params.hidden, heads=len(heads[0]))
     alone = MultiHeadConfig(symbols=params.symbols, hidden=params.hidden, heads=1)

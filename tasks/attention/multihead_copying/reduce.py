@@ -11,15 +11,7 @@ from orchestrator.experiment import Results, Summary
 from tasks.analysis.panels import of
 from tasks.analysis.runs import over_runs
 from tasks.analysis.summary import missing, summary
-from tasks.attention.copying.outcomes import (
-    LEARNED,
-    OUTCOME_COLUMNS,
-    fisher_p,
-    outcomes,
-    reached_text,
-    share_text,
-    shares,
-)
+from tasks.attention.copying.outcomes import LEARNED, OUTCOME_COLUMNS, fisher_p, learned_text, outcomes, shares
 from tasks.attention.multihead_copying import figures
 from tasks.attention.multihead_copying.config import Config
 from tasks.attention.multihead_copying.figures import KINDS, VERDICTS
@@ -181,8 +173,10 @@ def _kind(row: Any, config: Config) -> str:
         "good": f"{config.size} heads, of which one succeeds alone and the others fail",
         "random": f"{config.size} heads drawn at random",
     }
-    text = f"Combinations of {heads[row.combined]}: {share_text(row)} reached accuracy {config.learned_from:g}"
-    text += f"{reached_text(row)}; mean accuracy at the last evaluation {row.accuracy_mean:.3f}."
+    text = (
+        f"Combinations of {heads[row.combined]}: {learned_text(row, config.learned_from)}; mean accuracy at the last "
+    )
+    text += f"evaluation {row.accuracy_mean:.3f}."
     if row.attends:
         text += f" Of the others {row.attends} have a head that points at the right position by then."
     return text

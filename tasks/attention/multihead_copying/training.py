@@ -20,15 +20,7 @@ import torch
 
 from orchestrator.experiment import Context
 from tasks.attention.multihead_copying.config import COMBINED, Combined
-from tasks.attention.multihead_copying.models import (
-    CANDIDATE,
-    RANDOM,
-    TrainingData,
-    evaluation_set,
-    measure,
-    models_of,
-    stack_of,
-)
+from tasks.attention.multihead_copying.models import TrainingData, evaluation_set, measure, models_of, stack_of
 from tasks.attention.multihead_copying.stages import VERDICTS, CombineHeadsParams, ScreenHeadsParams
 from tasks.training.numerics import exact_numerics, synchronise
 
@@ -85,7 +77,7 @@ def verdict_of(outcomes: list[Outcome]) -> str:
 def _screen(params: ScreenHeadsParams, context: Context) -> tuple[Rows, Rows, int]:
     device = torch.device(context.device)
     alive = [(head, seed) for head in params.heads for seed in params.data_seeds]
-    stack, at_once = stack_of(params, context, models_of(params, [(head,) for head, _ in alive], CANDIDATE))
+    stack, at_once = stack_of(params, context, models_of(params, [(head,) for head, _ in alive], "candidate"))
     optimiser = torch.optim.Adam(stack.parameters(), lr=params.learning_rate)
     data, evaluation = TrainingData(params, params.data_seeds), evaluation_set(params, device)
     screening: Rows = []
@@ -194,7 +186,7 @@ def combine_heads(params: CombineHeadsParams, context: Context) -> dict[str, Row
 
 def _combine(params: CombineHeadsParams, context: Context, chosen: list[tuple[int, ...]]) -> tuple[Rows, Rows, int]:
     device = torch.device(context.device)
-    kind = RANDOM if params.combined == "random" else CANDIDATE
+    kind = "random" if params.combined == "random" else "candidate"
     stack, at_once = stack_of(params, context, models_of(params, chosen, kind))
     optimiser = torch.optim.Adam(stack.parameters(), lr=params.learning_rate)
     data, evaluation = TrainingData(params, [params.data_seed]), evaluation_set(params, device)

@@ -14,16 +14,7 @@ from tasks.analysis.panels import of
 from tasks.analysis.runs import costs_by_line, over_runs
 from tasks.analysis.summary import missing, not_finite, summary
 from tasks.attention.copying.options import ACCURACY
-from tasks.attention.copying.outcomes import (
-    FAILED,
-    LEARNED,
-    fisher_p,
-    learned_of,
-    outcomes,
-    reached_text,
-    share_text,
-    shares,
-)
+from tasks.attention.copying.outcomes import FAILED, LEARNED, fisher_p, learned_of, learned_text, outcomes, shares
 from tasks.attention.sequence_copying import figures
 from tasks.attention.sequence_copying.config import PRESETS, Config
 
@@ -140,8 +131,7 @@ def notes(tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame, config: Config
 
 
 def _line(row: Any, config: Config) -> str:
-    reached = f"{share_text(row)} reached accuracy {config.learned_from:g}{reached_text(row)}"
-    text = f"{_name(row.setting, row.attention)}: {reached}."
+    text = f"{_name(row.setting, row.attention)}: {learned_text(row, config.learned_from)}."
     if row.attends + row.failed:
         text += f" The others ended at accuracy {row.unlearned_accuracy_least:.3f} to {row.unlearned_accuracy_most:.3f}"
         if np.isfinite(row.unlearned_attention_most):

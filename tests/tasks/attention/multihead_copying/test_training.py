@@ -9,7 +9,7 @@ import torch
 
 from models.multihead_copying import MultiHeadConfig, MultiHeadCopyModel
 from orchestrator.experiment import Context
-from tasks.attention.multihead_copying.models import CANDIDATE, RANDOM, TrainingData, evaluation_set, models_of
+from tasks.attention.multihead_copying.models import TrainingData, evaluation_set, models_of
 from tasks.attention.multihead_copying.stages import VERDICTS, CombineHeadsParams, ScreenHeadsParams
 from tasks.attention.multihead_copying.training import (
     combinations,
@@ -160,9 +160,9 @@ def test_too_few_heads_are_said_and_nothing_is_trained(kind, tmp_path):
 
 
 def test_one_base_for_all_and_a_head_is_the_same_wherever_it_is():
-    pair, other = models_of(SCREEN, [(3, 5), (5, 7)], CANDIDATE)
-    (single,) = models_of(SCREEN, [(5,)], CANDIDATE)
-    (drawn,) = models_of(SCREEN, [(5,)], RANDOM)
+    pair, other = models_of(SCREEN, [(3, 5), (5, 7)], "candidate")
+    (single,) = models_of(SCREEN, [(5,)], "candidate")
+    (drawn,) = models_of(SCREEN, [(5,)], "random")
     states = [model.state_dict() for model in (pair, other, single, drawn)]
     for name, weight in states[2].items():
         if not name.startswith("heads."):
@@ -178,7 +178,7 @@ def test_one_base_for_all_and_a_head_is_the_same_wherever_it_is():
 
 def test_the_published_size():
     params = replace(SCREEN, symbols=40, length=40, hidden=256)
-    (model,) = models_of(params, [tuple(range(8))], CANDIDATE)
+    (model,) = models_of(params, [tuple(range(8))], "candidate")
     heads = sum(parameter.numel() for parameter in model.heads.parameters())
     assert heads == 8 * 131_584
     assert sum(parameter.numel() for parameter in model.parameters()) - heads == 953_130
