@@ -19,7 +19,7 @@ from metrics.head_matching import head_costs
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import numpy_stream
-from tasks.transfer.attention_matching.params import MatchingParams
+from tasks.transfer.attention_matching.stages import MatchingParams
 from tasks.transfer.attention_matching.sums import LayerSums, PublishedTotals, Rows
 from tasks.transfer.comparison.dropout import dropout_of
 from tasks.transfer.comparison.sides import ProteinBatch, Side, open_here, open_pair, protein_batches

@@ -7,12 +7,11 @@ Its artifact is a checkpoint as `models.plus.save_plus` writes it, which other j
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import pyarrow as pa
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Lt
 
-from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
-from orchestrator.limits import Limited, Positive, require
-from tasks.training.settings import SmallTraining
+from orchestrator.experiment import Job, Resources, Stage
+from orchestrator.limits import AboveZero, Limited, Positive, require
+from tasks.training.settings import SmallTraining, training_job, training_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,38 +35,19 @@ class PretrainPlusParams(SmallTraining, _Network):
     """Everything that shapes the weights, beside the proteins, which are a need of the job."""
 
     steps: Positive = 2000
-    learning_rate: Annotated[float, Gt(0)] = 3e-3
-    held_out: Annotated[float, Gt(0), Lt(1)] = 0.1
+    learning_rate: AboveZero = 3e-3
+    held_out: Annotated[AboveZero, Lt(1)] = 0.1
     """Share of the proteins that is kept aside, at least one."""
     test_proteins: Positive = 200
     """Of those kept aside, at most so many judge the result."""
     seed: int = 0
-    """Of weights, order of the proteins and masks."""
+    """Random seed of weights, order of the proteins and masks."""
 
     def __post_init__(self):
         super().__post_init__()
         require(self.width % self.heads == 0, "heads", self.heads, f"a number that divides the width {self.width}")
         require(self.width % 2 == 0, "width", self.width, "an even number")
 
-
-PRETRAINING_PLUS = TableSpec(
-    schema=pa.schema(
-        [
-            column("step", pa.int64(), "training steps done"),
-            column(
-                "metric",
-                pa.string(),
-                "loss: mean training loss since the previous point, nats a hidden residue; learning_rate; at the end "
-                "on proteins kept aside: test_loss, test_accuracy (over hidden residues), guess_accuracy (of always "
-                "naming the most frequent residue), place_accuracy (of naming the most frequent residue of that place "
-                "of the training proteins, which variants of one protein mostly have)",
-            ),
-            column("value", pa.float64(), "its value"),
-        ]
-    ),
-    key=("step", "metric"),
-    doc="Training curve and result of each small PLUS-TFM that was pretrained here.",
-)
 
 # Two stages, as for the small ALBERT: the checkpoint serves every experiment of a results directory, and a job that
 # only reads makes rows of its training for each.
@@ -82,7 +62,15 @@ PLUS_REPORT = Stage(
     name="plus_report",
     function="tasks.transfer.comparison.pretraining:plus_report",
     params=PretrainPlusParams,
-    tables={"pretraining_plus": PRETRAINING_PLUS},
+    tables={
+        "pretraining_plus": training_table(
+            "small PLUS-TFM",
+            per="masked residue",
+            judged="on proteins kept aside: test_loss, test_accuracy (over masked residues), guess_accuracy (of always "
+            "naming the most frequent residue), place_accuracy (of naming the most frequent residue of that place of "
+            "the training proteins, which variants of one protein mostly have)",
+        )
+    },
 )
 
 
@@ -99,13 +87,7 @@ def pretrain_plus_job(proteins: Job, *, steps: int = PretrainPlusParams.steps, *
     """
     warmup = SmallTraining.usual_warmup(steps)
     params = PretrainPlusParams(protein_task=proteins.params.task, steps=steps, warmup=warmup, **settings)
-    return Job(
-        stage=PRETRAIN_PLUS,
-        params=params,
-        needs={"proteins": proteins},
-        fingerprints=proteins.fingerprints,
-        passes=3 * params.layers * steps * params.batch_size,  # a backward pass costs two forward ones
-    )
+    return training_job(PRETRAIN_PLUS, params, layers=params.layers, proteins=proteins)
 
 
 def plus_report_job(plus: Job) -> Job:

@@ -8,33 +8,18 @@ the hub in this form, so nothing is fetched.
 import functools
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from tasks.data.errors import DataError
+from tasks.data.places import Place, Source, State, file_states
 from tasks.transfer.proteins import builtin
-from tasks.transfer.proteins.parsing import Parsed, ParsingOptions, count_records, parse
+from tasks.transfer.proteins.parsing import Kept, Parsed, count_records, parse
 from tasks.transfer.proteins.tasks import SPLITS, ProteinTaskInfo, protein_task
 
 STEMS = {"train": ("train",), "dev": ("dev", "valid"), "test": ("test",)}  # TAPE calls its dev part valid
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProteinSource:
-    """One task's proteins."""
-
-    task: str
-    kind: Literal["builtin", "files"]
-    fingerprint: str
-    """Part of a job's identity: hash of the proteins (builtin) or of the files of all splits."""
-    sizes: Mapping[str, int]
-    """Records of each split that is there."""
-    path: str | None = None
-    """The data directory, absolute, for `files`."""
-
-
-def locate_proteins(task: str, data_dir: str | None) -> ProteinSource:
+def locate_proteins(task: str, data_dir: str | None) -> Source:
     """Find a task's proteins, take their fingerprint and count them.
 
     Files are read once, and again only when one has changed.
@@ -45,17 +30,14 @@ def locate_proteins(task: str, data_dir: str | None) -> ProteinSource:
     """
     info = protein_task(task)
     if task == "builtin":
-        return ProteinSource(task=task, kind="builtin", fingerprint=builtin.fingerprint(), sizes=builtin.SIZES)
+        return Source(task=task, kind="builtin", fingerprint=builtin.fingerprint(), sizes=builtin.SIZES)
     if data_dir is None:
         raise DataError(
             f"{task} needs --data-dir with {task}/{_examples(info)} in it; no hub data set has it in a published form "
             "(the task builtin needs no files)"
         )
     root = Path(data_dir).expanduser().absolute()
-    stats = [(split, path, path.stat()) for split, path in split_files(task, root).items()]
-    return _files_source(
-        task, root, tuple((split, path, stat.st_size, stat.st_mtime_ns) for split, path, stat in stats)
-    )
+    return _files_source(task, root, file_states(split_files(task, root).values()))
 
 
 def split_files(task: str, root: Path) -> dict[str, Path]:
@@ -88,46 +70,45 @@ def split_files(task: str, root: Path) -> dict[str, Path]:
     return found
 
 
-def fingerprint(task: str, kind: str, path: str | None) -> str:
+def fingerprint(task: str, place: Place) -> str:
     """The fingerprint of the proteins on this machine, to be compared with the planned one.
 
     Raises:
-        ValueError: when files have no path.
         DataError: when files are missing.
     """
-    if kind == "builtin":
-        return builtin.fingerprint()
-    return _hash(split_files(task, Path(_given(path))))
+    return place.pick(builtin.fingerprint, lambda root: _hash(split_files(task, root)))
 
 
-def read_proteins(task: str, kind: str, split: str, path: str | None, options: ParsingOptions) -> Parsed:
+def read_proteins(task: str, split: str, place: Place, kept: Kept) -> Parsed:
     """One split from the place that `locate_proteins` found.
 
     Raises:
-        ValueError: an unknown split, or when files have no path.
+        ValueError: an unknown split.
         DataError: for bad or missing data.
     """
-    if kind == "builtin":
-        return _builtin(split, options)
-    files = split_files(task, Path(_given(path)))
-    if split not in files:
-        raise DataError(f"{path}: {task} has no split {split}; files are there for {', '.join(files)}")
-    return parse(files[split], task, options)
+
+    def of_files(root: Path) -> Parsed:
+        files = split_files(task, root)
+        if split not in files:
+            raise DataError(f"{root}: {task} has no split {split}; files are there for {', '.join(files)}")
+        return parse(files[split], task, kept)
+
+    return place.pick(lambda: _builtin(split, kept), of_files)
 
 
-def _builtin(split: str, options: ParsingOptions) -> Parsed:
+def _builtin(split: str, kept: Kept) -> Parsed:
     sequences, labels = builtin.arrays(split)
     found = Parsed()
     found.counts["records"] = len(sequences)
     for ids, label in zip(sequences, labels, strict=True):
-        if len(ids) < options.min_length:
+        if len(ids) < kept.min_length:
             found.counts["shorter"] += 1
             continue
-        if options.max_length is not None and len(ids) > options.max_length:
+        if kept.drop_longer is not None and len(ids) > kept.drop_longer:
             found.counts["longer"] += 1
             continue
-        found.counts["truncated"] += options.truncate is not None and len(ids) > options.truncate
-        found.sequences.append(ids[: options.truncate])
+        found.counts["truncated"] += kept.max_length is not None and len(ids) > kept.max_length
+        found.sequences.append(ids[: kept.max_length])
         found.labels.append(label)
     if not found.sequences:
         raise DataError(f"builtin proteins have {builtin.SHORTEST} to {builtin.LONGEST} residues; give other lengths")
@@ -141,12 +122,6 @@ def _examples(info: ProteinTaskInfo) -> str:
     return f"{stem}{first}{others}"
 
 
-def _given(path: str | None) -> str:
-    if path is None:
-        raise ValueError("proteins of kind 'files' need a path")
-    return path
-
-
 def _hash(files: Mapping[str, Path]) -> str:
     """First 16 hex digits of SHA-256 over splits, extensions and bytes of the files; their names are no part."""
     digest = hashlib.sha256()
@@ -157,12 +132,8 @@ def _hash(files: Mapping[str, Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-State = tuple[tuple[str, Path, int, int], ...]
-
-
 @functools.cache
-def _files_source(task: str, root: Path, state: State) -> ProteinSource:
-    """`state`: splits, files, their sizes and times; when none changes, the bytes are taken to be the same."""
-    files = {split: path for split, path, _, _ in state}
+def _files_source(task: str, root: Path, state: State) -> Source:
+    files = split_files(task, root)
     sizes = {split: count_records(path, task) for split, path in files.items()}
-    return ProteinSource(task=task, kind="files", fingerprint=_hash(files), sizes=sizes, path=str(root))
+    return Source(task=task, kind="files", fingerprint=_hash(files), sizes=sizes, path=str(root))

@@ -1,30 +1,19 @@
-"""What the stage `attention_matching` takes and writes: its parameters, its tables, the stage itself. Imports no
-torch."""
+"""What the stage `attention_matching` takes and writes, and its jobs. Imports no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.encoders.params import require
-from tasks.transfer.comparison.params import PairParams
+from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
+from tasks.transfer.attention_matching.config import Config, MatchingOptions
+from tasks.transfer.comparison.options import PairParams
+from tasks.transfer.comparison.plan import pair_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchingParams(PairParams):
-    """The attention heads of two encoders, layer by layer, on the same proteins (transfer_analysis 9)."""
-
-    fold_seed: int = 0
-    """Of the halves of the proteins that match for each other."""
-    legacy_padding: bool = False
-    """As published: all proteins padded to max_length, costs summed over padding too, and not normalised."""
-    legacy_totals: bool = False
-    """Report the totals of the published code's missing index beside the right ones."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.fold_seed >= 0, "fold_seed", self.fold_seed, "0 or more")
+class MatchingParams(MatchingOptions, PairParams):
+    """The attention heads of two encoders, layer by layer, on the same proteins (README 6)."""
 
 
 _COST = (
@@ -126,3 +115,12 @@ MATCHING = Stage(
     tables=TABLES,
     resources=Resources(num_cpus=1, num_gpus=1),
 )
+
+
+def plan(config: Config) -> Iterator[Job]:
+    """A job for each pair of encoders, protein task and seed; all layers are rows of one pass.
+
+    Raises:
+        ValueError: proteins, tokenizer, model or the PLUS checkpoint are missing; one line that says what to give.
+    """
+    return pair_jobs(config, MATCHING)
