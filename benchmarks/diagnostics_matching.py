@@ -65,7 +65,7 @@ def streamed() -> list[Measured]:
     import torch
 
     from tasks.transfer.attention_matching.matching import Work
-    from tasks.transfer.attention_matching.params import MatchingParams
+    from tasks.transfer.attention_matching.stages import MatchingParams
 
     given = {"protein_task": "made", "split": "made", "model": "scratch", "tokenizer": "made"}
     sizes = {"architecture": "bert", "layers": LAYERS, "width": WIDTH, "heads": HEADS, "intermediate": 4 * WIDTH}
@@ -91,7 +91,7 @@ def _inputs(number: int):
     from models.any_encoder import attention_maps, random_any
     from models.transformer import scratch_transformer_config
     from tasks.transfer.comparison.sides import ProteinBatch, Side
-    from tasks.transfer.proteins.framing import frame_batch
+    from tasks.transfer.proteins.tokens import frame_batch
 
     torch.set_num_threads(1)
     config = scratch_transformer_config(

@@ -98,9 +98,13 @@ class ProteinOptions(TransformerOrSmallOptions, PublishedDropout, Precision, Plu
         self.check_models()
         for name in PLUS_SIZES:
             fine = self.plus in (SMALL, RANDOM) or getattr(self, name) is None
-            require(fine, name, getattr(self, name), "none: sizes go with --plus small or random, a checkpoint has its own")
+            require(
+                fine, name, getattr(self, name), "none: sizes go with --plus small or random, a checkpoint has its own"
+            )
         fine = SCRATCH not in self.models or set(self.pairs) == {"random-plus"}
-        require(fine, "pairs", self.pairs, "random-plus alone: the model scratch has random weights only; or --models small")
+        require(
+            fine, "pairs", self.pairs, "random-plus alone: the model scratch has random weights only; or --models small"
+        )
         self.check_length("max_length", self.models)
 
 

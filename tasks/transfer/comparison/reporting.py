@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.analysis.palette import PRETRAINED, RANDOM, SKY
+from tasks.analysis.summary import missing
+from tasks.transfer.comparison.options import ProteinOptions
 
 LINE = ["model", "protein_task", "pair"]
 """The columns that tell one line from another."""
@@ -25,6 +27,12 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
     """The rows with the pair as one column, `first-second`, and seeds that are there where they play no part (-1)."""
     seeds = {name: pd.to_numeric(table[name]).fillna(-1).astype(int) for name in SEEDS}
     return table.assign(pair=table["first"].astype(str) + "-" + table["second"].astype(str), **seeds)
+
+
+def missing_pairs(table: pd.DataFrame, options: ProteinOptions) -> list[str]:
+    """How many pairs of encoders have no row in a table yet."""
+    planned = len(options.pairs) * len(options.models) * len(options.protein_tasks)
+    return missing(len(table[LINE].drop_duplicates()), planned, "pairs of encoders and protein tasks")
 
 
 def one_more(mean: Any, high: Any, seeds: Any) -> Any:
