@@ -13,7 +13,7 @@ class MatchingOptions(Limited):
     fold_seed: NotNegative = 0
     """Random seed of the halves of the proteins that match for each other."""
     legacy_padding: bool = False
-    """As published: pad to --max-length, count padding, and sum over rows instead of the mean. Costs are then mostly
+    """Pad to --max-length, count padding, and sum over rows instead of the mean, as published. Costs are then mostly
     those of padding."""
     legacy_totals: bool = False
     """Report the totals of the published code, whose missing index adds other proteins' costs, beside the right

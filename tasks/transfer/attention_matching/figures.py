@@ -32,7 +32,7 @@ CAPTIONS = {
 }
 TOKENS = {"all": "all tokens", "residues": "residues alone"}
 FRAME = RANDOM  # against blues
-LINES = {
+LINES: dict[str, dict[str, Any]] = {
     "best for each protein": {"marker": "o"},
     "matched by the other half": {"linestyle": ":"},
     "shuffled heads": {"linestyle": "--"},
@@ -99,7 +99,7 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
     deepest = int(heads["layer"].max())
     side = 2.0 if deepest > 4 else 2.6
     figure, axes = panels(len(pairs), deepest, width=side, height=side + 0.2)
-    image = None
+    image: Any = None
     for row, pair in zip(axes, pairs, strict=True):
         first, second = (NAMES[name] for name in pair.split("-"))
         for layer, axis in enumerate(row, start=1):

@@ -46,7 +46,7 @@ class PublishedTotals:
 
     heads: int
     costs: list[np.ndarray] = field(default_factory=list)
-    """Of the first h proteins, [a, b] each."""
+    """[a, b] for each of the first h proteins."""
     matchings: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     """(second, first) of every protein."""
 

@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from orchestrator.limits import AboveZero, Limited, Positive, Several, require
 from tasks.encoders.options import QUICK_SMALL, SeveralInts
-from tasks.encoders.params import SCRATCH, SMALL, EncoderSizes, Precision
+from tasks.encoders.params import SCRATCH, SMALL, EncoderSizes, Precision, TokenisedText
 from tasks.encoders.transformer import SIZES, Architecture, TransformerParams
 from tasks.encoders.transformer_options import TransformerOrSmallOptions
 from tasks.transfer.proteins.tasks import ProteinTask, Split
@@ -45,11 +45,11 @@ class PlusSizes(Limited):
     plus_layers: Positive | None = None
     """Layers of PLUS where it is small or random; None: 12."""
     plus_width: Positive | None = None
-    """Its hidden size; None: 768."""
+    """Hidden size of PLUS; None: 768."""
     plus_heads: Positive | None = None
-    """Its attention heads; None: one per 64 of width."""
+    """Attention heads of PLUS; None: one per 64 of width."""
     plus_intermediate: Positive | None = None
-    """Its feed-forward size; None: four times the width."""
+    """Feed-forward size of PLUS; None: four times the width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,29 +64,30 @@ PLUS_SIZES = tuple(PlusSizes.__dataclass_fields__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProteinOptions(TransformerOrSmallOptions, PublishedDropout, Precision, PlusSizes, ReadProteins):
+class ProteinOptions(PublishedDropout, Precision, PlusSizes, ReadProteins, TransformerOrSmallOptions):
     """A pretrained text encoder, its random twin and PLUS, a protein encoder, on the same proteins."""
 
     models: Several[str] = ("google-bert/bert-base-uncased",)
     """Text encoders that AutoModel loads: hub names or directories; small: an ALBERT of that --width which the project
     pretrains itself, a job of the sweep; scratch: random weights of the sizes given."""
     pairs: Several[Pair] = ("pretrained-plus", "pretrained-random", "random-plus")
-    """Which two are compared: the text encoder, its random twin, PLUS."""
+    """Pairs of encoders that are compared: the text encoder, its random twin, PLUS."""
     encoder_seeds: SeveralInts = (0, 1, 2)
     """Random seeds of the random twins. Published: one."""
     plus: str = "PLUS-TFM.pt"
-    """The published checkpoint (--pickled-weights allows it to be read; only tensors are taken), a directory that
-    the project wrote; small: one of the sizes given that the sweep pretrains itself on the train split; random."""
+    """PLUS checkpoint: the published file (--pickled-weights allows it to be read; only tensors are taken out of it) or
+    a directory; small: one of the sizes given that the sweep pretrains itself on the train split; random: random
+    weights."""
     plus_seeds: SeveralInts = (0,)
     """Random seeds of a small or random PLUS."""
     plus_steps: Positive = 2000
     """Training steps of a small PLUS."""
     plus_batch: Positive = 32
-    """Batch size of its pretraining, in proteins."""
+    """Batch size of a small PLUS, in proteins."""
     plus_learning_rate: AboveZero = 1e-3
-    """Peak learning rate of its pretraining."""
+    """Peak learning rate of a small PLUS."""
     protein_tasks: Several[ProteinTask] = ("localization", "stability", "fluorescence")
-    """Whose proteins are read, each from its folder of --data-dir; builtin: made families, no files needed."""
+    """Protein tasks, each read from its folder of --data-dir; builtin: made families, no files needed."""
     data_dir: str | None = None
     """Directory with the tasks' folders."""
     table: str | None = None
@@ -125,7 +126,7 @@ class _Text(Limited):
     model: str
     """Name of the text encoder: hub, directory, `small`, `scratch`."""
     revision: str = ""
-    """Its commit, content hash or job, as in `TransformerParams`."""
+    """Commit, content hash or job of its weights, as in `TransformerParams`."""
     encoder_seed: int | None = None
     """Seed of the random twin."""
     architecture: Architecture | None = None
@@ -135,10 +136,9 @@ class _Text(Limited):
 
 @dataclass(frozen=True, kw_only=True)
 class _Plus(Limited):
-    tokenizer: str
-    """Name of the tokenizer, whose special tokens frame a protein and whose vocabulary the table permutes."""
     tokenizer_revision: str
-    """Hash of its content, or the hub's commit."""
+    """Content hash or hub commit of the tokenizer, whose special tokens frame a protein and whose vocabulary the table
+    permutes."""
     plus: str | None = None
     """PLUS: name of its checkpoint, `small` or `random`; None where it is no side."""
     plus_revision: str | None = None
@@ -148,7 +148,9 @@ class _Plus(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairParams(PublishedDropout, Precision, PlusSizes, _Plus, EncoderSizes, _Text, ReadProteins, _Sides):
+class PairParams(
+    PublishedDropout, Precision, PlusSizes, _Plus, TokenisedText, EncoderSizes, _Text, ReadProteins, _Sides
+):
     """Two encoders and the proteins that both read; the sizes of PLUS are given where its weights are random."""
 
     def __post_init__(self):

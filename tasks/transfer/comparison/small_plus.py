@@ -27,7 +27,7 @@ class _Network(Limited):
     intermediate: Positive = 256
     """Feed-forward width."""
     max_length: Annotated[int, Ge(3)] = 512
-    """Tokens a protein at most, the two special ones included; longer ones lose their end."""
+    """Maximum length of a protein in tokens, the two special ones included; longer ones lose their end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class PretrainPlusParams(SmallTraining, _Network):
     held_out: Annotated[AboveZero, Lt(1)] = 0.1
     """Share of the proteins that is kept aside, at least one."""
     test_proteins: Positive = 200
-    """Of those kept aside, at most so many judge the result."""
+    """Maximum number of those kept aside that judge the result."""
     seed: int = 0
     """Random seed of weights, order of the proteins and masks."""
 

@@ -35,7 +35,7 @@ MAPS = (
     ("cka", "above_shuffled", "CKA - shuffled"),
 )
 """Metric, column, label of each row of maps."""
-MARKS = {
+MARKS: dict[str, dict[str, Any]] = {
     "independent data": {"marker": "_", "markersize": 10, "markeredgewidth": 1.6},
     "shuffled positions": {"marker": "x", "markersize": 6},
 }

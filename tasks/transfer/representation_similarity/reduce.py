@@ -37,8 +37,13 @@ ALIKE = 0.8
 def with_nulls(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Means over seeds; beside them the means of the nulls (of `null_max` the largest), rows and widths, and what is
     above the nulls: `above_null` and `above_shuffled`."""
-    nulls = {"null_mean": ("null_mean", "mean"), "null_max": ("null_max", "max"), "shuffled": ("shuffled", "mean")}
-    sizes = {"n_rows": ("n_rows", "min"), "dim_first": ("dim_first", "max"), "dim_second": ("dim_second", "max")}
+    nulls: dict[str, Any] = {name: (name, "mean") for name in ("null_mean", "null_max", "shuffled")}
+    nulls["null_max"] = ("null_max", "max")
+    sizes: dict[str, Any] = {
+        "n_rows": ("n_rows", "min"),
+        "dim_first": ("dim_first", "max"),
+        "dim_second": ("dim_second", "max"),
+    }
     by = [*LINE, *keys]
     table = over_runs(rows, by, **nulls, **sizes)
     above = {"above_null": table["mean"] - table["null_mean"], "above_shuffled": table["mean"] - table["shuffled"]}

@@ -16,7 +16,7 @@ from tests.tasks.transfer.representation_similarity.conftest import values
 
 
 def all_rows(planned):
-    """Of both encoders [L + 1, N, H]: the positions of every protein, one protein at a time."""
+    """States of both encoders [L + 1, N, H] at the positions of every protein, one protein at a time."""
     params, context = planned.jobs[0].params, planned.context()
     with torch.inference_mode():
         sides = open_pair(params, context)
