@@ -62,7 +62,6 @@ def stored() -> list[Measured]:
 
 def streamed() -> list[Measured]:
     """The matching as built."""
-    import torch
 
     from tasks.transfer.attention_matching.matching import Work
     from tasks.transfer.attention_matching.stages import MatchingParams
@@ -74,7 +73,7 @@ def streamed() -> list[Measured]:
     )
 
     def run(first, second, batches, number: int) -> np.ndarray:
-        work = Work(params=params, first=first, second=second, device=torch.device("cpu"))
+        work = Work(params=params, first=first, second=second)
         rows = [row for row in work.run(batches)["matches"] if row["tokens"] == "all" and row["metric"] == "matched"]
         totals = np.zeros((LAYERS, number))
         for row in rows:

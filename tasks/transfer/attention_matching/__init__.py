@@ -9,8 +9,9 @@ from orchestrator.experiment import Experiment
 from tasks.data.blocks import BLOCKS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.attention_matching.config import PRESETS, Config
-from tasks.transfer.attention_matching.stages import MATCHING, plan
-from tasks.transfer.comparison.small_plus import PLUS_REPORT, PRETRAIN_PLUS
+from tasks.transfer.attention_matching.plan import plan
+from tasks.transfer.attention_matching.stages import MATCHING
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS
 from tasks.transfer.proteins.stages import PROTEIN_DATA
 
 EXPERIMENT = Experiment(

@@ -19,21 +19,18 @@ from torch.nn.functional import pad
 
 from metrics.head_matching import head_costs
 from orchestrator.experiment import Context
-from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.training.numerics import exact_numerics, usable_bytes
 from tasks.training.seeds import numpy_stream
 from tasks.transfer.attention_matching.stages import MatchingParams
 from tasks.transfer.attention_matching.sums import LayerSums, PublishedTotals, Rows
-from tasks.transfer.comparison.sides import ProteinBatch, Side, dropout_of, open_here, open_pair, protein_batches
+from tasks.transfer.comparison.sides import ProteinBatch, Side, forward, open_here, open_pair, protein_batches
 from tasks.transfer.proteins.tokens import PAD
 
-# Beyond this padding grows and nothing is gained.
-LARGEST_BATCH = 16
+LARGEST_BATCH = 16  # beyond this padding grows and nothing is gained
 
 
 def matching(params: MatchingParams, context: Context) -> dict[str, Rows]:
-    """Rows of all tables for one pair of encoders (README 6).
-
-    The proteins are in `context.needs["proteins"]`.
+    """Rows of all tables for one pair of encoders on the proteins in `context.needs["proteins"]` (README 6).
 
     Raises:
         ValueError: as `open_pair`; the maps of one protein do not fit into memory; or published totals are asked for
@@ -53,7 +50,7 @@ def matching(params: MatchingParams, context: Context) -> dict[str, Rows]:
         if params.legacy_totals:
             _check_published(first, second, len(lengths))
         size = 1 if params.legacy_dropout else size
-        work = Work(params=params, first=first, second=second, device=torch.device(context.device))
+        work = Work(params=params, first=first, second=second)
         tables = work.run(protein_batches(params, context, size))
     cost = {"n_proteins": len(lengths), "n_tokens": int(lengths.sum()), "longest": int(lengths.max())}
     cost |= {name: getattr(work, name) for name in ("layer_passes", "encoder_seconds", "matching_seconds", "map_bytes")}
@@ -101,7 +98,6 @@ class Work:
     params: MatchingParams
     first: Side
     second: Side
-    device: torch.device
     layer_passes: int = 0
     encoder_seconds: float = 0.0
     matching_seconds: float = 0.0
@@ -151,14 +147,11 @@ class Work:
                     matches += metric_rows({"bug_total": float(total)}, **lead, **protein)
         return {"matches": matches, "layers": rows, "heads": heads}
 
-    def _maps(self, batch: ProteinBatch) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+    def _maps(self, batch: ProteinBatch) -> list[tuple[torch.Tensor, ...]]:
         if self.params.legacy_padding:
             batch = padded(batch, self.params.max_length)
-        clock = time.perf_counter()
-        with dropout_of(self.params, batch, self.device):
-            maps = self.first.maps(batch), self.second.maps(batch)
-        synchronise(self.device)
-        self.encoder_seconds += time.perf_counter() - clock
+        maps, seconds = forward(self.params, batch, self.first.maps, self.second.maps)
+        self.encoder_seconds += seconds
         self.layer_passes += (self.first.layers + self.second.layers) * len(batch.proteins)
         self.map_bytes = max(self.map_bytes, sum(m.nbytes for side in maps for m in side))
         return maps

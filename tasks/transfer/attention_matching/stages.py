@@ -1,14 +1,13 @@
-"""What the stage `attention_matching` takes and writes, and its jobs. Imports no torch."""
+"""What the stage `attention_matching` takes and writes: its parameters, its tables, the stage itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
-from tasks.transfer.attention_matching.config import Config, MatchingOptions
+from orchestrator.experiment import Resources, Stage, TableSpec, column
+from tasks.transfer.attention_matching.config import MatchingOptions
 from tasks.transfer.comparison.options import PairParams
-from tasks.transfer.comparison.plan import pair_jobs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,12 +114,3 @@ MATCHING = Stage(
     tables=TABLES,
     resources=Resources(num_cpus=1, num_gpus=1),
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """A job for each pair of encoders, protein task and seed; all layers are rows of one pass.
-
-    Raises:
-        ValueError: proteins, tokenizer, model or the PLUS checkpoint are missing; one line that says what to give.
-    """
-    return pair_jobs(config, MATCHING)

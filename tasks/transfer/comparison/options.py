@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Lt
 
 from orchestrator.limits import AboveZero, Limited, Positive, Several, require
 from tasks.encoders.options import QUICK_SMALL, SeveralInts
 from tasks.encoders.params import SCRATCH, SMALL, EncoderSizes, Precision, TokenisedText
 from tasks.encoders.transformer import SIZES, Architecture, TransformerParams
 from tasks.encoders.transformer_options import TransformerOrSmallOptions
+from tasks.training.settings import SmallTraining
 from tasks.transfer.proteins.tasks import ProteinTask, Split
 
 Pair = Literal["pretrained-plus", "pretrained-random", "random-plus"]
@@ -178,6 +179,41 @@ class PairParams(
             dtype=self.dtype,
             **given,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network(Limited):
+    protein_task: str
+    """Whose proteins it is trained on; a part of them is kept aside to judge the result."""
+    layers: Positive = 2
+    """Blocks L."""
+    width: Positive = 64
+    """Hidden size H."""
+    heads: Positive = 4
+    """Attention heads."""
+    intermediate: Positive = 256
+    """Feed-forward width."""
+    max_length: Annotated[int, Ge(3)] = 512
+    """Maximum length of a protein in tokens, the two special ones included; longer ones lose their end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainPlusParams(SmallTraining, _Network):
+    """Everything that shapes the weights of a small PLUS, beside the proteins, which are a need of the job."""
+
+    steps: Positive = 2000
+    learning_rate: AboveZero = 3e-3
+    held_out: Annotated[AboveZero, Lt(1)] = 0.1
+    """Share of the proteins that is kept aside, at least one."""
+    test_proteins: Positive = 200
+    """Maximum number of those kept aside that judge the result."""
+    seed: int = 0
+    """Random seed of weights, order of the proteins and masks."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self.width % self.heads == 0, "heads", self.heads, f"a number that divides the width {self.width}")
+        require(self.width % 2 == 0, "width", self.width, "an even number")
 
 
 QUICK_PROTEIN: Mapping[str, Any] = types.MappingProxyType(

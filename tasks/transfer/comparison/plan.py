@@ -1,4 +1,7 @@
-"""What the plans of the experiments on proteins share: a job a model, protein task, pair and seed. Imports no torch."""
+"""What the plans of the experiments on proteins share: a job a model, protein task, pair and seed, and the small PLUS.
+
+Imports no torch.
+"""
 
 import functools
 import hashlib
@@ -8,21 +11,46 @@ from pathlib import Path
 from typing import Any, get_args
 
 from models.checkpoints import ModelError, directory_revision
-from orchestrator.experiment import Job, Stage
+from orchestrator.experiment import Job, Resources, Stage
 from orchestrator.limits import shared
 from tasks.data.tokenizers import locate_tokenizer
 from tasks.encoders.params import JOB, SMALL
 from tasks.encoders.plan import PlannedEncoder
 from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports
-from tasks.transfer.comparison.options import PLUS_SIZES, RANDOM, ProteinOptions, Role
-from tasks.transfer.comparison.small_plus import plus_report_job, pretrain_plus_job
-from tasks.transfer.proteins.sources import locate_proteins
-from tasks.transfer.proteins.stages import planned_proteins, proteins_job
+from tasks.training.settings import SmallTraining, training_job, training_table
+from tasks.transfer.comparison.options import PLUS_SIZES, RANDOM, PretrainPlusParams, ProteinOptions, Role
+from tasks.transfer.proteins.stages import locate_proteins, planned_proteins, proteins_job
 from tasks.transfer.proteins.tokens import read_table, table_revision
 
 PLUS_LAYERS, PLUS_WIDTH = 12, 768
 NO_PLUS = PlannedEncoder(params=dict.fromkeys(PLUS_SIZES))
 """In a pair without PLUS, and what a PLUS with sizes of its own begins with."""
+
+
+# Two stages pretrain a small PLUS, as for the small ALBERT: the checkpoint (as `models.plus.save_plus` writes it, with
+# training.json; jobs want it under the need name `plus`) serves every experiment of a results directory, and a job that
+# only reads makes rows of its training for each.
+PRETRAIN_PLUS = Stage(
+    name="pretrain_plus",
+    function="tasks.transfer.comparison.pretraining:pretrain_plus",
+    params=PretrainPlusParams,
+    resources=Resources(num_cpus=1, num_gpus=1),
+    artifact=True,
+)
+PLUS_REPORT = Stage(
+    name="plus_report",
+    function="tasks.transfer.comparison.pretraining:plus_report",
+    params=PretrainPlusParams,
+    tables={
+        "pretraining_plus": training_table(
+            "small PLUS-TFM",
+            per="masked residue",
+            judged="on proteins kept aside: test_loss, test_accuracy (over masked residues), guess_accuracy (of always "
+            "naming the most frequent residue), place_accuracy (of naming the most frequent residue of that place of "
+            "the training proteins, which variants of one protein mostly have)",
+        )
+    },
+)
 
 
 def pair_jobs(
@@ -157,3 +185,24 @@ def plus_revision(place: Path, pickled: bool) -> str:
         raise ModelError(f"{place} is a pickle; --pickled-weights allows it to be read (only tensors are taken out)")
     with place.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def pretrain_plus_job(proteins: Job, *, steps: int = PretrainPlusParams.steps, **settings: Any) -> Job:
+    """The job that pretrains a small PLUS-TFM on `proteins`, a job of the stage `protein_data` (`proteins_job`).
+
+    Args:
+        proteins: the job of the data.
+        steps: training steps.
+        settings: further fields of `PretrainPlusParams`.
+
+    Raises:
+        ValueError: for a size or setting that cannot be.
+    """
+    warmup = SmallTraining.usual_warmup(steps)
+    params = PretrainPlusParams(protein_task=proteins.params.task, steps=steps, warmup=warmup, **settings)
+    return training_job(PRETRAIN_PLUS, params, layers=params.layers, proteins=proteins)
+
+
+def plus_report_job(plus: Job) -> Job:
+    """The job that makes rows of what `pretrain_plus` wrote about its training."""
+    return Job(stage=PLUS_REPORT, params=plus.params, needs={"plus": plus}, fingerprints=plus.fingerprints)

@@ -24,7 +24,7 @@ from tasks.training.loop import Judged, read_training, train_small, write_traini
 from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import split_decay
 from tasks.training.seeds import numpy_stream, stream_seed
-from tasks.transfer.comparison.small_plus import PretrainPlusParams
+from tasks.transfer.comparison.options import PretrainPlusParams
 from tasks.transfer.proteins.artifact import Proteins, open_proteins
 from tasks.transfer.proteins.tokens import FIRST_RESIDUE, LAST_RESIDUE, MASK, WORDS, Framed, frame_batch
 

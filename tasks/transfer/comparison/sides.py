@@ -8,6 +8,7 @@ Dimensions: B proteins of a batch, T tokens, H hidden, L layers (levels 0 … L)
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.encoders.any_loading import load_any_here
 from tasks.encoders.loading import check_fit
 from tasks.training.dropout import dropout_stream
+from tasks.training.numerics import synchronise
 from tasks.training.seeds import stream_seed
 from tasks.transfer.comparison.options import PairParams, Role
 from tasks.transfer.comparison.plan import plus_revision
@@ -47,6 +49,9 @@ class ProteinBatch:
     """[B]: numbers of the proteins."""
 
 
+Forward = Callable[[ProteinBatch], tuple[Tensor, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One encoder of a pair."""
@@ -56,9 +61,9 @@ class Side:
     width: int
     heads: int
     model: Any
-    states: Callable[[ProteinBatch], tuple[Tensor, ...]]
+    states: Forward
     """The levels 0 … L, each [B, T, H]."""
-    maps: Callable[[ProteinBatch], tuple[Tensor, ...]]
+    maps: Forward
     """Attention probabilities of each layer, [B, heads, T, T] (query, key); the pair must be opened as eager."""
 
 
@@ -109,12 +114,20 @@ def protein_batch(proteins: Proteins, indices: np.ndarray, max_length: int, devi
     )
 
 
-def dropout_of(params: PairParams, batch: ProteinBatch, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """The context of a forward pass: with `legacy_dropout` a batch's masks depend on its first protein alone (batches
-    are then of one), and the global random state is left as it was; else it changes nothing."""
-    if not params.legacy_dropout:
-        return contextlib.nullcontext()
-    return dropout_stream(device, params.encoder_seed or 0, int(batch.proteins[0]))
+def forward(params: PairParams, batch: ProteinBatch, *passes: Forward) -> tuple[list[tuple[Tensor, ...]], float]:
+    """What each of some forward passes over a batch gives, and the seconds that they took.
+
+    With `legacy_dropout` a batch's masks depend on its first protein alone (batches are then of one), and the global
+    random state is left as it was.
+    """
+    clock, device = time.perf_counter(), batch.tokens.device
+    dropout = contextlib.nullcontext()
+    if params.legacy_dropout:
+        dropout = dropout_stream(device, params.encoder_seed or 0, int(batch.proteins[0]))
+    with dropout:
+        found = [one(batch) for one in passes]
+    synchronise(device)
+    return found, time.perf_counter() - clock
 
 
 def word_pieces(params: PairParams, context: Context) -> Tensor:

@@ -22,8 +22,7 @@ from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.places import place_here
 from tasks.training.seeds import numpy_stream
 from tasks.transfer.proteins.parsing import Parsed
-from tasks.transfer.proteins.sources import fingerprint, read_proteins
-from tasks.transfer.proteins.stages import ProteinDataParams
+from tasks.transfer.proteins.stages import ProteinDataParams, fingerprint, read_proteins
 from tasks.transfer.proteins.tasks import Labels, protein_task
 
 STAGE = "protein_data"

@@ -8,10 +8,11 @@ enters this folder that another experiment needs.
 from orchestrator.experiment import Experiment
 from tasks.data.blocks import BLOCKS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
-from tasks.transfer.comparison.small_plus import PLUS_REPORT, PRETRAIN_PLUS
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS
 from tasks.transfer.proteins.stages import PROTEIN_DATA
 from tasks.transfer.representation_similarity.config import PRESETS, Config
-from tasks.transfer.representation_similarity.stages import SIMILARITY, plan
+from tasks.transfer.representation_similarity.plan import plan
+from tasks.transfer.representation_similarity.stages import SIMILARITY
 
 EXPERIMENT = Experiment(
     name="representation_similarity",

@@ -24,7 +24,7 @@ from metrics.similarity_null import IndependentDraw, draw_independent
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import numpy_stream
-from tasks.transfer.comparison.sides import ProteinBatch, Side, dropout_of, open_here, open_pair, protein_batches
+from tasks.transfer.comparison.sides import ProteinBatch, Side, forward, open_here, open_pair, protein_batches
 from tasks.transfer.representation_similarity.stages import METRICS, SimilarityParams
 
 LARGEST_BATCH = 32
@@ -152,11 +152,8 @@ class Work:
         self.n_proteins = self.n_rows = 0
         for batch in batches:
             rows_BT, order_N = self.rows_of(batch, left)
-            clock = time.perf_counter()
-            with dropout_of(self.params, batch, self.device):
-                states = self.first.states(batch), self.second.states(batch)
-            synchronise(self.device)
-            self.encoder_seconds += time.perf_counter() - clock
+            states, seconds = forward(self.params, batch, self.first.states, self.second.states)
+            self.encoder_seconds += seconds
             clock = time.perf_counter()
             for (levels_first, levels_second), moments in zip(group, found, strict=True):
                 x_LNH = torch.stack([states[0][level][rows_BT] for level in levels_first])

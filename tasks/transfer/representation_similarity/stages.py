@@ -1,16 +1,15 @@
-"""What the stage `representation_similarity` takes and writes, and its jobs. Imports no torch."""
+"""What the stage `representation_similarity` takes and writes: its parameters, its tables, the stage itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
+from orchestrator.experiment import Resources, Stage, TableSpec, column
 from orchestrator.limits import require
 from tasks.transfer.comparison.options import PairParams
-from tasks.transfer.comparison.plan import pair_jobs
-from tasks.transfer.representation_similarity.config import Config, SimilarityOptions
+from tasks.transfer.representation_similarity.config import SimilarityOptions
 
 METRICS = ("pwcca", "pwcca_reverse", "pwcca_mean", "mean_cca", "svcca", "cka")
 
@@ -85,13 +84,3 @@ SIMILARITY = Stage(
     tables=TABLES,
     resources=Resources(num_cpus=1, num_gpus=1),
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """A job for each pair of encoders, protein task and seed; pairs of levels are rows.
-
-    Raises:
-        ValueError: proteins, tokenizer, model or the PLUS checkpoint are missing; one line that says what to give.
-    """
-    levels = tuple(sorted(config.levels))
-    return pair_jobs(config, SIMILARITY, lambda task: {"levels": levels, "ridge": config.ridge_of(task)})

@@ -19,7 +19,7 @@ from tests.tasks.transfer.attention_matching.conftest import LENGTHS, planted, w
 
 def rows_of(params, context, first, second, size=3):
     """The tables of two sides, as data frames."""
-    work = Work(params=params, first=first, second=second, device=torch.device("cpu"))
+    work = Work(params=params, first=first, second=second)
     tables = work.run(protein_batches(params, context, size))
     return {name: pd.DataFrame(rows) for name, rows in tables.items()}, work
 

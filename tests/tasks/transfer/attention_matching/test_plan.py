@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from tasks.transfer.attention_matching.config import PRESETS, Config
-from tasks.transfer.attention_matching.stages import plan
+from tasks.transfer.attention_matching.plan import plan
 
 QUICK = PRESETS["quick"]
 

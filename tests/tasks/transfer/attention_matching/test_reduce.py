@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from metrics.intervals import mean_interval
 from orchestrator.experiment import Job
@@ -40,7 +39,7 @@ def done(params, context):
         # A checkpoint, whose sizes are its own.
         change |= {"model": "mine", **dict.fromkeys(("architecture", "layers", "width", "heads", "intermediate"))}
         one = dataclasses.replace(params, **change)
-        work = Work(params=one, first=side, second=plus, device=torch.device("cpu"))
+        work = Work(params=one, first=side, second=plus)
         tables = {**work.run(protein_batches(one, context, 3)), "costs": [COST]}
         found.append((Job(stage=MATCHING, params=one), tables))
     return found

@@ -12,14 +12,9 @@ from models.plus import load_plus
 from orchestrator.experiment import Context, Job
 from tasks.data.arrow import write_table
 from tasks.data.errors import DataError
+from tasks.transfer.comparison.options import PretrainPlusParams
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS, plus_report_job, pretrain_plus_job
 from tasks.transfer.comparison.pretraining import mask_proteins, parts, plus_report, pretrain_plus
-from tasks.transfer.comparison.small_plus import (
-    PLUS_REPORT,
-    PRETRAIN_PLUS,
-    PretrainPlusParams,
-    plus_report_job,
-    pretrain_plus_job,
-)
 from tasks.transfer.proteins.artifact import STAGE, _table, open_proteins
 from tasks.transfer.proteins.parsing import Parsed
 from tasks.transfer.proteins.stages import proteins_job

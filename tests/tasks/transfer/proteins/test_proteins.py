@@ -12,8 +12,13 @@ from orchestrator.experiment import Context, PlanError
 from tasks.data.errors import DataError
 from tasks.transfer.proteins import builtin
 from tasks.transfer.proteins.artifact import open_proteins
-from tasks.transfer.proteins.sources import locate_proteins
-from tasks.transfer.proteins.stages import PROTEIN_DATA, ProteinDataParams, planned_proteins, proteins_job
+from tasks.transfer.proteins.stages import (
+    PROTEIN_DATA,
+    ProteinDataParams,
+    locate_proteins,
+    planned_proteins,
+    proteins_job,
+)
 from tasks.transfer.proteins.tasks import Split
 from tests.research_data import research_data
 from tests.tasks.transfer.proteins.letters import decode

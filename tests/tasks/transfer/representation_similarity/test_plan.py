@@ -3,7 +3,8 @@
 import pytest
 
 from tasks.transfer.representation_similarity.config import PRESETS, PUBLISHED_RIDGES, Config
-from tasks.transfer.representation_similarity.stages import SimilarityParams, plan
+from tasks.transfer.representation_similarity.plan import plan
+from tasks.transfer.representation_similarity.stages import SimilarityParams
 from tests.tasks.transfer.representation_similarity.conftest import TINY
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from tasks.analysis.panels import of
 from tasks.transfer.representation_similarity.config import Config
+from tasks.transfer.representation_similarity.plan import plan
 from tasks.transfer.representation_similarity.reduce import summarise
-from tasks.transfer.representation_similarity.stages import METRICS, SIMILARITY, TABLES, plan
+from tasks.transfer.representation_similarity.stages import METRICS, SIMILARITY, TABLES
 from tests.fake_results import FakeResults
 from tests.tasks.transfer.representation_similarity.conftest import TINY
 
