@@ -62,10 +62,9 @@ def stored() -> list[Measured]:
 
 def streamed() -> list[Measured]:
     """The matching as built."""
-    import torch
 
     from tasks.transfer.attention_matching.matching import Work
-    from tasks.transfer.attention_matching.params import MatchingParams
+    from tasks.transfer.attention_matching.stages import MatchingParams
 
     given = {"protein_task": "made", "split": "made", "model": "scratch", "tokenizer": "made"}
     sizes = {"architecture": "bert", "layers": LAYERS, "width": WIDTH, "heads": HEADS, "intermediate": 4 * WIDTH}
@@ -74,7 +73,7 @@ def streamed() -> list[Measured]:
     )
 
     def run(first, second, batches, number: int) -> np.ndarray:
-        work = Work(params=params, first=first, second=second, device=torch.device("cpu"))
+        work = Work(params=params, first=first, second=second)
         rows = [row for row in work.run(batches)["matches"] if row["tokens"] == "all" and row["metric"] == "matched"]
         totals = np.zeros((LAYERS, number))
         for row in rows:
@@ -91,7 +90,7 @@ def _inputs(number: int):
     from models.any_encoder import attention_maps, random_any
     from models.transformer import scratch_transformer_config
     from tasks.transfer.comparison.sides import ProteinBatch, Side
-    from tasks.transfer.proteins.framing import frame_batch
+    from tasks.transfer.proteins.tokens import frame_batch
 
     torch.set_num_threads(1)
     config = scratch_transformer_config(

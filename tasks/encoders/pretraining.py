@@ -1,9 +1,9 @@
 """The stage `pretrain_small`: masked-language-model pretraining of a small ALBERT, minutes on two cores.
 
-The loss is taken at the hidden positions of the last of `depth` applications of the shared layer, through ALBERT's own
+The loss is taken at the masked positions of the last of `depth` applications of the shared layer, through ALBERT's own
 readout with the tied word table; float32, fused AdamW, no dropout.
 
-Dimensions: B blocks of a batch, T tokens, P hidden positions, H hidden, V vocabulary.
+Dimensions: B blocks of a batch, T tokens, P masked positions, H hidden, V vocabulary.
 """
 
 import math
@@ -16,13 +16,12 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AlbertForMaskedLM
 
-from metrics.masked_lm import accuracy_of_counts
 from models.albert import embed, iterate, random_albert, scratch_config, shared_layer
 from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import Masking, block_masking, mask_batch
 from tasks.encoders.small import PretrainParams
-from tasks.training.loop import metric_rows, read_training, train_small, write_training
+from tasks.training.loop import Judged, read_training, train_small, write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import split_decay
 from tasks.training.seeds import numpy_stream, stream_seed
@@ -45,8 +44,8 @@ def pretrain_small(params: PretrainParams, context: Context) -> dict[str, list[d
     with exact_numerics():
         model = small_model(params, masking).to(context.device)  # pyright: ignore[reportArgumentType]
         losses = _losses(model, params, train.input_ids, masking)
-        rows = train_small(*split_decay(model), losses, params, remedy=", or a smaller init_range")
-        rows += _judge(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
+        tests = _tests(model, params, train.input_ids, test.input_ids[: params.test_blocks], masking)
+        rows = train_small(*split_decay(model), losses, tests, params, remedy=", or a smaller init_range")
     model.to("cpu").save_pretrained(context.artifact)  # pyright: ignore[reportArgumentType]
     write_training(context.artifact, rows)
     return {}
@@ -111,7 +110,7 @@ def _batches(ids_NT: np.ndarray, params: PretrainParams, masking: Masking) -> It
 
 
 def hidden_logits(model: AlbertForMaskedLM, inputs_BT: np.ndarray, labels_BT: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Logits [P, V] and labels [P] of the hidden tokens alone, after `num_hidden_layers` applications of the layer."""
+    """Logits [P, V] and labels [P] of the masked tokens alone, after `num_hidden_layers` applications of the layer."""
     device = model.device
     labels = torch.from_numpy(labels_BT).to(device)
     h = embed(model.albert, torch.from_numpy(inputs_BT).to(device))
@@ -126,31 +125,18 @@ def _losses(model: AlbertForMaskedLM, params: PretrainParams, ids_NT: np.ndarray
         yield functional.cross_entropy(logits, wanted)
 
 
-@torch.no_grad()
-def _judge(
+def _tests(
     model: AlbertForMaskedLM,
     params: PretrainParams,
     train_NT: np.ndarray,
     test_NT: np.ndarray,
     masking: Masking,
-) -> list[dict[str, Any]]:
-    """The last rows: how well hidden tokens of the test part are named, and what guessing gives."""
+) -> Iterator[Judged]:
+    """How masked tokens of the test part are named, beside the most frequent one of training."""
     counts = np.bincount(train_NT.ravel(), minlength=masking.vocab_size)
     counts[list(masking.special_ids)] = 0
-    guess, loss, right, guessed, hidden = int(counts.argmax()), 0.0, [], [], []
+    guess = int(counts.argmax())
     for start in range(0, len(test_NT), params.batch_size):
         batch = test_NT[start : start + params.batch_size]
         inputs, labels = mask_batch(batch, masking, params.seed, "pretrain", "test", start)
-        logits, wanted = hidden_logits(model, inputs, labels)
-        loss += float(functional.cross_entropy(logits, wanted, reduction="sum"))
-        right.append(int((logits.argmax(dim=-1) == wanted).sum()))
-        guessed.append(int((wanted == guess).sum()))
-        hidden.append(len(wanted))
-    return metric_rows(
-        params.steps,
-        {
-            "test_loss": loss / max(1, sum(hidden)),
-            "test_accuracy": accuracy_of_counts(np.array(right), np.array(hidden)).micro,
-            "guess_accuracy": accuracy_of_counts(np.array(guessed), np.array(hidden)).micro,
-        },
-    )
+        yield *hidden_logits(model, inputs, labels), {"guess_accuracy": guess}

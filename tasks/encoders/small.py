@@ -8,12 +8,10 @@ functions are in `pretraining`.
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
-
-from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
+from orchestrator.experiment import Job, Resources, Stage
 from orchestrator.limits import AboveZero, Limited, Positive, require
 from tasks.encoders.params import EncoderSizes
-from tasks.training.settings import SmallTraining
+from tasks.training.settings import SmallTraining, training_job, training_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,33 +36,15 @@ class PretrainParams(SmallTraining, EncoderSizes, _Blocks):
     """Standard deviation of the first weights; None: 0.02 * sqrt(1024 / H), which gives a layer of any width the gain
     of albert-large's."""
     seed: int = 0
-    """Of weights, order of the blocks and masks."""
+    """Random seed of weights, order of the blocks and masks."""
     test_blocks: Positive = 200
-    """Blocks of the test part on which the result is judged, at most."""
+    """Maximum number of blocks of the test part on which the result is judged."""
 
     def __post_init__(self):
         super().__post_init__()
         heads = self.heads or max(1, self.width // 64)
         require(self.width % heads == 0, "heads", heads, f"a number that divides the width {self.width}")
 
-
-PRETRAINING = TableSpec(
-    schema=pa.schema(
-        [
-            column("step", pa.int64(), "training steps done"),
-            column(
-                "metric",
-                pa.string(),
-                "loss: mean training loss since the previous point, nats a masked token; learning_rate; at the end on "
-                "the test part: test_loss, test_accuracy (over masked tokens), guess_accuracy (of always naming the "
-                "most frequent masked token)",
-            ),
-            column("value", pa.float64(), "its value"),
-        ]
-    ),
-    key=("step", "metric"),
-    doc="Training curve and result of each small ALBERT that was pretrained here.",
-)
 
 # Two stages: a checkpoint without rows serves every experiment of a results directory, each of which has tables of its
 # own; what the training was like becomes rows of each by a job that only reads.
@@ -79,7 +59,14 @@ PRETRAIN_REPORT = Stage(
     name="pretrain_report",
     function="tasks.encoders.pretraining:pretrain_report",
     params=PretrainParams,
-    tables={"pretraining": PRETRAINING},
+    tables={
+        "pretraining": training_table(
+            "small ALBERT",
+            per="masked token",
+            judged="on the test part: test_loss, test_accuracy (over masked tokens), guess_accuracy (of always naming "
+            "the most frequent masked token)",
+        )
+    },
 )
 
 
@@ -96,13 +83,7 @@ def pretrain_job(blocks: Job, *, steps: int = PretrainParams.steps, **settings: 
     """
     text = {name: getattr(blocks.params, name) for name in ("corpus", "tokenizer", "length")}
     params = PretrainParams(**text, steps=steps, warmup=SmallTraining.usual_warmup(steps), **settings)
-    return Job(
-        stage=PRETRAIN_SMALL,
-        params=params,
-        needs={"blocks": blocks},
-        fingerprints=blocks.fingerprints,
-        passes=3 * params.depth * steps * params.batch_size,  # a backward pass costs two forward ones
-    )
+    return training_job(PRETRAIN_SMALL, params, layers=params.depth, blocks=blocks)
 
 
 def report_job(model: Job) -> Job:

@@ -2,12 +2,15 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
 from tasks.training.settings import SmallTraining
@@ -18,20 +21,27 @@ TRAINING = "training.json"
 BETAS = (0.9, 0.98)  # of a few hundred or thousand steps, 0.999 would average over all
 
 
+Judged = tuple[Tensor, Tensor, Mapping[str, Tensor | int]]
+"""Logits [P, V] and the words [P] at the masked places of a batch, and by its metric what guesses name there."""
+
+
 def train_small(
     decayed: Sequence[Tensor],
     undecayed: Sequence[Tensor],
     losses: Iterator[Tensor],
+    tests: Iterator[Judged],
     settings: SmallTraining,
     remedy: str = "",
 ) -> list[dict[str, Any]]:
-    """Take `steps` steps of AdamW with a linear schedule; returns the rows of the training curve.
+    """Take `steps` steps of AdamW with a linear schedule; returns the rows of the training curve and of the result.
 
     Args:
         decayed: parameters with weight decay.
         undecayed: those without.
         losses: the mean loss of each step's batch, in nats; each is computed when it is asked for, with the weights of
             that moment.
+        tests: batches of the test part, likewise: each is computed when it is asked for, after the last step.
+        settings: of the optimiser.
         remedy: what else to try where the loss is not finite.
 
     Raises:
@@ -55,7 +65,20 @@ def train_small(
         if is_curve_point(step, settings.steps, CURVE_POINTS):
             rows += metric_rows(step + 1, {"loss": float(np.mean(since)), "learning_rate": rate})
             since = []
-    return rows
+    return rows + metric_rows(settings.steps, judged(tests))
+
+
+@torch.no_grad()
+def judged(batches: Iterable[Judged]) -> dict[str, float]:
+    """`test_loss`, mean over masked words, nats; `test_accuracy` and each guess's accuracy, shares of masked words."""
+    totals: defaultdict[str, float] = defaultdict(float)
+    n = 0
+    for logits_PV, wanted_P, guesses in batches:
+        totals["test_loss"] += float(functional.cross_entropy(logits_PV, wanted_P, reduction="sum"))
+        for name, said_P in {"test_accuracy": logits_PV.argmax(dim=-1), **guesses}.items():
+            totals[name] += int((said_P == wanted_P).sum())
+        n += len(wanted_P)
+    return {name: total / n if n else math.nan for name, total in totals.items()}
 
 
 def metric_rows(step: int, values: dict[str, float]) -> list[dict[str, Any]]:

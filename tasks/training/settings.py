@@ -1,7 +1,10 @@
-"""Settings of trainings that several stages share. Imports no torch: plans read them."""
+"""Settings of trainings that several stages share, and what plans know of the small models. Imports no torch."""
 
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from orchestrator.experiment import Job, Stage, TableSpec, column
 from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, ZeroOrMore, require
 
 
@@ -32,3 +35,36 @@ class SmallTraining(Limited):
     def usual_warmup(steps: int) -> int:
         """Steps of warm-up: 100, of a short training a tenth."""
         return min(SmallTraining.warmup, steps // 10)
+
+
+def training_table(model: str, per: str, judged: str) -> TableSpec:
+    """The table that a report of a small model's training writes.
+
+    Args:
+        model: what is pretrained.
+        per: what the loss is a mean over, such as masked token.
+        judged: the metrics at the end, and on what.
+    """
+    metrics = f"loss: mean training loss since the previous point, nats a {per}; learning_rate; at the end {judged}"
+    return TableSpec(
+        schema=pa.schema(
+            [
+                column("step", pa.int64(), "training steps done"),
+                column("metric", pa.string(), metrics),
+                column("value", pa.float64(), "its value"),
+            ]
+        ),
+        key=("step", "metric"),
+        doc=f"Training curve and result of each {model} that was pretrained here.",
+    )
+
+
+def training_job(stage: Stage, params: SmallTraining, layers: int, **data: Job) -> Job:
+    """The job that pretrains a small model of so many layers on `data`, a job by the name of the need."""
+    return Job(
+        stage=stage,
+        params=params,
+        needs=data,
+        fingerprints={name: value for job in data.values() for name, value in job.fingerprints.items()},
+        passes=3 * layers * params.steps * params.batch_size,  # a backward pass costs two forward ones
+    )

@@ -1,14 +1,24 @@
-"""PLUS-TFM, the readers of protein files and the framings against numbers of the published code."""
+"""PLUS-TFM, the readers of protein files and the framing against numbers of the published code."""
 
 import numpy as np
 import pytest
 import torch
 
 from models.plus import load_plus, plus_attention_maps, plus_levels
-from tasks.transfer.proteins.alphabets import ENCODING, RESIDUES, UNKNOWN, encode
-from tasks.transfer.proteins.framing import BERT, PLUS, frame_batch
-from tasks.transfer.proteins.parsing import ParsingOptions, parse, similarity_levels
-from tasks.transfer.proteins.token_tables import RESERVED
+from tasks.transfer.proteins.parsing import Kept, parse
+from tasks.transfer.proteins.records import fasta_records
+from tasks.transfer.proteins.tokens import (
+    CLS,
+    ENCODING,
+    PAD,
+    RESERVED,
+    RESIDUES,
+    SEP,
+    UNKNOWN,
+    WORDS,
+    encode,
+    frame_batch,
+)
 from tests.parity.tiny_albert import HERE
 
 ARRAYS = np.load(HERE / "protein_plus_cut.npz")
@@ -51,40 +61,44 @@ def test_every_byte_is_the_same_word():
 
 @pytest.mark.parametrize(
     "task",
-    ["localization", "fluorescence", "stability", "solubility", "secstr", "transmembrane", "homology", "fasta"],
+    ["localization", "fluorescence", "stability", "solubility", "secstr", "transmembrane", "homology"],
 )
 def test_files_are_read_alike(task, tmp_path):
     path = tmp_path / ("made.3line" if task == "transmembrane" else "made.fa")
     path.write_bytes(ARRAYS[f"loader/{task}/file_bytes"].tobytes())
-    options = ParsingOptions(legacy_unknown=True, truncate=1000 if task == "localization" else None)
-    labelled = task != "fasta"
-    found = parse(path, task if labelled else "fluorescence", options, labelled=labelled)
+    found = parse(path, task, Kept(legacy_unknown=True, max_length=1000 if task == "localization" else None))
     assert [len(ids) for ids in found.sequences] == ARRAYS[f"loader/{task}/lengths"].tolist()
     assert np.array_equal(np.concatenate(found.sequences), ARRAYS[f"loader/{task}/tokens_concat"])
     assert found.counts["unknown"] == (2 if task == "localization" else 0)
-    if not labelled:
-        assert found.labels == []
-    elif task == "homology":
-        assert np.array_equal(similarity_levels(np.array(found.labels)), ARRAYS["loader/homology/similarity_levels"])
+    if task == "homology":
+        labels = np.array(found.labels)
+        alike = np.cumprod(labels[:, None] == labels[None], axis=2)  # in the first 1, 2, 3, 4 of the SCOP numbers
+        assert np.array_equal(alike, ARRAYS["loader/homology/similarity_levels"])
     elif task in ("secstr", "transmembrane"):
         assert np.array_equal(np.concatenate(found.labels), ARRAYS[f"loader/{task}/labels_concat"])
     else:
         assert np.array_equal(np.asarray(found.labels, dtype=np.float64), ARRAYS[f"loader/{task}/labels"].ravel())
 
 
+def test_sequences_without_labels_are_read_alike(tmp_path):
+    path = tmp_path / "made.fa"
+    path.write_bytes(ARRAYS["loader/fasta/file_bytes"].tobytes())
+    found = [encode(record.sequence) for record in fasta_records(path)]
+    assert [len(ids) for ids in found] == ARRAYS["loader/fasta/lengths"].tolist()
+    assert np.array_equal(np.concatenate(found), ARRAYS["loader/fasta/tokens_concat"])
+
+
 @pytest.mark.parametrize("length", [8, 16])
-@pytest.mark.parametrize(
-    ("name", "specials", "paired"),
-    [("plus_single", PLUS, False), ("plus_pair", PLUS, True), ("bert_single", BERT, False)],
-)
-def test_framings(name, specials, paired, length):
-    second = [ARRAYS["preprocess/input_pair_second"]] if paired else None
-    framed = frame_batch([ARRAYS["preprocess/input_single"]], length, specials, second=second, pad_to=length)
-    stem = f"preprocess/{name}_maxlen{length}"
-    assert np.array_equal(framed.tokens[0], ARRAYS[f"{stem}/tokens"])
-    assert np.array_equal(framed.mask[0], ARRAYS[f"{stem}/mask"])
-    if f"{stem}/segments" in ARRAYS.files:
-        assert np.array_equal(framed.segments[0], ARRAYS[f"{stem}/segments"])
+@pytest.mark.parametrize(("name", "specials"), [("plus_single", (PAD, CLS, SEP)), ("bert_single", (0, 101, 102))])
+def test_framings(name, specials, length):
+    framed = frame_batch([ARRAYS["preprocess/input_single"]], length)
+    ids = np.arange(WORDS)
+    ids[[PAD, CLS, SEP]] = specials
+    stem, n = f"preprocess/{name}_maxlen{length}", framed.tokens.shape[1]
+    for ours, theirs in ((ids[framed.tokens[0]], "tokens"), (framed.mask[0], "mask")):
+        published = ARRAYS[f"{stem}/{theirs}"]
+        assert np.array_equal(ours, published[:n])
+        assert not published[n:].any()
 
 
 def test_the_shipped_tables_send_low_ids_to_ordinary_words():

@@ -5,24 +5,14 @@ valid positions only, no dropout, and the null of shuffled heads beside every va
 another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.data.blocks import BLOCKS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.attention_matching.config import PRESETS, Config
-from tasks.transfer.attention_matching.params import MATCHING
 from tasks.transfer.attention_matching.plan import plan
-from tasks.transfer.comparison.small_plus import PLUS_REPORT, PRETRAIN_PLUS
-from tasks.transfer.proteins.plan import PROTEIN_DATA
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.transfer.attention_matching.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.transfer.attention_matching.stages import MATCHING
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS
+from tasks.transfer.proteins.stages import PROTEIN_DATA
 
 EXPERIMENT = Experiment(
     name="attention_matching",
@@ -30,5 +20,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, PROTEIN_DATA, PRETRAIN_PLUS, PLUS_REPORT, MATCHING),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.transfer.attention_matching.reduce:summarise",
 )

@@ -1,5 +1,7 @@
 """The figures of `attention_matching`, drawn from its summary tables."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,13 +9,37 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from tasks.analysis.panels import file_name, legend, line_handle, of, panels, say_empty, short
-from tasks.transfer.comparison.lines import COLOURS, NAMES, pair_name
+from tasks.analysis.palette import GREY, RANDOM
+from tasks.analysis.panels import curve, file_name, legend, line_handle, of, panels, say_empty, short
+from tasks.transfer.comparison.reporting import COLOURS, NAMES, pair_name
 
+COST = (
+    "A cost is the mean over query tokens of the L1 distance between two heads' attention, from 0 (equal) to 2 "
+    "(nowhere alike); padding is left out (with --legacy-padding it is a sum that is mostly padding). "
+)
+CAPTIONS = {
+    "matched_cost": f"{COST}Solid: mean over proteins of the cost of matched heads, each protein with the one-to-one "
+    "matching that is best for it; band: ±1 standard deviation over proteins, mean over seeds. Dashed: the expected "
+    "cost of shuffled heads; band: ±1 standard deviation of a shuffle of one protein's heads. Dotted: matched by the "
+    "other half of the proteins. The solid line lies below the dashed one for any two encoders, being the best of all "
+    "matchings; the dotted one does so only where heads correspond on proteins that did not choose the matching. "
+    "Right: how much less than shuffled heads that costs; band: Student's 95 % interval over seeds, where there are "
+    "several.",
+    "matched_heads": "Share of the proteins in whose best matching two heads are a pair, all tokens; the lowest seeds. "
+    "Rows are heads of the second encoder; columns, of the first, stand in the order of the one matching that is best "
+    "for all proteins (its pairs are framed). A head that is matched with the same partner on every protein has a "
+    "share of 1 there; chance level is one over the number of heads.",
+}
 TOKENS = {"all": "all tokens", "residues": "residues alone"}
+FRAME = RANDOM  # against blues
+LINES: dict[str, dict[str, Any]] = {
+    "best for each protein": {"marker": "o"},
+    "matched by the other half": {"linestyle": ":"},
+    "shuffled heads": {"linestyle": "--"},
+}
 
 
-def draw(by_layer: pd.DataFrame, heads: pd.DataFrame, unit: str = "a query token") -> dict[str, Figure]:
+def draw(by_layer: pd.DataFrame, heads: pd.DataFrame, unit: str) -> dict[str, Figure]:
     """All figures by name: for each model and protein task the costs against layer, and the pairs of heads."""
     found = {}
     for (model, task), table in by_layer.groupby(["model", "protein_task"], sort=True):
@@ -33,30 +59,23 @@ def cost_figure(by_layer: pd.DataFrame, title: str, unit: str) -> Figure:
     figure, axes = panels(len(kinds), len(pairs) + 1, width=3.2, height=2.8, sharex="all")
     for row, kind in zip(axes, kinds, strict=True):
         for axis, pair in zip(row, pairs, strict=False):
+            table = of(by_layer, pair=pair, tokens=kind)
             axis.sharey(row[0])
-            _cost_lines(axis, of(by_layer, pair=pair, tokens=kind), COLOURS[pair])
-            axis.set_title(pair_name(pair), fontsize=10)
-        for pair in pairs:
-            _saved_line(row[-1], of(by_layer, pair=pair, tokens=kind, metric="saved_crossfit"), COLOURS[pair])
-        row[-1].axhline(0, color="0.5", linewidth=1.0)
+            axis.set_title(pair_name(pair))
+            _cost_lines(axis, table, COLOURS[pair])
+            curve(row[-1], of(table, metric="saved_crossfit"), "layer", COLOURS[pair], marker="o")
+        row[-1].axhline(0, color=GREY, linewidth=1.0)
         row[-1].yaxis.set_major_formatter(PercentFormatter(1.0))
-        row[-1].set_title("saved by the other half", fontsize=10)
+        row[-1].set_title("saved by the other half")
         row[-1].set_ylabel("share of the shuffled cost")
         row[0].set_ylabel(f"L1 cost {unit},\n{TOKENS[kind]}")
         row[0].set_ylim(bottom=0)
         row[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in axes[-1]:
         axis.set_xlabel("layer")
-    figure.suptitle(title, fontsize=11)
-    legend(
-        figure,
-        [
-            *(line_handle(pair_name(pair), COLOURS[pair]) for pair in pairs),
-            line_handle("best for each protein", "0.3", marker="o", markersize=4),
-            line_handle("matched by the other half", "0.3", linestyle=":"),
-            line_handle("shuffled heads", "0.3", linestyle="--"),
-        ],
-    )
+    figure.suptitle(title)
+    handles = [line_handle(pair_name(pair), COLOURS[pair]) for pair in pairs]
+    legend(figure, handles + [line_handle(label, GREY, **style) for label, style in LINES.items()])
     return figure
 
 
@@ -66,21 +85,12 @@ def _cost_lines(axis: Axes, table: pd.DataFrame, colour: str) -> None:
         say_empty(axis, "no finite values")
         return
     x = wide.index.to_numpy(dtype=float)
-    axis.plot(x, wide["matched_mean"], "-o", color=colour, markersize=4, linewidth=1.6)
-    axis.plot(x, wide["crossfit"], ":", color=colour, linewidth=1.8)
-    axis.plot(x, wide["unmatched_mean"], "--", color="0.3", linewidth=1.3)
-    for centre, sd, shade, alpha in (
-        ("unmatched_mean", "shuffled_sd", "0.3", 0.12),
-        ("matched_mean", "matched_sd", colour, 0.25),
-    ):
+    colours = {"matched_mean": colour, "crossfit": colour, "unmatched_mean": GREY}
+    for (metric, shade), style in zip(colours.items(), LINES.values(), strict=True):
+        axis.plot(x, wide[metric], color=shade, **style)
+    for centre, sd in (("unmatched_mean", "shuffled_sd"), ("matched_mean", "matched_sd")):
         low, high = wide[centre] - wide[sd], wide[centre] + wide[sd]
-        axis.fill_between(x, low, high, color=shade, alpha=alpha, linewidth=0)
-
-
-def _saved_line(axis: Axes, table: pd.DataFrame, colour: str) -> None:
-    table = table.sort_values("layer")
-    axis.plot(table["layer"], table["mean"], "-o", color=colour, markersize=4, linewidth=1.6)
-    axis.fill_between(table["layer"], table["low"], table["high"], color=colour, alpha=0.18, linewidth=0)
+        axis.fill_between(x, low, high, color=colours[centre], alpha=0.2, linewidth=0)
 
 
 def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
@@ -88,9 +98,8 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
     pairs = [pair for pair in COLOURS if (heads["pair"] == pair).any()]
     deepest = int(heads["layer"].max())
     side = 2.0 if deepest > 4 else 2.6
-    figure = Figure(figsize=(1.6 + side * deepest, 0.6 + (side + 0.5) * len(pairs)), layout="constrained")
-    axes = figure.subplots(len(pairs), deepest, squeeze=False)
-    image = None
+    figure, axes = panels(len(pairs), deepest, width=side, height=side + 0.2)
+    image: Any = None
     for row, pair in zip(axes, pairs, strict=True):
         first, second = (NAMES[name] for name in pair.split("-"))
         for layer, axis in enumerate(row, start=1):
@@ -99,24 +108,25 @@ def heads_figure(heads: pd.DataFrame, title: str) -> Figure:
                 axis.set_axis_off()
                 continue
             image = _share_map(axis, table)
-            axis.set_title(f"layer {layer}", fontsize=10)
-            axis.set_xlabel(f"head, {first}", fontsize=9)
-        row[0].set_ylabel(f"head, {second}", fontsize=9)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of proteins in which they are matched")  # pyright: ignore[reportArgumentType]
-    figure.suptitle(title, fontsize=11)
+            axis.set_title(f"layer {layer}")
+            axis.set_xlabel(f"head, {first}")
+        row[0].set_ylabel(f"head, {second}")
+    figure.colorbar(image, ax=list(axes.flat), shrink=0.8, label="share of proteins in which they are matched")
+    figure.suptitle(title)
     return figure
 
 
-def _share_map(axis: Axes, table: pd.DataFrame):
+def _share_map(axis: Axes, table: pd.DataFrame) -> Any:
     share = table.pivot_table(index="head_second", columns="head_first", values="share", dropna=False)
     chosen = table[table["in_matching"].astype(bool)].sort_values("head_second")
     order = chosen["head_first"].astype(int).tolist()
     order += [head for head in share.columns if head not in order]
     values = share[order].to_numpy(dtype=float)
+    axis.grid(False)
     image = axis.imshow(values, vmin=0, vmax=1, cmap="Blues", aspect="equal")
     for place, head in enumerate(chosen["head_second"].astype(int)):
         corner = (place - 0.5, list(share.index).index(head) - 0.5)
-        axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="#d1701c", linewidth=1.0))
+        axis.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=FRAME, linewidth=1.0))
     if values.size <= 36:
         for (i, j), value in np.ndenumerate(values):
             axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color="w" if value > 0.6 else "k")

@@ -1,15 +1,17 @@
 """The stage `attention_matching`: both encoders read the same batch, and of its maps only costs between heads are kept.
 
-Published were files of all maps, 45 GB for 100 proteins (transfer_analysis 7); here a batch's maps are all that is ever
+Published were files of all maps, 45 GB for 100 proteins (README 6); here a batch's maps are all that is ever
 held, as many as fit into the job's memory.
 
 Dimensions: B proteins of a batch, T tokens, L layers, a heads of the second encoder, b of the first.
 """
 
 import dataclasses
+import itertools
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,22 +19,18 @@ from torch.nn.functional import pad
 
 from metrics.head_matching import head_costs
 from orchestrator.experiment import Context
-from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.training.numerics import exact_numerics, usable_bytes
 from tasks.training.seeds import numpy_stream
-from tasks.transfer.attention_matching.params import MatchingParams
+from tasks.transfer.attention_matching.stages import MatchingParams
 from tasks.transfer.attention_matching.sums import LayerSums, PublishedTotals, Rows
-from tasks.transfer.comparison.dropout import dropout_of
-from tasks.transfer.comparison.sides import ProteinBatch, Side, open_here, open_pair, protein_batches
-from tasks.transfer.proteins.alphabets import PAD
+from tasks.transfer.comparison.sides import ProteinBatch, Side, forward, open_here, open_pair, protein_batches
+from tasks.transfer.proteins.tokens import PAD
 
-# Beyond this padding grows and nothing is gained.
-LARGEST_BATCH = 16
+LARGEST_BATCH = 16  # beyond this padding grows and nothing is gained
 
 
 def matching(params: MatchingParams, context: Context) -> dict[str, Rows]:
-    """Rows of all tables for one pair of encoders (transfer_analysis 9).
-
-    The proteins are in `context.needs["proteins"]`.
+    """Rows of all tables for one pair of encoders on the proteins in `context.needs["proteins"]` (README 6).
 
     Raises:
         ValueError: as `open_pair`; the maps of one protein do not fit into memory; or published totals are asked for
@@ -52,21 +50,12 @@ def matching(params: MatchingParams, context: Context) -> dict[str, Rows]:
         if params.legacy_totals:
             _check_published(first, second, len(lengths))
         size = 1 if params.legacy_dropout else size
-        work = Work(params=params, first=first, second=second, device=torch.device(context.device))
+        work = Work(params=params, first=first, second=second)
         tables = work.run(protein_batches(params, context, size))
-    cost = {
-        "n_proteins": len(lengths),
-        "n_tokens": int(lengths.sum()),
-        "longest": int(lengths.max()),
-        "batch_size": size,
-        "layer_passes": work.passes,
-        "encoder_seconds": work.encoder_seconds,
-        "matching_seconds": work.matching_seconds,
-        "map_bytes": work.map_bytes,
-        "sum_bytes": sum(sums.nbytes for sums in work.sums.values()),
-        "not_finite": sum(sums.not_finite for sums in work.sums.values()),
-    }
-    return {**tables, "costs": [cost]}
+    cost = {"n_proteins": len(lengths), "n_tokens": int(lengths.sum()), "longest": int(lengths.max())}
+    cost |= {name: getattr(work, name) for name in ("layer_passes", "encoder_seconds", "matching_seconds", "map_bytes")}
+    cost |= {name: sum(getattr(sums, name) for sums in work.sums.values()) for name in ("sum_bytes", "not_finite")}
+    return {**tables, "costs": [{**cost, "batch_size": size}]}
 
 
 def map_bytes(params: MatchingParams, first: Side, second: Side, T: int) -> int:
@@ -109,28 +98,27 @@ class Work:
     params: MatchingParams
     first: Side
     second: Side
-    device: torch.device
-    passes: int = 0
+    layer_passes: int = 0
     encoder_seconds: float = 0.0
     matching_seconds: float = 0.0
     map_bytes: int = 0
     sums: dict[tuple[str, int], LayerSums] = dataclasses.field(default_factory=dict)
-    published: dict[int, PublishedTotals] = dataclasses.field(default_factory=dict)
 
     def run(self, batches: Iterable[ProteinBatch]) -> dict[str, Rows]:
         """Rows of the tables but `costs`."""
         layers = layer_pairs(self.first.layers, self.second.layers)
         kinds = ("all",) if self.params.legacy_padding else ("all", "residues")
-        a, b = self.second.heads, self.first.heads
-        self.sums = {(kind, at): LayerSums(heads_first=b, heads_second=a) for kind in kinds for at, _, _ in layers}
-        if self.params.legacy_totals:
-            self.published = {layer: PublishedTotals(heads=self.first.heads) for layer, _, _ in layers}
+        for kind, (layer, _, _) in itertools.product(kinds, layers):
+            published = PublishedTotals(heads=self.first.heads) if self.params.legacy_totals and kind == "all" else None
+            self.sums[kind, layer] = LayerSums(
+                heads_first=self.first.heads, heads_second=self.second.heads, published=published
+            )
         half, matches, read = folds(self.params.fold_seed), [], []
         for batch in batches:
             halves = np.array([next(half) for _ in batch.proteins])
-            read += [
-                {"protein": int(p), "n_tokens": int(n)} for p, n in zip(batch.proteins, batch.lengths, strict=True)
-            ]
+            numbers = zip(batch.proteins, batch.lengths, strict=True)
+            new = [{"protein": int(protein), "n_tokens": int(length)} for protein, length in numbers]
+            read += new
             maps = self._maps(batch)
             clock = time.perf_counter()
             for (kind, layer), sums in self.sums.items():
@@ -142,55 +130,36 @@ class Work:
                     special=kind == "all",
                     legacy_padding=self.params.legacy_padding,
                 )
-                values, matching = sums.update(cost, halves)
-                for name, value in zip(read[-len(halves) :], values, strict=True):
-                    lead = {"tokens": kind, "layer": layer, **name}
-                    matches += [{**lead, "metric": metric, "value": x} for metric, x in value.items()]
-                if kind == "all" and self.published:
-                    self.published[layer].update(cost, matching)
+                for protein, values in zip(new, sums.update(cost, halves), strict=True):
+                    matches += metric_rows(values, tokens=kind, layer=layer, **protein)
             del maps  # else they would be held while the next batch's are made
             self.matching_seconds += time.perf_counter() - clock
-        return {"matches": matches + self._published_rows(read), "layers": self._layers(), "heads": self._heads()}
+        rows: Rows = []
+        heads: Rows = []
+        for (kind, layer), sums in self.sums.items():
+            lead = {"tokens": kind, "layer": layer}
+            _, of_first, of_second = layers[layer - 1]
+            more = {"layer_first": of_first, "layer_second": of_second, "n_proteins": int(sums.counts_2.sum())}
+            rows += metric_rows(sums.metrics(), **lead, **more)
+            heads += [lead | row for row in sums.pair_rows()]
+            if sums.published is not None:
+                for protein, total in zip(read, sums.published.totals(), strict=True):
+                    matches += metric_rows({"bug_total": float(total)}, **lead, **protein)
+        return {"matches": matches, "layers": rows, "heads": heads}
 
-    def _maps(self, batch: ProteinBatch) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+    def _maps(self, batch: ProteinBatch) -> list[tuple[torch.Tensor, ...]]:
         if self.params.legacy_padding:
             batch = padded(batch, self.params.max_length)
-        clock = time.perf_counter()
-        with dropout_of(self.params, batch, self.device):
-            maps = self.first.maps(batch), self.second.maps(batch)
-        synchronise(self.device)
-        self.encoder_seconds += time.perf_counter() - clock
-        self.passes += (self.first.layers + self.second.layers) * len(batch.proteins)
+        maps, seconds = forward(self.params, batch, self.first.maps, self.second.maps)
+        self.encoder_seconds += seconds
+        self.layer_passes += (self.first.layers + self.second.layers) * len(batch.proteins)
         self.map_bytes = max(self.map_bytes, sum(m.nbytes for side in maps for m in side))
         return maps
 
-    def _published_rows(self, read: Rows) -> Rows:
-        rows = []
-        for layer, published in self.published.items():
-            for name, total in zip(read, published.totals(), strict=True):
-                lead = {"tokens": "all", "layer": layer, **name}
-                rows.append({**lead, "metric": "bug_total", "value": float(total)})
-        return rows
 
-    def _layers(self) -> Rows:
-        rows = []
-        for layer, of_first, of_second in layer_pairs(self.first.layers, self.second.layers):
-            for kind, sums in ((kind, sums) for (kind, at), sums in self.sums.items() if at == layer):
-                values = sums.metrics()
-                if kind == "all" and self.published:
-                    totals = self.published[layer].totals()
-                    values |= {"bug_mean": float(totals.mean()), "bug_sd": float(totals.std())}
-                lead = {"tokens": kind, "layer": layer, "layer_first": of_first, "layer_second": of_second}
-                lead |= {"n_proteins": int(sums.counts_2.sum())}
-                rows += [{**lead, "metric": metric, "value": value} for metric, value in values.items()]
-        return rows
-
-    def _heads(self) -> Rows:
-        return [
-            {"tokens": kind, "layer": layer, **row}
-            for (kind, layer), sums in self.sums.items()
-            for row in sums.pair_rows()
-        ]
+def metric_rows(values: Mapping[str, float], **lead: Any) -> Rows:
+    """A row a metric."""
+    return [{**lead, "metric": metric, "value": value} for metric, value in values.items()]
 
 
 def padded(batch: ProteinBatch, T: int) -> ProteinBatch:

@@ -1,10 +1,10 @@
 """The stage `pretrain_plus`: masked-language-model pretraining of a small PLUS-TFM, half a minute on two cores.
 
-Of each protein 15 % of the amino acids are hidden: 80 % of them become the mask word, 10 % an amino acid drawn anew,
-10 % stay. The loss is the mean cross entropy at hidden places; float32, fused AdamW, no dropout. The published model
+Of each protein 15 % of the amino acids are masked: 80 % of them become the mask word, 10 % an amino acid drawn anew,
+10 % stay. The loss is the mean cross entropy at masked places; float32, fused AdamW, no dropout. The published model
 was also trained to tell pairs of one family, which needs families; that part is left out.
 
-Dimensions: B proteins of a batch, T tokens, P hidden places, N proteins, V words.
+Dimensions: B proteins of a batch, T tokens, P masked places, N proteins, V words.
 """
 
 import itertools
@@ -20,16 +20,15 @@ from models.plus import Plus, PlusConfig, plus_levels, random_plus, save_plus
 from orchestrator.experiment import Context
 from tasks.data.errors import DataError
 from tasks.data.masking import MASKED_P, NOT_PREDICTED, RANDOM_P
-from tasks.training.loop import metric_rows, read_training, train_small, write_training
+from tasks.training.loop import Judged, read_training, train_small, write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import split_decay
 from tasks.training.seeds import numpy_stream, stream_seed
-from tasks.transfer.comparison.small_plus import PretrainPlusParams
-from tasks.transfer.proteins.alphabets import FIRST_RESIDUE, LAST_RESIDUE, MASK, WORDS
-from tasks.transfer.proteins.framing import Framed, frame_batch
-from tasks.transfer.proteins.stages import Proteins, open_proteins
+from tasks.transfer.comparison.options import PretrainPlusParams
+from tasks.transfer.proteins.artifact import Proteins, open_proteins
+from tasks.transfer.proteins.tokens import FIRST_RESIDUE, LAST_RESIDUE, MASK, WORDS, Framed, frame_batch
 
-TEST_ROUNDS = 4  # each protein is judged under so many masks: sixty short ones have few hidden residues
+TEST_ROUNDS = 4  # each protein is judged under so many masks: sixty short ones have few masked residues
 TABLE_SCALE = 0.3  # words still weigh beside positions, and the loss begins at 4 nats
 
 
@@ -58,8 +57,8 @@ def pretrain_plus(params: PretrainPlusParams, context: Context) -> dict[str, lis
     with exact_numerics():
         # In evaluation mode, so that the dropout of the configuration, which is the published one, is off.
         model = first_weights(config, params.seed).to(context.device)
-        rows = train_small(*_split_decay(model), _losses(model, params, proteins, train), params)
-        rows += _judge(model, params, proteins, train, test)
+        losses, tests = _losses(model, params, proteins, train), _tests(model, params, proteins, train, test)
+        rows = train_small(*_split_decay(model), losses, tests, params)
     save_plus(model, context.artifact)
     write_training(context.artifact, rows)
     return {}
@@ -93,7 +92,7 @@ def parts(params: PretrainPlusParams, proteins: Proteins) -> tuple[np.ndarray, n
         DataError: fewer than two proteins with an amino acid.
     """
     known = (proteins.residues >= FIRST_RESIDUE) & (proteins.residues <= LAST_RESIDUE)
-    # Only the first residues are read, so those must have one that can be hidden.
+    # Only the first residues are read, so those must have one that can be masked.
     reach = np.minimum(proteins.offsets[:-1] + params.max_length - 2, proteins.offsets[1:])
     total = np.concatenate([[0], np.cumsum(known)])
     usable = np.flatnonzero(total[reach] > total[proteins.offsets[:-1]])
@@ -109,9 +108,9 @@ def parts(params: PretrainPlusParams, proteins: Proteins) -> tuple[np.ndarray, n
 
 
 def mask_proteins(framed: Framed, ratio: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the model reads, and what it has to say: (input [B, T], labels [B, T]), int64; -100 where nothing is hidden.
+    """What the model reads, and what it has to say: (input [B, T], labels [B, T]), int64; -100 where nothing is masked.
 
-    Amino acids alone are hidden (not X, nor special tokens): round(ratio * n) of the n of a protein, at least one.
+    Amino acids alone are masked (not X, nor special tokens): round(ratio * n) of the n of a protein, at least one.
     """
     tokens_BT = framed.tokens
     amino_BT = (tokens_BT >= FIRST_RESIDUE) & (tokens_BT <= LAST_RESIDUE)
@@ -126,7 +125,7 @@ def mask_proteins(framed: Framed, ratio: float, rng: np.random.Generator) -> tup
 
 
 def hidden_logits(model: Plus, inputs_BT: np.ndarray, labels_BT: np.ndarray, mask_BT: np.ndarray) -> tuple[Tensor, ...]:
-    """Logits [P, V] and labels [P] at the hidden places alone."""
+    """Logits [P, V] and labels [P] at the masked places alone."""
     device = model.decoder_bias.device
     inputs, labels, mask = (torch.from_numpy(x).to(device) for x in (inputs_BT, labels_BT, mask_BT))
     states_BTH = plus_levels(model, inputs, None, mask)[-1]
@@ -159,28 +158,21 @@ def _losses(model: Plus, params: PretrainPlusParams, proteins: Proteins, train: 
         yield functional.cross_entropy(logits, wanted)
 
 
-@torch.no_grad()
-def _judge(
+def _tests(
     model: Plus, params: PretrainPlusParams, proteins: Proteins, train: np.ndarray, test: np.ndarray
-) -> list[dict[str, Any]]:
-    """The last rows: how well hidden residues of proteins kept aside are named, and what two guesses give."""
+) -> Iterator[Judged]:
+    """How masked residues of proteins kept aside are named, beside the most frequent one, and that of the place."""
     counts_TV = _place_counts(params, proteins, train)
     guess, places_T = int(counts_TV.sum(axis=0).argmax()), counts_TV.argmax(axis=1)
-    loss, right, guessed, placed, hidden = 0.0, 0, 0, 0, 0
     rounds = itertools.product(range(TEST_ROUNDS), range(0, len(test), params.batch_size))
     for masks, start in rounds:
         framed = frame_batch(proteins.sequences(test[start : start + params.batch_size]), params.max_length)
         rng = numpy_stream(params.seed, "pretrain plus", "test", masks, start)
         inputs, labels = mask_proteins(framed, params.mask_ratio, rng)
         logits, wanted = hidden_logits(model, inputs, labels, framed.mask)
-        loss += float(functional.cross_entropy(logits, wanted, reduction="sum"))
-        right += int((logits.argmax(dim=-1) == wanted).sum())
-        hidden_BT = labels >= 0
-        guessed += int((labels[hidden_BT] == guess).sum())
-        placed += int(((labels == places_T[: labels.shape[1]]) & hidden_BT).sum())
-        hidden += len(wanted)
-    found = {"test_loss": loss, "test_accuracy": right, "guess_accuracy": guessed, "place_accuracy": placed}
-    return metric_rows(params.steps, {metric: value / hidden for metric, value in found.items()})
+        _, at = np.nonzero(labels >= 0)
+        places = torch.from_numpy(places_T[at]).to(wanted.device)
+        yield logits, wanted, {"guess_accuracy": guess, "place_accuracy": places}
 
 
 def _place_counts(params: PretrainPlusParams, proteins: Proteins, train: np.ndarray) -> np.ndarray:

@@ -1,12 +1,14 @@
 """The two encoders of a pair, each with its own framing of a protein, and the proteins in batches.
 
 PLUS reads [23] residues [24], a text encoder [CLS] residues [SEP] with the same residue ids 1 to 21, each of which (and
-each special token) a table turns into an ordinary word piece (transfer_analysis 6, 11.1). Rows of both are therefore
-the same positions of the same proteins.
+each special token) a table turns into an ordinary word piece (README 7). Rows of both are therefore the same positions
+of the same proteins.
 
 Dimensions: B proteins of a batch, T tokens, H hidden, L layers (levels 0 … L).
 """
 
+import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +26,13 @@ from orchestrator.experiment import Context
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.encoders.any_loading import load_any_here
 from tasks.encoders.loading import check_fit
+from tasks.training.dropout import dropout_stream
+from tasks.training.numerics import synchronise
 from tasks.training.seeds import stream_seed
-from tasks.transfer.comparison.params import PairParams, Role
+from tasks.transfer.comparison.options import PairParams, Role
 from tasks.transfer.comparison.plan import plus_revision
-from tasks.transfer.proteins.alphabets import CLS, PAD, SEP, WORDS
-from tasks.transfer.proteins.framing import frame_batch
-from tasks.transfer.proteins.stages import Proteins, open_proteins
-from tasks.transfer.proteins.token_tables import PROTEIN, check_alphabet, read_table, table_revision, token_table
+from tasks.transfer.proteins.artifact import Proteins, open_proteins
+from tasks.transfer.proteins.tokens import CLS, PAD, SEP, WORDS, frame_batch, read_table, table_revision, token_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,9 @@ class ProteinBatch:
     """[B]: numbers of the proteins."""
 
 
+Forward = Callable[[ProteinBatch], tuple[Tensor, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One encoder of a pair."""
@@ -56,9 +61,9 @@ class Side:
     width: int
     heads: int
     model: Any
-    states: Callable[[ProteinBatch], tuple[Tensor, ...]]
+    states: Forward
     """The levels 0 … L, each [B, T, H]."""
-    maps: Callable[[ProteinBatch], tuple[Tensor, ...]]
+    maps: Forward
     """Attention probabilities of each layer, [B, heads, T, T] (query, key); the pair must be opened as eager."""
 
 
@@ -109,6 +114,22 @@ def protein_batch(proteins: Proteins, indices: np.ndarray, max_length: int, devi
     )
 
 
+def forward(params: PairParams, batch: ProteinBatch, *passes: Forward) -> tuple[list[tuple[Tensor, ...]], float]:
+    """What each of some forward passes over a batch gives, and the seconds that they took.
+
+    With `legacy_dropout` a batch's masks depend on its first protein alone (batches are then of one), and the global
+    random state is left as it was.
+    """
+    clock, device = time.perf_counter(), batch.tokens.device
+    dropout = contextlib.nullcontext()
+    if params.legacy_dropout:
+        dropout = dropout_stream(device, params.encoder_seed or 0, int(batch.proteins[0]))
+    with dropout:
+        found = [one(batch) for one in passes]
+    synchronise(device)
+    return found, time.perf_counter() - clock
+
+
 def word_pieces(params: PairParams, context: Context) -> Tensor:
     """[25]: the text encoder's token id for each of PLUS's, through the table of `table_seed` or of a file.
 
@@ -127,7 +148,8 @@ def word_pieces(params: PairParams, context: Context) -> Tensor:
         raw[own] = piece
     table = _table(params, context, len(tokenizer))
     if table is not None:
-        check_alphabet(PROTEIN, raw[list(special)].tolist(), table)
+        if raw.max() >= len(table):
+            raise ValueError(f"proteins need raw ids up to {raw.max()}, the table has {len(table)}: give a larger one")
         raw = table[raw].astype(np.int64)
     return torch.from_numpy(raw)
 

@@ -1,7 +1,6 @@
-"""Proteins: their alphabet, the files of eight published tasks and builtin families, and the stage that prepares them.
+"""Proteins: the files of eight published tasks and builtin families, the stage that prepares them, their token ids.
 
-`alphabets` and `framing` make ids of residues, `tasks` says what a task is, `records`, `parsing` and `pairs` read
-files, `sources` finds them, `builtin` makes families without any, `plan` is what a plan needs (no torch), `stages`
-writes and opens the artifact. No model and no metric enters this room. Bad data is a `DataError` that names file, line
-and record.
+`tasks` says what a task is, `records` and `parsing` read files, `builtin` makes families without any, `stages` finds
+data and is what a plan needs (no torch), `artifact` writes and opens what the stage makes, `tokens` makes ids of
+residues. No model and no metric enters this room. Bad data is a `DataError` that names file, line and record.
 """

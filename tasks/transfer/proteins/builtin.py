@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.data.builtin import Draw
-from tasks.transfer.proteins.alphabets import RESIDUES, encode
+from tasks.transfer.proteins.tokens import RESIDUES, encode
 
 SIZES = {"train": 600, "test": 200}
 SHORTEST, LONGEST = 20, 60
@@ -71,7 +71,7 @@ def proteins(split: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 
 def arrays(split: str) -> tuple[list[np.ndarray], list[float]]:
-    """The same as ids (uint8) and labels."""
+    """Sequences of a split as ids (uint8), and their labels."""
     texts, labels = proteins(split)
     return [encode(text).astype(np.uint8) for text in texts], list(labels)
 

@@ -1,4 +1,4 @@
-"""Proteins with their labels from the files of every task (transfer_analysis 6; parity: `loader/*`).
+"""Proteins with their labels from the files of every task (README 7).
 
 Letters: N proteins, S residues of all of them.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from orchestrator.limits import Limited, Positive, require
 from tasks.data.errors import DataError
-from tasks.transfer.proteins.alphabets import LETTERS, encode
 from tasks.transfer.proteins.records import (
     JSON_LABELS,
     Record,
@@ -24,34 +24,32 @@ from tasks.transfer.proteins.records import (
     three_line_records,
 )
 from tasks.transfer.proteins.tasks import ProteinTaskInfo, protein_task
+from tasks.transfer.proteins.tokens import LETTERS, encode
 
 SCOP = re.compile(r"([a-z])\.(\d+)\.(\d+)\.(\d+)")
 MEMBRANE = {ord(letter): at for at, letter in enumerate("IOM")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ParsingOptions:
+class Kept(Limited):
     """What is kept of a file."""
 
-    min_length: int = 1
+    min_length: Positive = 1
     """Residues; shorter proteins are dropped."""
-    max_length: int | None = None
+    drop_longer: Positive | None = None
     """Residues; longer proteins are dropped."""
-    truncate: int | None = None
+    max_length: Positive | None = None
     """Residues kept of a longer protein: its head; for localization the first and the last half, since signals stand
     at both ends."""
+    min_members: Positive = 1
+    """pfam: families with fewer proteins, after the lengths, are dropped (published: 1000)."""
     legacy_unknown: bool = False
     """Read any byte that is no residue as X, as published code does, and count them; else it is an error."""
-    min_members: int = 1
-    """pfam: families with fewer proteins, after the lengths, are dropped (published: 1000)."""
 
     def __post_init__(self):
-        for name in ("min_length", "max_length", "truncate", "min_members"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; give 1 or more")
-        if self.max_length is not None and self.max_length < self.min_length:
-            raise ValueError(f"max_length is {self.max_length}, below min_length {self.min_length}; nothing is left")
+        super().__post_init__()
+        fine = self.drop_longer is None or self.drop_longer >= self.min_length
+        require(fine, "drop_longer", self.drop_longer, f"at least the min-length, {self.min_length}")
 
 
 Label = int | float | str | np.ndarray | tuple[int, ...]
@@ -64,15 +62,15 @@ class Parsed:
     sequences: list[np.ndarray] = field(default_factory=list)
     """N arrays of ids, uint8."""
     labels: list[Label] = field(default_factory=list)
-    """Of each: an index, a number, an array of classes of residues, or four numbers of SCOP; empty without labels."""
+    """N labels: an index, a number, an array of classes of residues, or four numbers of SCOP each."""
     label_names: tuple[str, ...] = ()
     """What the indices mean; the families of the file for pfam."""
     counts: Counter[str] = field(default_factory=Counter)
     """What was found and changed: records, unknown (bytes read as X), shorter, longer, truncated, rare."""
 
 
-def parse(path: Path, task: str, options: ParsingOptions | None = None, labelled: bool = True) -> Parsed:
-    """The proteins of one file in its order; of FASTA, `labelled=False` reads the sequences alone.
+def parse(path: Path, task: str, kept: Kept) -> Parsed:
+    """The proteins of one file in its order.
 
     Raises:
         ValueError: an unknown task, or one that has no files.
@@ -80,17 +78,16 @@ def parse(path: Path, task: str, options: ParsingOptions | None = None, labelled
             is missing, unknown or no number, an empty sequence, bytes that are no residues, records of which there
             should be pairs or triples; or a file that leaves no proteins.
     """
-    info, options = protein_task(task), options or ParsingOptions()
-    path = Path(path)
+    info = protein_task(task)
     if not info.extensions:
         raise ValueError(f"{task} has no files; it is made")
     if path.suffix.lower() not in info.extensions:
         raise DataError(f"{path}: {path.suffix or 'no extension'}; {task} is read from {', '.join(info.extensions)}")
     found = Parsed(label_names=info.label_names)
-    for record, label in _labelled(path, info) if labelled else ((r, None) for r in fasta_records(path)):
-        _keep(found, record, label, info, options)
-    if labelled and info.labels == "family":
-        _families(found, options.min_members)
+    for record, label in _labelled(path, info):
+        _keep(found, record, label, info, kept)
+    if info.labels == "family":
+        _families(found, kept.min_members)
     if not found.sequences:
         dropped = ", ".join(f"{found.counts[name]} {name}" for name in ("records", "shorter", "longer", "rare"))
         raise DataError(f"{path}: no proteins are left ({dropped}); give a file with records, or other lengths")
@@ -111,14 +108,6 @@ def count_records(path: Path, task: str) -> int:
     with path.open("rb") as file:
         headers = sum(line.startswith(b">") for line in file)
     return headers // 2 if info.name == "secstr" else headers
-
-
-def similarity_levels(labels: np.ndarray) -> np.ndarray:
-    """int64 [N, N, 4]: whether two proteins agree in the first 1, 2, 3, 4 of their SCOP numbers [N, 4].
-
-    Their sum over the last axis is the similarity 0-4.
-    """
-    return np.cumprod(labels[:, None] == labels[None], axis=2).astype(np.int64)
 
 
 def _labelled(path: Path, info: ProteinTaskInfo) -> Iterator[tuple[Record, Label]]:
@@ -193,36 +182,33 @@ def _classes(content: bytes, record: Record, where: str, meaning: dict[int, int]
     return np.array([meaning[byte] for byte in content], dtype=np.uint8)
 
 
-def _keep(found: Parsed, record: Record, label: Label | None, info: ProteinTaskInfo, options: ParsingOptions) -> None:
+def _keep(found: Parsed, record: Record, label: Label, info: ProteinTaskInfo, kept: Kept) -> None:
     """Add a record, unless its length is out of bounds."""
     sequence = record.sequence
     found.counts["records"] += 1
     n_unknown = len(sequence.translate(None, bytes(LETTERS)))
-    if n_unknown and not options.legacy_unknown:
+    if n_unknown and not kept.legacy_unknown:
         check_letters(record)
-    if len(sequence) < options.min_length:
+    if len(sequence) < kept.min_length:
         found.counts["shorter"] += 1
         return
-    if options.max_length is not None and len(sequence) > options.max_length:
+    if kept.drop_longer is not None and len(sequence) > kept.drop_longer:
         found.counts["longer"] += 1
         return
     ids = encode(sequence).astype(np.uint8)
-    if options.truncate is not None and len(ids) > options.truncate:
-        kept = _kept(len(ids), options.truncate, both_ends=info.name == "localization")
-        ids, label = ids[kept], label[kept] if isinstance(label, np.ndarray) else label
+    if kept.max_length is not None and len(ids) > kept.max_length:
+        places = _places(len(ids), kept.max_length, both_ends=info.name == "localization")
+        ids, label = ids[places], label[places] if isinstance(label, np.ndarray) else label
         found.counts["truncated"] += 1
     found.counts["unknown"] += n_unknown
     found.sequences.append(ids)
-    if label is not None:
-        found.labels.append(label)
+    found.labels.append(label)
 
 
-def _kept(length: int, truncate: int, both_ends: bool) -> np.ndarray:
+def _places(length: int, most: int, both_ends: bool) -> np.ndarray:
     """Places of the residues that stay."""
-    if not both_ends:
-        return np.arange(truncate)
-    tail = truncate // 2
-    return np.concatenate([np.arange(truncate - tail), np.arange(length - tail, length)])
+    tail = most // 2 if both_ends else 0
+    return np.concatenate([np.arange(most - tail), np.arange(length - tail, length)])
 
 
 def _families(found: Parsed, min_members: int) -> None:

@@ -1,4 +1,4 @@
-"""The records of protein files, before anything is made of their labels (transfer_analysis 6).
+"""The records of protein files, before anything is made of their labels.
 
 A record is a header, a sequence in capitals, and where a file has them a line of residue labels. FASTA: `>` header,
 then lines of sequence; lines that begin with `#` are no part. `.3line`: header, sequence, labels, a line each. TSV: two
@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.errors import DataError
-from tasks.transfer.proteins.alphabets import unknown_letters
+from tasks.transfer.proteins.tokens import unknown_letters
 
 JSON_LABELS = {"fluorescence": "log_fluorescence", "stability": "stability_score"}
 COLUMNS = ("label", "sequence")
+"""The columns of a TSV file that are read, in any order."""
 
 
 @dataclass(frozen=True)
@@ -107,26 +108,16 @@ def table_records(path: Path) -> Iterator[Record]:
     """The records of a TSV file with the columns `label` and `sequence`.
 
     Raises:
-        DataError: as `table_rows`; an empty sequence.
-    """
-    for line, fields in table_rows(path, COLUMNS):
-        content = fields["sequence"].strip().encode("latin-1").upper()
-        yield _checked(Record(f"{path}:{line}", fields["label"].strip(), ((line, content),)))
-
-
-def table_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, fields by name) of a TSV file whose columns are found by the names in its first line.
-
-    Raises:
-        DataError: missing file, a header without one of the columns, a line with another number of fields.
+        DataError: missing file, a header without one of the columns, a line with another number of fields, an empty
+            sequence.
     """
     lines = _lines(path)
     header = next(lines, b"").decode("latin-1").split("\t")  # which gives every byte back, so that each is one letter
-    missing = [name for name in columns if name not in header]
+    missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise DataError(
             f"{path}:1: the header has no column {' and no '.join(missing)}, found {', '.join(header)!r}; "
-            f"expected {'<TAB>'.join(columns)}"
+            f"expected {'<TAB>'.join(COLUMNS)}"
         )
     for number, line in enumerate(lines, start=2):
         if not line.strip():
@@ -137,7 +128,9 @@ def table_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict
                 f"{path}:{number}: {len(fields)} fields between tabs, expected {len(header)} ({', '.join(header)}); "
                 "mend or remove the line"
             )
-        yield number, dict(zip(header, fields, strict=True))
+        label, sequence = (fields[header.index(name)] for name in COLUMNS)
+        content = sequence.strip().encode("latin-1").upper()
+        yield _checked(Record(f"{path}:{number}", label.strip(), ((number, content),)))
 
 
 def json_records(path: Path, key: str) -> Iterator[Record]:

@@ -1,4 +1,4 @@
-"""The published protein tasks, what their labels are, and the builtin one (transfer_analysis 6)."""
+"""The published protein tasks, what their labels are, and the builtin one."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +30,7 @@ class ProteinTaskInfo:
     label_names: tuple[str, ...] = ()
     """In the order of the label indices; empty where labels are no classes."""
     extensions: tuple[str, ...] = (".fa",)
-    """Of the files that it is read from."""
+    """The endings of files that it is read from."""
 
     @property
     def n_outputs(self) -> int:

@@ -5,24 +5,14 @@ centred moments of as many rows as there are, no dropout, and the null of indepe
 enters this folder that another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.data.blocks import BLOCKS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
-from tasks.transfer.comparison.small_plus import PLUS_REPORT, PRETRAIN_PLUS
-from tasks.transfer.proteins.plan import PROTEIN_DATA
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS
+from tasks.transfer.proteins.stages import PROTEIN_DATA
 from tasks.transfer.representation_similarity.config import PRESETS, Config
-from tasks.transfer.representation_similarity.params import SIMILARITY
 from tasks.transfer.representation_similarity.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.transfer.representation_similarity.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.transfer.representation_similarity.stages import SIMILARITY
 
 EXPERIMENT = Experiment(
     name="representation_similarity",
@@ -30,5 +20,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, PROTEIN_DATA, PRETRAIN_PLUS, PLUS_REPORT, SIMILARITY),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.transfer.representation_similarity.reduce:summarise",
 )

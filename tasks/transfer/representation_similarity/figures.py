@@ -6,13 +6,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from tasks.analysis.palette import GREY
 from tasks.analysis.panels import file_name, legend, line_handle, of, panels, say_empty, short
-from tasks.transfer.comparison.lines import COLOURS, NAMES, pair_name
+from tasks.transfer.comparison.reporting import COLOURS, NAMES, pair_name
 
+NULLS = (
+    "The independent null is of Gaussian rows that have nothing to do with the first encoder, as many and with the "
+    "second encoder's covariance. The shuffled null puts beside each position another one of the same protein, by one "
+    "permutation for all proteins: it keeps what they share because they read the same proteins, or proteins of one "
+    "family."
+)
+CAPTIONS = {
+    "maps": "Every level of one encoder with every level of the other (0: the output of the embeddings). Upper row: "
+    "PWCCA, mean of both directions. Second: less that of independent data. Third: less that of shuffled positions. "
+    f"Lowest: linear CKA less that of shuffled positions. Means over seeds. {NULLS}",
+    "last": "The last levels of each pair. Points: mean over seeds; bars: 95 % interval for the mean over random "
+    "weights (none for one seed; it may be smaller than the point). Dashes: largest value of independent data; "
+    f"crosses: shuffled positions. What is not above both says nothing. {NULLS}",
+}
 METRICS = {"pwcca_mean": "PWCCA", "svcca": "SVCCA", "cka": "CKA"}
+"""The metrics that figures and sentences show, and what they call them."""
 MAPS = (
     ("pwcca_mean", "mean", "PWCCA"),
     ("pwcca_mean", "above_null", "PWCCA - independent"),
@@ -20,13 +35,17 @@ MAPS = (
     ("cka", "above_shuffled", "CKA - shuffled"),
 )
 """Metric, column, label of each row of maps."""
+MARKS: dict[str, dict[str, Any]] = {
+    "independent data": {"marker": "_", "markersize": 10, "markeredgewidth": 1.6},
+    "shuffled positions": {"marker": "x", "markersize": 6},
+}
 FEW = 7
 """Levels of either side up to which a map's values are written into it."""
 
 
 def draw(levels: pd.DataFrame, last: pd.DataFrame) -> dict[str, Figure]:
     """All figures by name: last levels, and maps of all level pairs for each model and protein task."""
-    figures = {"last": last_figure(last)}
+    figures = {"last": last_figure(last)} if len(last) else {}
     for (model, task), rows in levels.groupby(["model", "protein_task"], observed=True):
         if len(rows[["level_first", "level_second"]].drop_duplicates()) > 1:
             figures[f"maps-{file_name(short(str(model)))}-{task}"] = maps_figure(rows)
@@ -41,24 +60,20 @@ def maps_figure(rows: pd.DataFrame) -> Figure:
     figure, axes = panels(len(MAPS), len(pairs), width=size + 0.5, height=size)
     for (metric, column, label), line in zip(MAPS, axes, strict=True):
         tables = [grid(of(rows, metric=metric, pair=pair), column) for pair in pairs]
-        known = np.concatenate([table.to_numpy().ravel() for table in tables])
-        known = known[np.isfinite(known)]
-        largest = float(np.abs(known).max()) if len(known) else 1.0
-        style = {"cmap": "viridis", "vmin": 0, "vmax": 1} if column == "mean" else {"cmap": "RdBu_r"}
+        style: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1}
         if column != "mean":
-            style |= {"vmin": -max(largest, 1e-3), "vmax": max(largest, 1e-3)}
-        image = None
+            largest = max([1e-3, *(np.abs(t.to_numpy()[np.isfinite(t.to_numpy())]).max(initial=0) for t in tables)])
+            style = {"cmap": "RdBu_r", "vmin": -largest, "vmax": largest}
+        images = []
         for axis, pair, table in zip(line, pairs, tables, strict=True):
             first, second = (NAMES[name] for name in pair.split("-"))
-            found = _map(axis, table, style)
-            image = found or image
+            images += _map(axis, table, style)
             axis.set_xlabel(f"level of {second}")
             axis.set_ylabel(f"level of {first}")
-            axis.set_title(label, fontsize=10)
-        if image is not None:
-            figure.colorbar(image, ax=list(line), label=label, shrink=0.85, pad=0.02)
-    model, task = rows["model"].iloc[0], rows["protein_task"].iloc[0]
-    figure.suptitle(f"{short(str(model))} on {task}", fontsize=11)
+            axis.set_title(label)
+        if images:
+            figure.colorbar(images[0], ax=list(line), label=label, shrink=0.85, pad=0.02)
+    figure.suptitle(f"{short(str(rows['model'].iloc[0]))} on {rows['protein_task'].iloc[0]}")
     return figure
 
 
@@ -67,14 +82,15 @@ def grid(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     return rows.pivot_table(index="level_first", columns="level_second", values=column, dropna=False)
 
 
-def _map(axis: Axes, table: pd.DataFrame, style: dict[str, Any]) -> Any:
+def _map(axis: Axes, table: pd.DataFrame, style: dict[str, Any]) -> list[Any]:
+    """The image; of a map without values none."""
     values = table.to_numpy(dtype=float)
     axis.grid(False)
     axis.set_xticks(range(table.shape[1]), [str(level) for level in table.columns])
     axis.set_yticks(range(table.shape[0]), [str(level) for level in table.index])
     if not np.isfinite(values).any():
         say_empty(axis)
-        return None
+        return []
     image = axis.imshow(values, origin="lower", **style)
     if max(values.shape) <= FEW:
         for (i, j), value in np.ndenumerate(values):
@@ -82,7 +98,7 @@ def _map(axis: Axes, table: pd.DataFrame, style: dict[str, Any]) -> Any:
                 red, green, blue, _ = image.cmap(image.norm(value))
                 dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
                 axis.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=8, color="w" if dark else "k")
-    return image
+    return [image]
 
 
 def last_figure(last: pd.DataFrame) -> Figure:
@@ -92,37 +108,31 @@ def last_figure(last: pd.DataFrame) -> Figure:
     figure, axes = panels(-(-len(keys) // columns), columns, width=4.6, height=3.1, sharey=True)
     for axis in axes.flat[len(keys) :]:
         axis.set_visible(False)
+    shown = [pair for pair in COLOURS if (last["pair"] == pair).any()]
     for axis, (model, task) in zip(axes.flat, keys, strict=False):
         table = of(last, model=model, protein_task=task)
-        shown = [pair for pair in COLOURS if (table["pair"] == pair).any()]
         for at, metric in enumerate(METRICS):
             for k, pair in enumerate(shown):
-                _point(axis, of(table, metric=metric, pair=pair), at + 0.22 * (k - (len(shown) - 1) / 2), COLOURS[pair])
+                place = at + 0.22 * (k - (len(shown) - 1) / 2)
+                for row in of(table, metric=metric, pair=pair).itertuples():
+                    _point(axis, row, place, COLOURS[pair])
         if not np.isfinite(table["mean"]).any():
             say_empty(axis)
         axis.set_xticks(range(len(METRICS)), list(METRICS.values()))
         axis.set_xlim(-0.5, len(METRICS) - 0.5)
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_locator(MaxNLocator(6))
-        rows = int(table["n_rows"].max())
-        axis.set_title(f"{short(str(model))} on {task}, {rows:,} rows", fontsize=10)
+        axis.set_title(f"{short(str(model))} on {task}, {int(table['n_rows'].max()):,} rows")
     for axis in axes[:, 0]:
         axis.set_ylabel("similarity of the last levels")
-    drawn = [pair for pair in COLOURS if (last["pair"] == pair).any()]
-    marks = [
-        Line2D(
-            [], [], color="0.3", marker="_", markersize=10, markeredgewidth=1.6, linestyle="", label="independent data"
-        ),
-        Line2D([], [], color="0.3", marker="x", markersize=6, linestyle="", label="shuffled positions"),
-    ]
-    legend(figure, [*(line_handle(pair_name(p), COLOURS[p], marker="o", linestyle="") for p in drawn), *marks])
+    points = [line_handle(pair_name(pair), COLOURS[pair], marker="o", linestyle="") for pair in shown]
+    legend(figure, [*points, *(line_handle(text, GREY, linestyle="", **mark) for text, mark in MARKS.items())])
     return figure
 
 
-def _point(axis: Axes, row: pd.DataFrame, x: float, colour: str) -> None:
-    for value in row.itertuples():
-        if np.isfinite(value.low):
-            axis.plot([x, x], [value.low, value.high], color=colour, linewidth=1.4)
-        axis.plot([x], [value.mean], "o", color=colour, markersize=5)
-        axis.plot([x], [value.null_max], "_", color=colour, markersize=10, markeredgewidth=1.6)
-        axis.plot([x], [value.shuffled], "x", color=colour, markersize=6)
+def _point(axis: Axes, row: Any, x: float, colour: str) -> None:
+    if np.isfinite(row.low):
+        axis.plot([x, x], [row.low, row.high], color=colour)
+    axis.plot([x], [row.mean], "o", color=colour, markersize=5)
+    for null, mark in zip((row.null_max, row.shuffled), MARKS.values(), strict=True):
+        axis.plot([x], [null], color=colour, **mark)

@@ -11,7 +11,7 @@ import torch
 from orchestrator.experiment import Context
 from tasks.data.arrow import write_table
 from tasks.data.tokenizers import locate_tokenizer
-from tasks.transfer.attention_matching.params import MatchingParams
+from tasks.transfer.attention_matching.stages import MatchingParams
 from tasks.transfer.comparison.sides import ProteinBatch, Side
 
 LENGTHS = (5, 12, 3, 9, 7, 8, 4)

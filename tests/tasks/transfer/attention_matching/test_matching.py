@@ -1,9 +1,5 @@
 """The stage: streamed rows are those of all costs at once, planted pairs are found, memory stays bounded."""
 
-# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
-# pyright: reportGeneralTypeIssues=false
-
 import dataclasses
 import itertools
 import math
@@ -16,14 +12,14 @@ import torch
 from metrics.head_matching import bug_totals, head_costs, match_heads, shuffled_heads
 from orchestrator.experiment import Context
 from tasks.transfer.attention_matching.matching import Work, folds, layer_pairs, map_bytes, matching, padded
-from tasks.transfer.attention_matching.params import TABLES
+from tasks.transfer.attention_matching.stages import TABLES
 from tasks.transfer.comparison.sides import open_here, open_pair, protein_batch, protein_batches
 from tests.tasks.transfer.attention_matching.conftest import LENGTHS, planted, write_proteins
 
 
 def rows_of(params, context, first, second, size=3):
     """The tables of two sides, as data frames."""
-    work = Work(params=params, first=first, second=second, device=torch.device("cpu"))
+    work = Work(params=params, first=first, second=second)
     tables = work.run(protein_batches(params, context, size))
     return {name: pd.DataFrame(rows) for name, rows in tables.items()}, work
 
@@ -62,7 +58,7 @@ def test_streamed_values_are_those_of_all_costs_at_once(params, context):
         maps = first.maps(batch)[1], second.maps(batch)[1]
         expected = match_heads(head_costs(*maps, batch.lengths)).total / 3
         np.testing.assert_allclose(values, expected, rtol=1e-12)
-        assert work.passes == 4 * 7
+        assert work.layer_passes == 4 * 7
     assert not tables["matches"].duplicated(["tokens", "layer", "protein", "metric"]).any()
     assert tables["matches"].query("protein == 1")["n_tokens"].unique().tolist() == [LENGTHS[1] + 2]
 

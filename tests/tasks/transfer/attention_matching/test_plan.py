@@ -1,8 +1,6 @@
 """What `attention_matching` plans, and options that cannot be."""
 
 import dataclasses
-import subprocess
-import sys
 
 import pytest
 
@@ -51,16 +49,7 @@ def test_the_legacy_preset_is_the_published_setting():
 
 
 def test_options_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="fold-seed is -1"):
+    with pytest.raises(ValueError, match="fold-seed is -1: give at least 0"):
         dataclasses.replace(QUICK, fold_seed=-1)
-    with pytest.raises(ValueError, match="proteins is 0"):
+    with pytest.raises(ValueError, match="proteins is 0: give at least 1"):
         dataclasses.replace(QUICK, proteins=0)
-
-
-def test_planning_needs_neither_torch_nor_pandas():
-    code = (
-        "import sys; from tasks.transfer.attention_matching import EXPERIMENT as e; list(e.plan(e.presets['quick'])); "
-        "print([m for m in ('torch', 'pandas', 'matplotlib', 'transformers') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -1,8 +1,5 @@
 """`attention_matching` through the command line in one process: the stages, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
-# pyright: reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +20,7 @@ def read(out, table):
 
 
 def test_a_sweep_of_all_pairs_and_what_is_asked_for_later(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.transfer.attention_matching.reduce.draw", lambda by_layer, heads, unit: {})
+    monkeypatch.setattr("tasks.transfer.attention_matching.figures.draw", lambda by_layer, heads, unit: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     layers = read(tmp_path, "layers")
     key = ["first", "second", "encoder_seed", "tokens", "layer", "metric"]

@@ -5,9 +5,9 @@ from typing import Any
 
 from orchestrator.experiment import Context
 from tasks.data.tokenizers import locate_tokenizer
-from tasks.transfer.comparison.params import PairParams
-from tasks.transfer.proteins.plan import proteins_job
-from tasks.transfer.proteins.stages import protein_data
+from tasks.transfer.comparison.options import PairParams
+from tasks.transfer.proteins.artifact import protein_data
+from tasks.transfer.proteins.stages import proteins_job
 
 TINY: dict[str, Any] = {
     "first": "random",

@@ -12,19 +12,13 @@ from models.plus import load_plus
 from orchestrator.experiment import Context, Job
 from tasks.data.arrow import write_table
 from tasks.data.errors import DataError
+from tasks.transfer.comparison.options import PretrainPlusParams
+from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS, plus_report_job, pretrain_plus_job
 from tasks.transfer.comparison.pretraining import mask_proteins, parts, plus_report, pretrain_plus
-from tasks.transfer.comparison.small_plus import (
-    PLUS_REPORT,
-    PRETRAIN_PLUS,
-    PretrainPlusParams,
-    plus_report_job,
-    pretrain_plus_job,
-)
-from tasks.transfer.proteins.alphabets import MASK, encode
-from tasks.transfer.proteins.framing import frame_batch
+from tasks.transfer.proteins.artifact import STAGE, _table, open_proteins
 from tasks.transfer.proteins.parsing import Parsed
-from tasks.transfer.proteins.plan import proteins_job
-from tasks.transfer.proteins.stages import STAGE, _table, open_proteins
+from tasks.transfer.proteins.stages import proteins_job
+from tasks.transfer.proteins.tokens import MASK, encode, frame_batch
 
 PARAMS = PretrainPlusParams(
     protein_task="made", layers=1, width=16, heads=2, intermediate=32, max_length=14, steps=150, batch_size=16,
@@ -158,10 +152,10 @@ def test_its_job_is_known_by_proteins_sizes_and_steps():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"heads": 3}, "heads is 3; give a number that divides the width 16"),
-        ({"max_length": 2}, "max_length is 2; give 3 or more"),
-        ({"mask_ratio": 0.0}, "mask_ratio is 0.0; give more than 0"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"heads": 3}, "heads is 3: give a number that divides the width 16"),
+        ({"max_length": 2}, "max-length is 2: give at least 3"),
+        ({"mask_ratio": 0.0}, "mask-ratio is 0.0: give more than 0"),
+        ({"learning_rate": 0.0}, "learning-rate is 0.0"),
         ({"steps": 0}, "steps is 0"),
         ({"clip": -1.0}, "clip is -1.0"),
     ],

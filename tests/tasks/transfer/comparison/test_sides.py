@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from models.plus import PlusConfig, random_plus, save_plus
-from orchestrator.experiment import Context
+from orchestrator.experiment import Context, Stage
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
-from tasks.transfer.comparison.options import QUICK_PROTEIN, ProteinOptions
-from tasks.transfer.comparison.plan import planned_pairs, plus_revision
+from tasks.transfer.comparison.options import QUICK_PROTEIN, PairParams, ProteinOptions
+from tasks.transfer.comparison.plan import pair_jobs, plus_revision
 from tasks.transfer.comparison.sides import open_pair, protein_batches, word_pieces
-from tasks.transfer.proteins.stages import open_proteins
-from tasks.transfer.proteins.token_tables import token_table
+from tasks.transfer.proteins.artifact import open_proteins
+from tasks.transfer.proteins.tokens import token_table
 from tests.tasks.transfer.comparison.protein_fakes import protein_context, tiny_pair
 
 NO_SIZES = dict.fromkeys(("plus_layers", "plus_width", "plus_heads", "plus_intermediate", "plus_seed"))
@@ -80,10 +80,11 @@ def test_a_table_from_a_file_is_used_and_another_one_is_refused(tmp_path):
     table = np.roll(np.arange(len(tokenizer)), 5)
     np.save(tmp_path / "table.npy", table)
     options = ProteinOptions(**{**QUICK_PROTEIN, "table": str(tmp_path / "table.npy"), "plus": "random"})
-    planned = next(planned_pairs(options))
-    assert planned.fields["table_seed"] is None
-    params = tiny_pair(table_seed=None, table_revision=planned.fields["table_revision"])
-    context = Context(paths={"table": planned.paths["table"]})
+    stage = Stage(name="made", function="made:made", params=PairParams)
+    job = next(job for job in pair_jobs(options, stage) if job.stage is stage)
+    assert job.params.table_seed is None
+    params = tiny_pair(table_seed=None, table_revision=job.params.table_revision)
+    context = Context(paths={"table": job.paths["table"]})
     raw = word_pieces(tiny_pair(table_seed=None), Context())
     assert word_pieces(params, context).tolist() == table[raw.numpy()].tolist()
     np.save(tmp_path / "table.npy", np.roll(table, 1))

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.data.errors import DataError
-from tasks.transfer.proteins.alphabets import RESIDUES, decode, encode
-from tasks.transfer.proteins.parsing import ParsingOptions, count_records, parse, similarity_levels
+from tasks.transfer.proteins.parsing import Kept, count_records
+from tasks.transfer.proteins.parsing import parse as parse_kept
+from tasks.transfer.proteins.tokens import RESIDUES, encode
 from tests.research_data import research_data
+from tests.tasks.transfer.proteins.letters import decode
 
 SEQUENCES = st.lists(st.text(RESIDUES, min_size=1, max_size=30), min_size=1, max_size=6)
 NUMBERS = st.floats(-9, 9, allow_nan=False)
@@ -20,6 +22,10 @@ def write(place, text, name="made.fa"):
     path = place / name
     path.write_text(text)
     return path
+
+
+def parse(path, task, **kept):
+    return parse_kept(path, task, Kept(**kept))
 
 
 def texts(found):
@@ -55,7 +61,7 @@ def test_labels_of_residues_survive(tmp_path_factory, sequences, data):
     )
     letters = "".join(f">n{i}\n{s}\n{''.join('IOM'[k] for k in y)}\n" for i, (s, y) in enumerate(pairs))
     for task, path in (("secstr", write(place, digits)), ("transmembrane", write(place, letters, "made.3line"))):
-        found = parse(path, task, ParsingOptions(truncate=7))
+        found = parse(path, task, max_length=7)
         assert texts(found) == [s[:7] for s in sequences]
         assert [np.asarray(y).tolist() for y in found.labels] == [y[:7] for y in labels]
         assert count_records(path, task) == len(sequences)
@@ -63,11 +69,11 @@ def test_labels_of_residues_survive(tmp_path_factory, sequences, data):
 
 def test_what_is_kept(tmp_path):
     path = write(tmp_path, ">a 1\nARNDC\n>b 2\nAR\n>c 3\nARNDCQEGHI\n")
-    found = parse(path, "stability", ParsingOptions(min_length=3, max_length=9))
+    found = parse(path, "stability", min_length=3, drop_longer=9)
     assert texts(found) == ["ARNDC"]
     assert found.labels == [1.0]
     assert found.counts == {"records": 3, "shorter": 1, "longer": 1, "unknown": 0}
-    found = parse(path, "stability", ParsingOptions(truncate=5))
+    found = parse(path, "stability", max_length=5)
     assert texts(found) == ["ARNDC", "AR", "ARNDC"]
     assert found.counts["truncated"] == 1
 
@@ -75,7 +81,7 @@ def test_what_is_kept(tmp_path):
 @pytest.mark.parametrize(("truncate", "wanted"), [(4, "ARHI"), (5, "ARNHI"), (1, "A"), (10, "ARNDCQEGHI")])
 def test_localization_keeps_both_ends(tmp_path, truncate, wanted):
     path = write(tmp_path, ">a Plastid-U\nARNDCQEGHI\n>b Nucleus\nAR\n")
-    found = parse(path, "localization", ParsingOptions(truncate=truncate))
+    found = parse(path, "localization", max_length=truncate)
     assert texts(found)[0] == wanted
     assert found.labels == [9, 7]
 
@@ -86,21 +92,10 @@ def test_families(tmp_path):
     found = parse(path, "pfam")
     assert found.labels == [0, 1, 0, 2, 2]
     assert found.label_names == ("f1", "f2", "f3")
-    found = parse(path, "pfam", ParsingOptions(min_members=2, min_length=4))  # f3 has one member of that length
+    found = parse(path, "pfam", min_members=2, min_length=4)  # f3 has one member of that length
     assert texts(found) == ["ARND", "ARNQ"]
     assert found.label_names == ("f1",)
     assert (found.counts["rare"], found.counts["shorter"]) == (2, 1)
-
-
-def test_similarity_stops_at_the_first_difference():
-    levels = similarity_levels(np.array([[0, 1, 2, 3], [0, 1, 9, 3], [0, 1, 2, 4]]))
-    assert levels.sum(axis=2).tolist() == [[4, 2, 3], [2, 4, 2], [3, 2, 4]]
-
-
-def test_sequences_without_labels(tmp_path):
-    found = parse(write(tmp_path, ">only a name\nARN\n"), "pfam", labelled=False)
-    assert texts(found) == ["ARN"]
-    assert found.labels == []
 
 
 def test_unknown_letters_are_refused_or_counted(tmp_path):
@@ -109,7 +104,7 @@ def test_unknown_letters_are_refused_or_counted(tmp_path):
         DataError, match=r"made\.fa:3: record 'b' \(line 5\): no residues: '\*' 2 times, '-' 1 times, 'J'"
     ):
         parse(path, "stability")
-    found = parse(path, "stability", ParsingOptions(legacy_unknown=True))
+    found = parse(path, "stability", legacy_unknown=True)
     assert texts(found) == ["ARN", "ARAXXXX"]
     assert found.counts["unknown"] == 4
     for name, content in (("bad.tsv", b"label\tsequence\n1\tAR\xc3\xa9\n"), ("bad.json", None)):
@@ -118,7 +113,7 @@ def test_unknown_letters_are_refused_or_counted(tmp_path):
         with pytest.raises(DataError, match="no residues: ") as problem:
             parse(tmp_path / name, "stability")
         assert name in str(problem.value)
-        [ids] = parse(tmp_path / name, "stability", ParsingOptions(legacy_unknown=True)).sequences
+        [ids] = parse(tmp_path / name, "stability", legacy_unknown=True).sequences
         assert ids.tolist() == encode("ARXX").tolist()
 
 
@@ -182,13 +177,13 @@ def test_what_no_file_can_mend(tmp_path):
         parse(tmp_path / "made.fa", "taste")
     with pytest.raises(ValueError, match="builtin has no files"):
         parse(tmp_path / "made.fa", "builtin")
-    with pytest.raises(ValueError, match="truncate is 0"):
-        ParsingOptions(truncate=0)
-    with pytest.raises(ValueError, match="max_length is 3, below min_length 4"):
-        ParsingOptions(min_length=4, max_length=3)
+    with pytest.raises(ValueError, match="max-length is 0: give at least 1"):
+        Kept(max_length=0)
+    with pytest.raises(ValueError, match="drop-longer is 3: give at least the min-length, 4"):
+        Kept(min_length=4, drop_longer=3)
     path = write(tmp_path, ">a 1\nAR\n")
     with pytest.raises(DataError, match=r"no proteins are left \(1 records, 1 shorter, 0 longer, 0 rare\)"):
-        parse(path, "stability", ParsingOptions(min_length=3))
+        parse(path, "stability", min_length=3)
 
 
 @pytest.mark.real_data

@@ -11,12 +11,17 @@ import pytest
 from orchestrator.experiment import Context, PlanError
 from tasks.data.errors import DataError
 from tasks.transfer.proteins import builtin
-from tasks.transfer.proteins.alphabets import decode
-from tasks.transfer.proteins.plan import PROTEIN_DATA, ProteinDataParams, planned_proteins, proteins_job
-from tasks.transfer.proteins.sources import locate_proteins
-from tasks.transfer.proteins.stages import open_proteins
+from tasks.transfer.proteins.artifact import open_proteins
+from tasks.transfer.proteins.stages import (
+    PROTEIN_DATA,
+    ProteinDataParams,
+    locate_proteins,
+    planned_proteins,
+    proteins_job,
+)
 from tasks.transfer.proteins.tasks import Split
 from tests.research_data import research_data
+from tests.tasks.transfer.proteins.letters import decode
 
 
 def run(job, place):
@@ -190,11 +195,11 @@ def test_what_is_missing_is_said(data_dir, tmp_path):
     ("change", "message"),
     [
         ({"task": "taste"}, "no protein task is called 'taste'"),
-        ({"split": "valid"}, "split is 'valid'; choose one of train, dev, test"),
-        ({"limit": 0}, "limit is 0; give 1 or more"),
-        ({"max_length": 0}, "max_length is 0"),
-        ({"min_length": 0}, "min_length is 0"),
-        ({"min_length": 5, "drop_longer": 4}, "drop_longer is 4, below min_length 5"),
+        ({"split": "valid"}, "split is 'valid': give one of train, dev, test"),
+        ({"limit": 0}, "limit is 0: give at least 1"),
+        ({"max_length": 0}, "max-length is 0"),
+        ({"min_length": 0}, "min-length is 0"),
+        ({"min_length": 5, "drop_longer": 4}, "drop-longer is 4: give at least the min-length, 5"),
     ],
 )
 def test_parameters_that_cannot_be(change, message):

@@ -8,7 +8,7 @@ import pytest
 from orchestrator.experiment import Context, Job
 from tasks.transfer.representation_similarity.config import Config
 from tasks.transfer.representation_similarity.plan import plan
-from tasks.transfer.representation_similarity.stage import similarity
+from tasks.transfer.representation_similarity.similarity import similarity
 
 TINY = {
     "models": ("scratch",),

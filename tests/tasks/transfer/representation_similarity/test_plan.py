@@ -3,8 +3,8 @@
 import pytest
 
 from tasks.transfer.representation_similarity.config import PRESETS, PUBLISHED_RIDGES, Config
-from tasks.transfer.representation_similarity.params import SimilarityParams
 from tasks.transfer.representation_similarity.plan import plan
+from tasks.transfer.representation_similarity.stages import SimilarityParams
 from tests.tasks.transfer.representation_similarity.conftest import TINY
 
 
@@ -49,12 +49,12 @@ def test_the_published_setting_is_a_preset():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"levels": (-1,)}, "levels start at 0"),
-        ({"levels": (1, 1)}, "levels"),
-        ({"levels": (1,), "compare": "last"}, "levels go with --compare all or equal"),
+        ({"levels": (-1,)}, "levels is -1: give at least 0"),
+        ({"levels": (1, 1)}, "levels has 1 twice: give each value once"),
+        ({"levels": (1,), "compare": "last"}, "levels is 1: give none: with --compare last"),
         ({"rows": 0}, "rows"),
-        ({"null_draws": -1}, "null.draws"),
-        ({"ridge": -1.0}, "ridge is -1.0: give 0 or more"),
+        ({"null_draws": -1}, "null-draws is -1"),
+        ({"ridge": -1.0}, "ridge is -1.0: give at least 0"),
         ({"ridge": float("inf")}, "ridge is inf"),
     ],
 )
@@ -69,5 +69,5 @@ def test_options_that_cannot_be_are_refused(options, message):
 )
 def test_parameters_that_cannot_be_are_refused(field, value):
     params = jobs()[0].params
-    with pytest.raises(ValueError, match=field):
+    with pytest.raises(ValueError, match=field.replace("_", "-")):
         SimilarityParams(**(vars(params) | {field: value}))

@@ -1,4 +1,4 @@
-"""Token tables: their form, what they depend on, and files that are none; the alphabets under them."""
+"""Letters and ids of residues, what a model reads of a protein, token tables and files that are none."""
 
 import numpy as np
 import pytest
@@ -6,19 +6,59 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.data.errors import DataError
-from tasks.transfer.proteins.token_tables import (
-    ALPHABETS,
-    DNA,
-    MUSIC,
-    PROTEIN,
-    check_alphabet,
-    encode_dna,
-    encode_pitches,
+from tasks.transfer.proteins.tokens import (
+    LETTERS,
+    RESIDUES,
+    encode,
+    frame_batch,
     read_table,
     reserved_ids,
     table_revision,
     token_table,
+    unknown_letters,
 )
+from tests.tasks.transfer.proteins.letters import decode
+
+SEQUENCES = st.text(RESIDUES, min_size=1, max_size=30)
+
+
+@given(SEQUENCES)
+def test_letters_survive(text):
+    assert decode(encode(text)) == text
+    assert encode(text.lower()).tolist() == encode(text.encode()).tolist()
+
+
+def test_letters_of_several_residues():
+    assert decode(encode("OUBZ")) == "KCXX"
+    assert decode(encode("*-é.")) == "XXXX"
+
+
+def test_letters_that_are_no_residues_are_counted():
+    assert unknown_letters(b"mkvlXOUBZ") == {}
+    assert unknown_letters(b"A*-*") == {"*": 2, "-": 1}
+    assert unknown_letters(b"jJ") == {"J": 2}
+    assert unknown_letters("A é".encode("latin-1")) == {" ": 1, "é": 1}
+    assert {chr(byte) for byte in LETTERS} == set("ACDEFGHIKLMNPQRSTVWYXOUBZ")
+
+
+@given(st.lists(SEQUENCES, min_size=1, max_size=5), st.integers(3, 40))
+def test_a_batch_holds_each_sequence_framed(texts, length):
+    framed = frame_batch([encode(text) for text in texts], length)
+    for b, text in enumerate(texts):
+        n = int(framed.mask[b].sum())
+        assert framed.mask[b, :n].all()
+        assert framed.tokens[b, 0] == 23
+        assert framed.tokens[b, n - 1] == 24
+        assert decode(framed.tokens[b, 1 : n - 1]) == text[: length - 2]
+        assert not framed.tokens[b, n:].any()
+    assert framed.mask.any(axis=0).all()  # no column is padding alone
+
+
+def test_frames_that_cannot_be():
+    with pytest.raises(ValueError, match="max_length is 2: give at least 3"):
+        frame_batch([encode("ARN")], 2)
+    with pytest.raises(ValueError, match="at least one sequence"):
+        frame_batch([], 9)
 
 
 @given(st.integers(2, 3000), st.integers(0, 5))
@@ -84,24 +124,3 @@ def test_files_that_are_no_arrays(tmp_path):
     np.savez(tmp_path / "several.npz", a=np.arange(3))
     with pytest.raises(DataError, match="several arrays"):
         read_table(tmp_path / "several.npz")
-
-
-def test_alphabets_say_which_raw_ids_they_use():
-    assert set(ALPHABETS) == {"dna", "protein", "music"}
-    assert [DNA.letters[letter] for letter in "ATCGNDRS"] == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert set(PROTEIN.letters.values()) == set(PROTEIN.raw_ids) == set(range(1, 22))
-    assert MUSIC.raw_ids == tuple(range(128, 256))
-    assert encode_dna("acgT").tolist() == [1, 3, 4, 2]
-    assert encode_pitches([0, 60, 127]).tolist() == [128, 188, 255]
-
-
-def test_what_no_alphabet_has():
-    with pytest.raises(ValueError, match=r"no nucleotides: \{'X': 2\}; the letters are ATCGNDRS"):
-        encode_dna("AXCX")
-    with pytest.raises(ValueError, match=r"no MIDI pitches: \[-1, 128\]"):
-        encode_pitches([128, 3, -1])
-    with pytest.raises(ValueError, match="pitches are float64"):
-        encode_pitches(np.array([60.5]))
-    check_alphabet(PROTEIN, (101, 102, 0), token_table(1200, 0))
-    with pytest.raises(ValueError, match="music needs raw ids up to 255; the table has 200"):
-        check_alphabet(MUSIC, (0,), token_table(200, 0))

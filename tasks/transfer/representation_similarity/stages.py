@@ -1,51 +1,26 @@
-"""What the stage `representation_similarity` takes and writes: its parameters, its tables, the stage itself. Imports no
-torch."""
+"""What the stage `representation_similarity` takes and writes: its parameters, its tables, the stage itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.encoders.params import require
-from tasks.transfer.comparison.params import PairParams
+from orchestrator.limits import require
+from tasks.transfer.comparison.options import PairParams
+from tasks.transfer.representation_similarity.config import SimilarityOptions
 
-Compare = Literal["all", "equal", "last"]
-"""all: every level of one with every level of the other; equal: levels of one number; last: the last of each."""
 METRICS = ("pwcca", "pwcca_reverse", "pwcca_mean", "mean_cca", "svcca", "cka")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimilarityParams(PairParams):
-    """The states of two encoders at the same positions of the same proteins (transfer_analysis 7, 8)."""
-
-    compare: Compare = "all"
-    """Which levels."""
-    levels: tuple[int, ...] = ()
-    """Only these of either encoder, ascending; empty: all."""
-    rows: int | None = None
-    """Positions at most, from the first protein on; None: all. Both encoders give exactly these."""
-    special: bool = True
-    """Whether the positions of [CLS] and [SEP] are among them, as published."""
-    ridge: float = 1e-6
-    """Of PWCCA, in parts of the mean scatter of a feature; with `legacy_uncentred` as it is."""
-    null_draws: int = 3
-    """Draws of independent data for every pair of levels."""
-    seed: int = 0
-    """Of these draws, and of the positions that the shuffled null puts beside each other."""
-    legacy_uncentred: bool = False
-    """PWCCA as published: of features that are not centred, with an absolute ridge."""
+class SimilarityParams(SimilarityOptions, PairParams):
+    """The states of two encoders at the same positions of the same proteins (README 5)."""
 
     def __post_init__(self):
         super().__post_init__()
-        require(self.rows is None or self.rows >= 1, "rows", self.rows, "1 or more")
-        require(0 <= self.ridge < float("inf"), "ridge", self.ridge, "0 or more")
-        require(self.null_draws >= 0, "null_draws", self.null_draws, "0 or more")
-        ascending = all(a < b for a, b in pairwise(self.levels)) and (not self.levels or self.levels[0] >= 0)
-        require(ascending, "levels", self.levels, "ascending from 0")
-        require(self.compare != "last" or not self.levels, "levels", self.levels, "none where the last are compared")
+        require(all(a < b for a, b in pairwise(self.levels)), "levels", self.levels, "ascending numbers")
 
 
 TABLE = TableSpec(
@@ -104,7 +79,7 @@ TABLES: Mapping[str, TableSpec] = {"similarity": TABLE, "costs": COSTS}
 
 SIMILARITY = Stage(
     name="representation_similarity",
-    function="tasks.transfer.representation_similarity.stage:similarity",
+    function="tasks.transfer.representation_similarity.similarity:similarity",
     params=SimilarityParams,
     tables=TABLES,
     resources=Resources(num_cpus=1, num_gpus=1),

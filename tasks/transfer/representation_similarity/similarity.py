@@ -1,8 +1,10 @@
 """The stage `representation_similarity`: both encoders read the same proteins once, and only moments are kept.
 
-Published were the states of 1000 positions, two proteins of localization, with dropout in two of three models
-(transfer_analysis 7). Here every position of every protein adds to sums whose size does not grow; where they do not fit
-into memory, levels of the first encoder are taken in groups, one pass over the proteins each.
+Published were the states of 1000 positions, two proteins of localization, with dropout in two of three models (README
+5). Here every position of every protein adds to sums whose size does not grow; where they do not fit into memory,
+levels of the first encoder are taken in groups, one pass over the proteins each. What a level's features need is
+prepared once and serves all its pairs; a draw of independent data with one level of the second encoder serves all
+levels of the first that have the same rank.
 
 Dimensions: B proteins of a batch, T tokens, N rows (positions of all proteins of a batch), L levels, H features.
 """
@@ -10,28 +12,30 @@ Dimensions: B proteins of a batch, T tokens, N rows (positions of all proteins o
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from metrics.moments import CrossMoments, empty_moments, moments_bytes, update_bytes
+from metrics.similarity import Level, prepare, similarities
+from metrics.similarity_null import IndependentDraw, draw_independent
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import numpy_stream
-from tasks.transfer.comparison.dropout import dropout_of
-from tasks.transfer.comparison.sides import ProteinBatch, Side, open_here, open_pair, protein_batches
-from tasks.transfer.representation_similarity.compare import Comparison, Rows
-from tasks.transfer.representation_similarity.params import SimilarityParams
+from tasks.transfer.comparison.sides import ProteinBatch, Side, forward, open_here, open_pair, protein_batches
+from tasks.transfer.representation_similarity.stages import METRICS, SimilarityParams
 
 LARGEST_BATCH = 32
 """Proteins; beyond this padding grows and nothing is gained."""
+Rows = list[dict[str, Any]]
 Group = tuple[list[int], list[int]]
 """Levels of the first encoder and of the second, all of which are compared."""
 
 
 def similarity(params: SimilarityParams, context: Context) -> dict[str, Rows]:
-    """Rows of all tables for one pair of encoders (transfer_analysis 8).
+    """Rows of all tables for one pair of encoders (README 5).
 
     The proteins are in `context.needs["proteins"]`.
 
@@ -148,11 +152,8 @@ class Work:
         self.n_proteins = self.n_rows = 0
         for batch in batches:
             rows_BT, order_N = self.rows_of(batch, left)
-            clock = time.perf_counter()
-            with dropout_of(self.params, batch, self.device):
-                states = self.first.states(batch), self.second.states(batch)
-            synchronise(self.device)
-            self.encoder_seconds += time.perf_counter() - clock
+            states, seconds = forward(self.params, batch, self.first.states, self.second.states)
+            self.encoder_seconds += seconds
             clock = time.perf_counter()
             for (levels_first, levels_second), moments in zip(group, found, strict=True):
                 x_LNH = torch.stack([states[0][level][rows_BT] for level in levels_first])
@@ -181,3 +182,65 @@ class Work:
             n += end - start
         order = np.concatenate(orders).astype(np.int64)
         return torch.from_numpy(used).to(self.device), torch.from_numpy(order).to(self.device)
+
+
+class Comparison:
+    """The comparisons of one pair of encoders, whose levels come in groups."""
+
+    def __init__(self, params: SimilarityParams):
+        self.params = params
+        self._how = {"ridge": params.ridge, "legacy_uncentred": params.legacy_uncentred}
+        self._prepared: dict[tuple[int, int], Level] = {}
+
+    def rows(self, moments: CrossMoments, levels_first: list[int], levels_second: list[int]) -> Rows:
+        """Rows of the table `similarity` for all pairs of these levels."""
+        found: Rows = []
+        for j, second in enumerate(levels_second):
+            y = self._level(moments, 1, j, second)
+            pairs = [(i, first, self._level(moments, 0, i, first)) for i, first in enumerate(levels_first)]
+            nulls = self._nulls(second, y, {first: x for _, first, x in pairs})
+            for i, first, x in pairs:
+                values = similarities(x, y, moments.cross(i, j))
+                shuffled = similarities(x, y, moments.cross(i, j, shuffled=True))
+                size = {
+                    "n_rows": moments.count,
+                    "dim_first": moments.sum_first.shape[1],
+                    "dim_second": moments.sum_second.shape[1],
+                    "rank_first": len(x.centred.values_K),
+                    "rank_second": len(y.centred.values_K),
+                }
+                for metric in METRICS:
+                    null = np.array([draw[metric] for draw in nulls[first]])
+                    row = {"level_first": first, "level_second": second, "metric": metric, "value": values[metric]}
+                    row |= {
+                        "null_mean": float(null.mean()) if len(null) else float("nan"),
+                        "null_sd": float(null.std(ddof=1)) if len(null) > 1 else float("nan"),
+                        "null_max": float(null.max()) if len(null) else float("nan"),
+                        "shuffled": shuffled[metric],
+                    }
+                    found.append(row | size)
+        return found
+
+    def _level(self, moments: CrossMoments, side: int, index: int, level: int) -> Level:
+        """Prepared once: the moments of a level are the same in all groups that it is in."""
+        if (side, level) not in self._prepared:
+            scatter, mean = moments.scatter(side, index), moments.mean(side, index)
+            self._prepared[side, level] = prepare(scatter, mean, moments.count, **self._how)
+        return self._prepared[side, level]
+
+    def _nulls(self, second: int, y: Level, xs: dict[int, Level]) -> dict[int, list[dict[str, float]]]:
+        """The metrics of every draw for each level of the first encoder; none where a side is not finite."""
+        found: dict[int, list[dict[str, float]]] = {level: [] for level in xs}
+        if not y.finite:
+            return found
+        for draw in range(self.params.null_draws):
+            drawn: dict[int, IndependentDraw] = {}
+            for level, x in xs.items():
+                if not x.finite:
+                    continue
+                rank = len(x.centred.values_K)
+                if rank not in drawn:
+                    random = numpy_stream(self.params.seed, "null", second, draw, rank)
+                    drawn[rank] = draw_independent(rank, y, random, **self._how)
+                found[level].append(similarities(x, drawn[rank].level, drawn[rank].cross(x)))
+        return found

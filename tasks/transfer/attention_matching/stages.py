@@ -1,5 +1,4 @@
-"""What the stage `attention_matching` takes and writes: its parameters, its tables, the stage itself. Imports no
-torch."""
+"""What the stage `attention_matching` takes and writes: its parameters, its tables, the stage itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +6,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.encoders.params import require
-from tasks.transfer.comparison.params import PairParams
+from tasks.transfer.attention_matching.config import MatchingOptions
+from tasks.transfer.comparison.options import PairParams
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchingParams(PairParams):
-    """The attention heads of two encoders, layer by layer, on the same proteins (transfer_analysis 9)."""
-
-    fold_seed: int = 0
-    """Of the halves of the proteins that match for each other."""
-    legacy_padding: bool = False
-    """As published: all proteins padded to max_length, costs summed over padding too, and not normalised."""
-    legacy_totals: bool = False
-    """Report the totals of the published code's missing index beside the right ones."""
-
-    def __post_init__(self):
-        super().__post_init__()
-        require(self.fold_seed >= 0, "fold_seed", self.fold_seed, "0 or more")
+class MatchingParams(MatchingOptions, PairParams):
+    """The attention heads of two encoders, layer by layer, on the same proteins (README 6)."""
 
 
 _COST = (

@@ -7,16 +7,16 @@ import pytest
 import torch
 
 from tasks.transfer.comparison.sides import open_here, open_pair, protein_batches
-from tasks.transfer.representation_similarity import stage
-from tasks.transfer.representation_similarity.params import METRICS
-from tasks.transfer.representation_similarity.stage import Work, groups
+from tasks.transfer.representation_similarity import similarity
+from tasks.transfer.representation_similarity.similarity import Work, groups
+from tasks.transfer.representation_similarity.stages import METRICS
 from tests.research_data import research_data
 from tests.slow_cca import pwcca_on_rows
 from tests.tasks.transfer.representation_similarity.conftest import values
 
 
 def all_rows(planned):
-    """Of both encoders [L + 1, N, H]: the positions of every protein, one protein at a time."""
+    """States of both encoders [L + 1, N, H] at the positions of every protein, one protein at a time."""
     params, context = planned.jobs[0].params, planned.context()
     with torch.inference_mode():
         sides = open_pair(params, context)
@@ -51,8 +51,8 @@ def test_every_pair_of_levels_is_what_the_definition_gives_on_all_rows(planned):
 def test_batches_and_groups_of_levels_change_nothing(planned, monkeypatch):
     given = planned()
     expected = given.run()
-    monkeypatch.setattr(stage, "LARGEST_BATCH", 2)
-    monkeypatch.setattr(stage, "groups", lambda p, a, b, budget: groups(p, a, b, 1_550_000))
+    monkeypatch.setattr(similarity, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(similarity, "groups", lambda p, a, b, budget: groups(p, a, b, 1_550_000))
     tables = given.run()
     (cost,) = tables["costs"]
     assert cost["batch_size"] == 2
@@ -154,7 +154,7 @@ def test_states_that_are_not_finite_are_rows_too(planned, monkeypatch):
             list(first.model.parameters())[-1][0] = math.nan
         return first, second
 
-    monkeypatch.setattr(stage, "open_pair", poisoned)
+    monkeypatch.setattr(similarity, "open_pair", poisoned)
     found = values(given.run())
     assert all(math.isfinite(value) for (a, _, _), value in found.items() if a < 2)
     assert all(math.isnan(value) for (a, _, _), value in found.items() if a == 2)
