@@ -3,6 +3,7 @@
 Dimensions: B sentences of a batch, T tokens, N sentences of the split, V vocabulary.
 """
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from orchestrator.experiment import Context
 from tasks.data.examples import TaskInfo, task_info
 from tasks.data.tokenised import TokenisedSplit, open_split, read_meta
 from tasks.encoders.any_loading import load_any_here
+from tasks.training.dropout import dropout_stream
 from tasks.training.seeds import numpy_stream
-from tasks.transfer.diagnostics.params import DiagnosticParams
+from tasks.transfer.diagnostics.options import DiagnosticParams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +41,7 @@ class Batch:
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What `models.any_encoder.hidden_states` takes."""
+        """The arguments of `models.any_encoder.hidden_states` after the model."""
         return self.input_ids, self.token_type_ids, self.attention_mask
 
 
@@ -92,7 +94,7 @@ class Sentences:
 
 
 def shift_ids(ids: Tensor, shift: int, vocab_size: int) -> Tensor:
-    """(id + shift) mod V, for special tokens and padding too (transfer_analysis 0.4).
+    """(id + shift) mod V, for special tokens and padding too (README 0).
 
     Raises:
         ValueError: an id outside 0 … V - 1.
@@ -157,3 +159,10 @@ def open_network(
         head_seed=params.seed,
         **given,
     )
+
+
+def published_dropout(
+    model: PreTrainedModel, params: DiagnosticParams, *names: str | int
+) -> contextlib.AbstractContextManager[None]:
+    """A context in which the dropout of a model in training mode is that of (seed, names); else nothing is drawn."""
+    return dropout_stream(model.device, params.seed, *names) if model.training else contextlib.nullcontext()

@@ -1,61 +1,76 @@
-"""The options that the four diagnostics share: models, tasks, seeds, token shifts. Imports no torch."""
+"""What the four diagnostics on sentences share of options and parameters: networks, sentences, seeds, token shifts."""
 
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any
 
-from orchestrator.options import Ints
+from annotated_types import Ge
+
+from orchestrator.experiment import Resources
+from orchestrator.limits import Limited, NotNegative, Positive, Several, require
 from tasks.data.examples import TaskName
-from tasks.encoders.options import QUICK_SMALL, at_least, distinct
-from tasks.encoders.params import SCRATCH, SMALL, Encoder
+from tasks.encoders.options import QUICK_SMALL, SeveralInts
+from tasks.encoders.params import SCRATCH, SMALL, Encoder, Precision
+from tasks.encoders.transformer import TransformerParams
 from tasks.encoders.transformer_options import TransformerOrSmallOptions
 
-DoubleOrNot = Literal["float32", "float64"]
+ENCODER = Resources(num_cpus=1, num_gpus=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiagnosticOptions(TransformerOrSmallOptions):
-    """Which networks are looked at, and on which sentences."""
+class Reading(Limited):
+    """How sentences are read."""
 
-    models: tuple[str, ...] = ("google-bert/bert-base-uncased", "albert/albert-base-v1")
-    """Encoders that AutoModel loads: hub names or directories; scratch: random weights of the sizes given; small: an
-    ALBERT of that --width which the project pretrains itself, a job of the sweep."""
-    encoders: tuple[Encoder, ...] = ("pretrained", "random")
-    """Whether the weights are the checkpoint's or drawn for its architecture."""
-    tasks: tuple[TaskName, ...] = ("MNLI", "SST-2", "STS-B")
-    """GLUE tasks, or the builtin acceptability, same_topic, similarity; of the train split."""
-    seeds: Ints = (100, 101, 102)
-    """Seeds of the order of the sentences and of all that is drawn; of a random encoder also of its weights."""
-    shifts: Ints = (0, 1000)
-    """What is added to every token id, modulo the size of the vocabulary (special tokens too): 0 is ordinary text,
-    another value text whose tokens have lost their meaning."""
-    data_dir: str | None = None
-    """Directory with the GLUE tasks in the official TSV layout; None: the hub's nyu-mll/glue."""
-    max_length: int = 128
-    """Tokens a sentence or pair at most; of a pair the longer text is cut first."""
-    train_limit: int | None = None
-    """Take the sentences from so many examples at most, a fixed random part."""
-    dtype: DoubleOrNot = "float32"
-    """Precision of the weights and of what is computed from them."""
+    max_length: Positive = 128
+    """Maximum length of a sentence or pair in tokens; of a pair the longer text is cut first."""
+    train_limit: Positive | None = None
+    """Maximum number of training examples that sentences are taken from, a fixed random part; None: all."""
     legacy_dropout: bool = False
     """Leave dropout on where the published code had it on by mistake, which drowns what is measured."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosticOptions(Reading, Precision, TransformerOrSmallOptions):
+    """Which networks are looked at, and on which sentences."""
+
+    models: Several[str] = ("google-bert/bert-base-uncased", "albert/albert-base-v1")
+    """Encoders that AutoModel loads: hub names or directories; scratch: random weights of the sizes given; small: an
+    ALBERT of that --width which the project pretrains itself, a job of the sweep."""
+    encoders: Several[Encoder] = ("pretrained", "random")
+    """Where the encoders' weights come from."""
+    tasks: Several[TaskName] = ("MNLI", "SST-2", "STS-B")
+    """GLUE tasks, or the builtin acceptability, same_topic, similarity; their train split is read."""
+    seeds: SeveralInts = (100, 101, 102)
+    """Random seeds for the order of the sentences and all else that is drawn; also for the weights of random
+    encoders."""
+    shifts: Annotated[SeveralInts, Ge(0)] = (0, 1000)
+    """Token shifts: added to every token id, special ones too, modulo the vocabulary size. 0 is ordinary text, any
+    other shift destroys the meaning of the tokens."""
+    data_dir: str | None = None
+    """Directory with the GLUE tasks in the official TSV layout; None: the hub's nyu-mll/glue."""
+
     def __post_init__(self):
-        for name in ("encoders", "tasks", "seeds", "shifts"):
-            distinct(self, name)
+        super().__post_init__()
         self.check_models()
-        for name in ("max_length", "train_limit"):
-            at_least(self, name, 1)
-        at_least_shift = min(self.shifts)
-        if at_least_shift < 0:
-            raise ValueError(f"shifts has {at_least_shift}: give 0 or more")
-        if SCRATCH in self.models and "pretrained" in self.encoders:
-            raise ValueError(
-                "the model scratch has random weights only: give --encoders random, or --models small, which the "
-                "project pretrains"
-            )
+        remedy = "random alone: the model scratch has random weights only (small is one that the project pretrains)"
+        require(SCRATCH not in self.models or "pretrained" not in self.encoders, "encoders", self.encoders, remedy)
         self.check_length("max_length", self.models)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Network(TransformerParams):
+    task: str
+    """GLUE task, or a builtin one; its train split is read."""
+    shift: NotNegative = 0
+    """Added to every token id, special ones and padding too, modulo the vocabulary size."""
+    seed: int
+    """Random seed for the order of the sentences, positions, noise and heads; also for random weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosticParams(Reading, _Network):
+    """One encoder and the sentences that it reads. `model` is also any checkpoint that AutoModel loads."""
 
 
 QUICK_DIAGNOSTIC: Mapping[str, Any] = types.MappingProxyType(

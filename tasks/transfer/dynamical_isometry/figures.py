@@ -6,49 +6,82 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tasks.analysis.panels import GREY, legend, line_handle, of, outer_labels, panels, say_empty, short
-from tasks.transfer.diagnostics.lines import COLOURS, ENCODERS
+from tasks.analysis.palette import ENCODERS, GREY
+from tasks.analysis.panels import curve, legend, line_handle, of, outer_labels
+from tasks.transfer.diagnostics.reporting import REFERENCE, SIDES, encoder_handles, grid, places
 
+BLOCKS = (
+    "Singular values of the blocks d h_j[t] / d h_i[w]: diagonal the block of the output position (w = t), which the "
+    "residual stream carries, off-diagonal those of the other words."
+)
+NULLS = (
+    "Structurally null values, two per block where level j is the output of a LayerNorm, are left out; null_max is the "
+    "largest of them."
+)
+CAPTIONS = {
+    "log_singular_values": (
+        f"{BLOCKS} Density of the natural logarithm over all sentences, positions and seeds, in bins of 0.1; dashed: "
+        f"an isometry (sigma = 1). {NULLS} Values of 0 and NaN are left out."
+    ),
+    "published": (
+        "As published: natural logarithms of the singular values of all blocks, structurally null ones too (the bump "
+        "far to the left, which is rounding). The weight of the diagonal block depends on the length of the sentences."
+    ),
+    "levels": (
+        f"{BLOCKS} Mean of ln sigma from the lowest input level to each higher level; band: 95 % interval (Student) "
+        "over seeds; dashed: an isometry."
+    ),
+    "level_pairs": "Mean of ln sigma of the diagonal blocks for all pairs of levels; mean over seeds.",
+}
 NAMES = {
     "diagonal": "own position",
     "off_diagonal": "other words",
     "whole": "all words together",
     "published": "all blocks, as published",
 }
-DASHED = {"color": GREY, "linestyle": "--", "linewidth": 1.1}
-X = "ln σ (natural log of a singular value)"
+APART = ["diagonal", "off_diagonal"]
+"""The kinds of blocks whose spectra are drawn beside each other."""
 
 
-def columns_of(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """Model and task of each column of panels."""
-    return [(str(model), str(task)) for model, task in table[["model", "task"]].drop_duplicates().to_numpy()]
+def draw(found: pd.DataFrame, means: pd.DataFrame) -> dict[str, Figure]:
+    """Histograms of the widest pair of levels, and lines and maps where there are several; one figure a shift.
+
+    Args:
+        found: as `reduce.densities` makes them.
+        means: of the metric mean_log, as `reduce.over_sentences` makes them.
+    """
+    figures = {}
+    for shift in sorted(found["shift"].unique()):
+        here, name = of(found, shift=shift), f"shift_{shift}"
+        low, high = here["input_level"].min(), here["output_level"].max()
+        # Models of different depths have different last levels: each model's own widest pair.
+        last = here.groupby("model")["output_level"].transform("max")
+        widest = here[(here["input_level"] == low) & (here["output_level"] == last)]
+        where = f"{name}-level_{high}_by_level_{low}" if (last == high).all() else f"{name}-last_level_by_level_{low}"
+        kinds = [*APART, *(["whole"] if (widest["kind"] == "whole").any() else [])]
+        figures[f"log_singular_values-{where}"] = histogram_figure(widest, kinds)
+        figures[f"published-{where}"] = histogram_figure(widest, ["published"])
+        lines = of(means, shift=shift)
+        if of(lines, input_level=low)["output_level"].nunique() > lines["model"].nunique():
+            figures[f"levels-{name}"] = level_figure(of(lines, input_level=low))
+        if len(lines["input_level"].unique()) > 1:
+            figures[f"level_pairs-{name}"] = pair_figure(lines)
+    return figures
 
 
 def histogram_figure(densities: pd.DataFrame, kinds: list[str]) -> Figure:
-    """One pair of levels and one shift: a row a kind of block, a column a model and task, step lines the encoders.
-
-    Args:
-        densities: columns of `reduce.densities`.
-    """
-    columns = columns_of(densities)
-    figure, axes = panels(len(kinds), len(columns), width=3.3, height=2.3, sharex="row", sharey="row")
-    for row, kind in enumerate(kinds):
-        for column, (model, task) in enumerate(columns):
-            axis = axes[row, column]
-            axis.set_title(f"{short(model)}, {task}", fontsize=9)
-            here = of(densities, kind=kind, model=model, task=task)
-            for encoder in ENCODERS:
-                line = of(here, encoder=encoder).sort_values("low")
-                _steps(axis, line, COLOURS[encoder])
-            if not len(here):
-                say_empty(axis)
-            axis.axvline(0, **DASHED)
-            axis.set_ylim(bottom=0)
-            axis.tick_params(labelbottom=True)
-    outer_labels(axes, X, [f"density\n({NAMES[kind]})" for kind in kinds])
-    legend(
-        figure, [*(line_handle(name, COLOURS[name]) for name in ENCODERS), line_handle("isometry, σ = 1", **_grey())]
-    )
+    """One pair of levels and one shift: a row a kind of block, a column a model and task, step lines the encoders."""
+    rows, columns = [{"kind": kind} for kind in kinds], places(densities, "model", "task")
+    shape = {"width": 3.3, "height": 2.3, "sharex": "row", "sharey": "row"}
+    figure, axes, cells = grid(densities, rows, columns, "density", **shape)
+    for axis, here in cells:
+        for encoder in SIDES:
+            _steps(axis, of(here, encoder=encoder).sort_values("low"), ENCODERS[encoder])
+        axis.axvline(0, **REFERENCE)
+        axis.set_ylim(bottom=0)
+        axis.tick_params(labelbottom=True)
+    outer_labels(axes, "ln σ (natural log of a singular value)", [f"density\n({NAMES[kind]})" for kind in kinds])
+    legend(figure, [*encoder_handles(), line_handle("isometry, σ = 1", GREY, linestyle="--")])
     return figure
 
 
@@ -57,67 +90,44 @@ def _steps(axis: Axes, line: pd.DataFrame, colour: str) -> None:
     if not len(line):
         return
     width = float((line["high"] - line["low"]).iloc[0])
-    places = np.round((line["low"] - line["low"].min()) / width).astype(int).to_numpy()
-    heights = np.zeros(places.max() + 1)
-    heights[places] = line["density"].to_numpy(dtype=float)
+    bins = np.round((line["low"] - line["low"].min()) / width).astype(int).to_numpy()
+    heights = np.zeros(bins.max() + 1)
+    heights[bins] = line["density"].to_numpy(dtype=float)
     edges = float(line["low"].min()) + width * np.arange(len(heights) + 1)
     axis.stairs(heights, edges, color=colour, linewidth=1.4)
 
 
 def level_figure(means: pd.DataFrame) -> Figure:
-    """One input level and one shift: mean ln sigma against the output level; a row a kind of block.
-
-    Args:
-        means: of the metric mean_log, as `lines.over_seeds` makes them.
-    """
-    columns, kinds = columns_of(means), ["diagonal", "off_diagonal"]
-    figure, axes = panels(len(kinds), len(columns), width=3.3, height=2.3, sharex=True, sharey="row")
-    for row, kind in enumerate(kinds):
-        for column, (model, task) in enumerate(columns):
-            axis, here = axes[row, column], of(means, kind=kind, model=model, task=task)
-            axis.set_title(f"{short(model)}, {task}", fontsize=9)
-            for encoder in ENCODERS:
-                line = of(here, encoder=encoder).sort_values("output_level")
-                axis.plot(line["output_level"], line["mean"], color=COLOURS[encoder], marker="o", markersize=3.5)
-                axis.fill_between(
-                    line["output_level"].astype(float), line["low"], line["high"], color=COLOURS[encoder], alpha=0.15
-                )
-            axis.axhline(0, **DASHED)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    outer_labels(axes, "output level", [f"mean ln σ\n({NAMES[kind]})" for kind in kinds])
-    legend(
-        figure, [*(line_handle(name, COLOURS[name]) for name in ENCODERS), line_handle("isometry, σ = 1", **_grey())]
-    )
+    """One input level and one shift: mean ln sigma against the output level; a row a kind of block."""
+    rows, columns = [{"kind": kind} for kind in APART], places(means, "model", "task")
+    shape = {"width": 3.3, "height": 2.3, "sharex": True, "sharey": "row"}
+    figure, axes, cells = grid(means, rows, columns, "mean", **shape)
+    for axis, here in cells:
+        for encoder in SIDES:
+            curve(axis, of(here, encoder=encoder), "output_level", ENCODERS[encoder], marker="o")
+        axis.axhline(0, **REFERENCE)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    outer_labels(axes, "output level", [f"mean ln σ\n({NAMES[kind]})" for kind in APART])
+    legend(figure, [*encoder_handles(), line_handle("isometry, σ = 1", GREY, linestyle="--")])
     return figure
 
 
 def pair_figure(means: pd.DataFrame) -> Figure:
     """One shift: maps of mean ln sigma of the diagonal blocks over input and output levels; a row an encoder."""
     means = of(means, kind="diagonal")
-    columns = columns_of(means)
-    encoders = [name for name in ENCODERS if name in set(means["encoder"])]
-    figure, axes = panels(len(encoders), len(columns), width=3.0, height=2.6)
-    limit = float(means["mean"].abs().max())
-    image = None
-    for row, encoder in enumerate(encoders):
-        for column, (model, task) in enumerate(columns):
-            axis, here = axes[row, column], of(means, encoder=encoder, model=model, task=task)
-            axis.set_title(f"{short(model)}, {task}, {encoder}", fontsize=9)
-            axis.grid(False)
-            grid = here.pivot_table(index="input_level", columns="output_level", values="mean")
-            if not grid.size:
-                say_empty(axis)
-                continue
-            image = axis.imshow(
-                grid.to_numpy(dtype=float), cmap="RdBu_r", vmin=-limit, vmax=limit, origin="lower", aspect="auto"
-            )
-            axis.set_xticks(range(grid.shape[1]), [str(level) for level in grid.columns])
-            axis.set_yticks(range(grid.shape[0]), [str(level) for level in grid.index])
+    rows, columns = places(means, "encoder"), places(means, "model", "task")
+    title = ("model", "task", "encoder")
+    figure, axes, cells = grid(means, rows, columns, "mean", title, width=3.0, height=2.6)
+    limit, image = float(means["mean"].abs().max()), None
+    for axis, here in cells:
+        axis.grid(False)
+        table = here.pivot_table(index="input_level", columns="output_level", values="mean")
+        if table.size:
+            colours = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
+            image = axis.imshow(table.to_numpy(dtype=float), origin="lower", aspect="auto", **colours)
+            axis.set_xticks(range(table.shape[1]), [str(level) for level in table.columns])
+            axis.set_yticks(range(table.shape[0]), [str(level) for level in table.index])
     outer_labels(axes, "output level", "input level")
     if image is not None:
         figure.colorbar(image, ax=list(axes.flat), label="mean ln σ of the own position's block")
     return figure
-
-
-def _grey() -> dict[str, str]:
-    return {"colour": GREY, "linestyle": "--"}

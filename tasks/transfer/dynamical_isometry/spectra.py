@@ -1,20 +1,20 @@
-"""The stage `jacobian_spectra`: singular values of the Jacobian blocks of an encoder's sentences (transfer_analysis 1).
+"""The stage `jacobian_spectra`: singular values of the Jacobian blocks of an encoder's sentences (README 1).
 
 Each sentence is cut to its own tokens, so that no padding enters. Blocks are made and decomposed one after the other;
-what is kept of them are their singular values.
+what is kept of them are their singular values, all of them in safetensors files of bounded size.
 
-Dimensions: W words of a sentence, H hidden.
+Dimensions: W words of a sentence, H hidden, R blocks of a file.
 """
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
+from safetensors.numpy import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -22,13 +22,15 @@ from metrics.singular_values import bin_edges, log_counts, singular_values, spec
 from models.jacobian import Blocks, jacobian_blocks, whole_jacobians
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.training.seeds import numpy_stream, stream_seed
-from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences
-from tasks.transfer.dynamical_isometry.params import SpectraParams
-from tasks.transfer.dynamical_isometry.shards import ShardWriter
+from tasks.training.seeds import numpy_stream
+from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences, published_dropout
+from tasks.transfer.dynamical_isometry.stages import SpectraParams
 
 Rows = list[dict[str, Any]]
 Made = TypeVar("Made")
+SHARD_BYTES = 64 << 20
+"""Values that are kept in memory before a file is written."""
+LABELS = ("sentence", "position", "word", "tokens", "input_level", "output_level", "nulls")
 
 
 def spectra(params: SpectraParams, context: Context) -> dict[str, Rows]:
@@ -46,7 +48,7 @@ def spectra(params: SpectraParams, context: Context) -> dict[str, Rows]:
             model.train()  # published: a model from a checkpoint was in evaluation mode, a new one was not
         work = Work(params=params, model=model, budget=usable_bytes(context) // 2, shards=ShardWriter(context.artifact))
         for batch in sentences.batches(params.sentences, 1):
-            with _dropout(params, int(batch.sentences[0]), model):
+            with published_dropout(model, params, params.task, int(batch.sentences[0])):
                 work.take(batch)
         work.shards.close()
     return {"spectra": work.rows, "histogram": work.histogram(), "costs": [dataclasses.asdict(work.cost)]}
@@ -58,6 +60,44 @@ def output_positions(params: SpectraParams, sentence: int, tokens: int) -> list[
     count = params.positions if share is None else max(1, int(share * tokens))
     stream = numpy_stream(params.seed, "positions", params.task, sentence)
     return sorted(stream.choice(tokens, size=min(count, tokens), replace=False).tolist())
+
+
+class ShardWriter:
+    """Collects rows and writes a file when they fill it; without a directory it does nothing.
+
+    Files are `singular_values-00000.safetensors`, …: one row a Jacobian block. `values` float32 [R, H], descending,
+    structurally null ones too; `sentence`, `position` (t, of the output), `word` (w, of the input), `tokens` (of the
+    sentence), `input_level`, `output_level`, `nulls`: int32 [R].
+    """
+
+    def __init__(self, directory: Path | None, shard_bytes: int = SHARD_BYTES):
+        self.directory, self.shard_bytes, self.written = directory, shard_bytes, 0
+        self.values: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
+
+    def add(self, sentence: int, blocks: Blocks, values_WH: np.ndarray) -> None:
+        """The values of one position's blocks, a row a word."""
+        if self.directory is None:
+            return
+        n = len(values_WH)
+        labels = np.empty((n, len(LABELS)), dtype=np.int32)
+        known = (blocks.input_level, blocks.output_level, blocks.nulls)
+        labels[:] = (sentence, blocks.position, 0, n, *known)
+        labels[:, LABELS.index("word")] = np.arange(n)
+        self.values.append(values_WH.astype(np.float32))
+        self.labels.append(labels)
+        if sum(part.nbytes for part in self.values) >= self.shard_bytes:
+            self.close()
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self.directory is None or not self.values:
+            return
+        labels = np.concatenate(self.labels)
+        tensors = {name: labels[:, column].copy() for column, name in enumerate(LABELS)}
+        tensors["values"] = np.concatenate(self.values)
+        save_file(tensors, self.directory / f"singular_values-{self.written:05}.safetensors")
+        self.values, self.labels, self.written = [], [], self.written + 1
 
 
 @dataclass(kw_only=True)
@@ -112,7 +152,7 @@ class Work:
                 self._row(sentence, n, found, "whole", self._decompose(found.values), found.nulls)
 
     def _timed(self, made: Iterator[Made]) -> Iterator[Made]:
-        """The same, with the seconds that making them takes; one forward pass is made for all."""
+        """Everything that is made, with the seconds that making takes; one forward pass is made for all."""
         self.cost.layer_passes += self.model.config.num_hidden_layers
         while True:
             clock = time.perf_counter()
@@ -167,14 +207,3 @@ class Work:
                 for bin, low, high in zip(bins, lows, highs, strict=True)
             ]
         return rows
-
-
-@contextlib.contextmanager
-def _dropout(params: SpectraParams, sentence: int, model: PreTrainedModel) -> Iterator[None]:
-    """What dropout draws depends on seed, task and sentence alone; without dropout nothing is drawn."""
-    if not model.training:
-        yield
-        return
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        torch.manual_seed(stream_seed(params.seed, "dropout", params.task, sentence))
-        yield

@@ -1,34 +1,36 @@
-"""The options of `gradient_confusion` and its presets; `paper` is the published setting (transfer_analysis 2)."""
+"""The options of `gradient_confusion` and its presets; `paper` is the published setting (README 2)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from tasks.encoders.options import at_least
+from annotated_types import Ge
+
+from orchestrator.limits import Limited, Positive, require
 from tasks.transfer.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DiagnosticOptions):
-    """Are gradients of different batches alike? Cosine, inner product and distance of all pairs, before training."""
+class Batches(Limited):
+    """The batches whose gradients are compared."""
 
-    batches: int = 101
-    """Batches, at most; of all pairs of them the gradients are compared."""
-    batch_size: int = 32
-    """Sentences of a batch."""
-    accumulation: int = 1
-    """Micro-batches that a batch is put together from, to save memory: no number depends on it (but dropout's)."""
+    batches: Annotated[int, Ge(2)] = 101
+    """Maximum number of batches, whole ones only; the gradients of all pairs of them are compared."""
+    batch_size: Positive = 32
+    """Batch size."""
+    accumulation: Positive = 1
+    """Gradient accumulation steps per batch, to save memory; without dropout no number depends on them."""
     legacy_padding: bool = False
     """Pad every batch to --max-length as published, instead of to its longest sentence: the same numbers, slower."""
 
     def __post_init__(self):
         super().__post_init__()
-        at_least(self, "batches", 2)
-        for name in ("batch_size", "accumulation"):
-            at_least(self, name, 1)
-        if self.batch_size % self.accumulation:
-            raise ValueError(
-                f"accumulation is {self.accumulation}, which does not divide the batch-size {self.batch_size}: give "
-                "one that does"
-            )
+        remedy = f"a divisor of the batch size {self.batch_size}"
+        require(self.batch_size % self.accumulation == 0, "accumulation", self.accumulation, remedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Batches, DiagnosticOptions):
+    """Are gradients of different batches alike? Cosine, inner product and distance of all pairs, before training."""
 
 
 PRESETS = {

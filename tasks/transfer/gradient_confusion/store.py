@@ -29,11 +29,11 @@ class GradientStore:
 
     n: int
     size: int
-    """S."""
+    """Entries of a gradient, S."""
     dtype: torch.dtype
     device: torch.device
     block_bytes: int
-    """A block at most."""
+    """Maximum size of a block."""
     file: BufferedRandom | None
     """None: all is in memory, which is two blocks at most."""
     held: Tensor | None = None
@@ -51,7 +51,7 @@ class GradientStore:
 
     @property
     def row_bytes(self) -> int:
-        """Of one gradient."""
+        """Bytes of one gradient."""
         return self.size * self.dtype.itemsize
 
     @property

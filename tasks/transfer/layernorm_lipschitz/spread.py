@@ -1,14 +1,12 @@
-"""The stage `layernorm_spread`: 1/sigma of what enters every LayerNorm of an encoder (transfer_analysis 4).
+"""The stage `layernorm_spread`: 1/sigma of what enters every LayerNorm of an encoder (README 4).
 
 Hooks reduce what enters to sums while the pass runs, so that memory does not depend on the number of batches.
 
 Dimensions: B batch, T tokens, H hidden.
 """
 
-import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +20,8 @@ from models.any_encoder import hidden_states
 from models.layer_norms import Site, layer_norm_sites, watched_layer_norms
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise
-from tasks.training.seeds import stream_seed
-from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences
-from tasks.transfer.layernorm_lipschitz.params import SpreadParams
+from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences, published_dropout
+from tasks.transfer.layernorm_lipschitz.stages import SpreadParams
 
 Rows = list[dict[str, Any]]
 
@@ -44,9 +41,8 @@ def spread(params: SpreadParams, context: Context) -> dict[str, Rows]:
         (first,) = sentences.batches(1, 1)
         work = Work(sites=layer_norm_sites(model, *first.inputs))
         work.cost.n_sites, work.cost.layer_passes = len(work.sites), model.config.num_hidden_layers
-        if params.legacy_dropout:
-            model.train()
-        with _dropout(params, model):
+        model.train(params.legacy_dropout)
+        with published_dropout(model, params, params.task):
             for batch in sentences.batches(params.batches, params.batch_size, pad_to):
                 work.take(model, batch)
     return {"sites": work.site_rows(), "histogram": work.histogram(), "costs": [dataclasses.asdict(work.cost)]}
@@ -148,14 +144,3 @@ def _values(streams: Streams, gain: Tensor) -> dict[str, float]:
         "max_gain": most * ends[1],
         "mean_bound": most * inverse.mean,
     }
-
-
-@contextlib.contextmanager
-def _dropout(params: SpreadParams, model: PreTrainedModel) -> Iterator[None]:
-    """What dropout draws depends on seed and task alone; without dropout nothing is drawn."""
-    if not model.training:
-        yield
-        return
-    with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
-        torch.manual_seed(stream_seed(params.seed, "dropout", params.task))
-        yield

@@ -1,39 +1,38 @@
-"""The options of `perturbation` and its presets; `paper` is the published setting (transfer_analysis 3)."""
+"""The options of `perturbation` and its presets; `paper` is the published setting (README 3)."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from tasks.encoders.options import at_least, distinct
+from annotated_types import Gt
+
+from orchestrator.limits import Limited, Positive, Several, ZeroOrMore
 from tasks.transfer.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions
-from tasks.transfer.perturbation.params import Noise
+
+Noise = Literal["absolute", "relative"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DiagnosticOptions):
-    """How far does the first token's last state move when all weights get noise? All levels share one clean pass."""
+class NoisyBatches(Limited):
+    """The batches that are read, and the noise that the weights get."""
 
-    batches: int = 201
-    """Batches, at most; each has noise of its own."""
-    batch_size: int = 32
-    """Sentences of a batch; the last of a task may have fewer."""
-    stds: tuple[float, ...] = (1e-2, 1e-4, 1e-6, 1e-8)
-    """Standard deviations of the noise: levels. All scale the same draw."""
-    noises: tuple[Noise, ...] = ("absolute",)
+    batches: Positive = 201
+    """Maximum number of batches; each has its own draw of the noise, which its sentences share."""
+    batch_size: Positive = 32
+    """Batch size; the last batch of a task may be smaller."""
+    stds: Annotated[Several[float], Gt(0)] = (1e-2, 1e-4, 1e-6, 1e-8)
+    """Standard deviations of the noise: its levels. All scale the same draw."""
+    noises: Several[Noise] = ("absolute",)
     """absolute: the same noise for every weight, as published; relative: in units of the root mean square of the tensor
     that the weight is in."""
-    double_below: float = 1e-6
+    double_below: ZeroOrMore = 1e-6
     """Levels up to this one are computed in float64, since float32 does not resolve them; 0: none."""
     legacy_padding: bool = False
     """Pad every batch to --max-length as published, instead of to its longest sentence: the same numbers, slower."""
 
-    def __post_init__(self):
-        super().__post_init__()
-        for name in ("stds", "noises"):
-            distinct(self, name)
-        if bad := [std for std in self.stds if not 0 < std < float("inf")]:
-            raise ValueError(f"stds has {bad[0]}: give more than 0")
-        for name in ("batches", "batch_size"):
-            at_least(self, name, 1)
-        at_least(self, "double_below", 0)
+
+@dataclass(frozen=True, kw_only=True)
+class Config(NoisyBatches, DiagnosticOptions):
+    """How far does the first token's last state move when all weights get noise? All levels share one clean pass."""
 
 
 PRESETS = {

@@ -4,70 +4,60 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from orchestrator.experiment import Results, Summary
-from tasks.analysis.panels import file_name, of, short
-from tasks.transfer.diagnostics.lines import INTERVAL, LINE, beside, over_seeds, shift_label
-from tasks.transfer.perturbation.captions import CAPTIONS
+from tasks.analysis.panels import of
+from tasks.analysis.runs import costs_by_line
+from tasks.analysis.summary import not_finite
+from tasks.transfer.diagnostics.reporting import LINE, SEEDS, named, over_seeds, pretrained_vs_random, report
+from tasks.transfer.perturbation import figures
 from tasks.transfer.perturbation.config import Config
-from tasks.transfer.perturbation.figures import amplification_figure, distance_figure
 
 QUARTILES = {"q1": 0.25, "median": 0.5, "q3": 0.75}
 LEVEL = ["noise", "std"]
+SUMS = ("sentences", "clean_passes", "noisy_passes", "layer_passes", "noise_seconds", "encoder_seconds")
+CAPTIONS = {
+    "levels": (
+        f"Quartiles of the distance over sentences, in each seed. {SEEDS} bound: sqrt(2H). The precision is that of "
+        "both passes."
+    ),
+    "pretrained_vs_random": f"Median distance of pretrained and random encoders, and pretrained / random. {SEEDS}",
+    "slopes": (
+        "d ln distance / d ln std between neighbouring levels, mean over sentences: 1 where the distance is "
+        f"proportional to the noise, 0 where it no longer depends on it. {SEEDS} Sentences whose distance is 0 or NaN "
+        "at one of the two levels are left out."
+    ),
+    "floors": f"Distance that rounding to float32 alone makes: median over sentences. {SEEDS}",
+}
 
 
 def summarise(results: Results, config: Config) -> Summary:
-    """Tables, figures and sentences; an empty table stays away, and the notes say what is missing."""
+    """Tables, figures and sentences of a sweep."""
     rows, floors, costs = (results.table(name) for name in ("distances", "floors", "costs"))
     rows = rows.assign(distance=rows["distance"].astype(float))
-    bounds = costs.groupby("model")["hidden"].max().map(lambda hidden: float(np.sqrt(2 * hidden)))
+    bounds = (2 * costs.groupby("model")["hidden"].max().astype(float)) ** 0.5
     quartiles = levels(rows, bounds)
-    pretraining = results.table("pretraining")
     tables = {
         "levels": quartiles,
-        "beside": ratios(quartiles),
+        "pretrained_vs_random": ratios(quartiles),
         "slopes": slopes(rows),
         "floors": floors_over_seeds(floors),
-        "costs": costs_by_line(costs),
-        "pretraining": pretraining[~pretraining["metric"].isin(["loss", "learning_rate"])],
+        "costs": costs_by_line(costs, LINE, SUMS),
     }
-    figures = draw(rows, tables, bounds)
-    told = notes(tables, rows, results, config)
-    tables = {name: table for name, table in tables.items() if len(table)}
-    captions = {name: text for name, text in CAPTIONS.items() if name in tables or name in figures}
-    for name in figures:  # one figure a model: the caption is the kind's
-        captions.setdefault(name, CAPTIONS[name.partition("-")[0]])
-    return Summary(tables=tables, figures=figures, captions=captions, notes=told)
-
-
-def draw(rows: pd.DataFrame, tables: dict[str, pd.DataFrame], bounds: pd.Series) -> dict[str, Figure]:
-    """The box plots of each model, and how much all models amplify."""
-    figures = {}
-    for model in dict.fromkeys(rows["model"]):
-        floor = of(tables["floors"], model=model)["mean"].median()
-        figures[f"distance-{file_name(model)}"] = distance_figure(
-            of(rows, model=model), bounds.get(model, np.nan), floor
-        )
-    gains = amplification(rows)
-    if np.isfinite(gains["mean"].to_numpy(dtype=float)).any():
-        figures["amplification"] = amplification_figure(gains)
-    return figures
+    drawn = figures.draw(rows, amplification(rows), bounds.to_dict(), tables["floors"])
+    return report(results, config, tables, drawn, CAPTIONS | figures.CAPTIONS, notes(tables, rows, config))
 
 
 def levels(rows: pd.DataFrame, bounds: pd.Series) -> pd.DataFrame:
     """Quartiles of each seed's distances over sentences, `over_seeds`, and the bound of the model."""
-    if not len(rows):
-        return pd.DataFrame(columns=[*LINE, *LEVEL, "precision", "metric", *INTERVAL, "bound"])
-    key = [*LINE, "seed", *LEVEL, "precision"]
-    known = rows.assign(distance=finite(rows["distance"]))
-    parts = [
-        known.groupby(key)["distance"].quantile(share).rename("value").reset_index().assign(metric=name)
-        for name, share in QUARTILES.items()
-    ]
-    table = over_seeds(pd.concat(parts, ignore_index=True), [*LEVEL, "precision", "metric"])
-    bad = known["distance"].isna().groupby([known[name] for name in [*LINE, *LEVEL]]).sum().rename("bad").reset_index()
-    table = table.merge(bad, on=[*LINE, *LEVEL], how="left")
+    by = [*LINE, *LEVEL, "precision"]
+    known = rows.assign(distance=finite(rows["distance"]), bad=~np.isfinite(rows["distance"]))
+    quantiles = known.groupby([*by, "seed"])["distance"].quantile([*QUARTILES.values()])
+    long = quantiles.rename_axis([*by, "seed", "share"]).rename("value").reset_index()
+    long["metric"] = long["share"].map({share: name for name, share in QUARTILES.items()})
+    table = over_seeds(long, [*LEVEL, "precision", "metric"])
+    bad = known.groupby(by, as_index=False)["bad"].sum()  # of sentences, not of quartiles
+    table = table.merge(bad, on=by, how="left")
     return table.assign(not_finite=table["bad"], bound=table["model"].map(bounds)).drop(columns="bad")
 
 
@@ -78,7 +68,7 @@ def finite(values: pd.Series) -> pd.Series:
 
 def ratios(quartiles: pd.DataFrame) -> pd.DataFrame:
     """The medians of pretrained and random, and pretrained / random."""
-    table = beside(of(quartiles, metric="median"), [*LEVEL, "precision"])
+    table = pretrained_vs_random(of(quartiles, metric="median"), [*LEVEL, "precision"])
     return table.assign(ratio=table["mean_pretrained"] / table["mean_random"]).drop(columns="difference")
 
 
@@ -90,19 +80,16 @@ def logarithms(rows: pd.DataFrame) -> pd.DataFrame:
 
 def slopes(rows: pd.DataFrame) -> pd.DataFrame:
     """d ln distance / d ln std between neighbouring levels, mean over a seed's sentences, `over_seeds`."""
-    known, found = logarithms(rows), []
-    stds = sorted(rows["std"].unique())
-    key = [*LINE, "seed", "noise", "batch", "sentence"]
-    for low, high in pairwise(stds):
-        both = of(known, std=low)[[*key, "log"]].merge(
-            of(known, std=high)[[*key, "log"]], on=key, suffixes=("", "_high")
-        )
+    known = logarithms(rows)
+    key, ends = [*LINE, "seed", "noise", "batch", "sentence"], ["std_low", "std_high"]
+    found = [known[key].head(0).assign(**dict.fromkeys([*ends, "value"]))]
+    for low, high in pairwise(sorted(rows["std"].unique())):
+        sides = (of(known, std=std)[[*key, "log"]] for std in (low, high))
+        both = next(sides).merge(next(sides), on=key, suffixes=("", "_high"))
         value = (both["log_high"] - both["log"]) / (np.log(high) - np.log(low))
         found.append(both[key].assign(std_low=low, std_high=high, value=value))
-    columns = ["noise", "std_low", "std_high"]
-    if not found:
-        return over_seeds(pd.DataFrame(columns=[*key, *columns, "value"]), columns)
-    return over_seeds(pd.concat(found, ignore_index=True), columns)
+    together = [table for table in found if len(table)] or found[:1]
+    return over_seeds(pd.concat(together, ignore_index=True), ["noise", *ends])
 
 
 def amplification(rows: pd.DataFrame) -> pd.DataFrame:
@@ -119,48 +106,20 @@ def floors_over_seeds(floors: pd.DataFrame) -> pd.DataFrame:
     return over_seeds(medians, [], value="distance")
 
 
-def costs_by_line(costs: pd.DataFrame) -> pd.DataFrame:
-    """What the jobs of each line cost, added up."""
-    return costs.groupby(LINE, as_index=False).agg(
-        jobs=("job_id", "nunique"),
-        sentences=("sentences", "sum"),
-        clean_passes=("clean_passes", "sum"),
-        noisy_passes=("noisy_passes", "sum"),
-        layer_passes=("layer_passes", "sum"),
-        noise_seconds=("noise_seconds", "sum"),
-        encoder_seconds=("encoder_seconds", "sum"),
-    )
-
-
-def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, results: Results, config: Config) -> list[str]:
-    """What came out, what is missing, and what is not finite."""
+def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, config: Config) -> list[str]:
+    """Distances at the largest level and ratios at the smallest, the slope there, and what is not finite."""
     told = []
-    for (model, task, shift, kind), line in tables["beside"].groupby([*LINE[:-1], "noise"]):
+    for (*_, kind), line in tables["pretrained_vs_random"].groupby([*LINE[:-1], "noise"]):
         large, small = line.loc[line["std"].idxmax()], line.loc[line["std"].idxmin()]
         told.append(
-            f"{short(model)}, {task}, {shift_label(shift)}, {kind} noise {large['std']:g}: median distance "
-            f"{large['mean_pretrained']:.3g} pretrained, {large['mean_random']:.3g} random; noise {small['std']:g}: "
-            f"pretrained / random = {small['ratio']:.3g}."
+            f"{named(large)}, {kind} noise {large['std']:g}: median distance {large['mean_pretrained']:.3g} "
+            f"pretrained, {large['mean_random']:.3g} random; noise {small['std']:g}: pretrained / random = "
+            f"{small['ratio']:.3g}."
         )
     small = of(tables["slopes"], std_low=min(config.stds))
-    if len(small) and not config.legacy_dropout:
+    if len(small):
         told.append(
             f"Between the two smallest levels d ln distance / d ln std is {small['mean'].min():.3f} to "
-            f"{small['mean'].max():.3f}; 1 is proportional."
+            f"{small['mean'].max():.3f}; 1 is proportional, 0 where dropout or rounding is all that moves the state."
         )
-    if config.legacy_dropout:
-        told.append(
-            "Dropout was on, as published: with and without noise the masks differ, so the distance is mostly "
-            "dropout's and hardly depends on the noise."
-        )
-    planned = len(config.models) * len(config.tasks) * len(config.encoders) * len(config.seeds) * len(config.shifts)
-    done = results.table("costs")["job_id"].nunique()
-    if done < planned:
-        told.append(f"{planned - done} of {planned} networks and tasks are missing.")
-    bad = int((~np.isfinite(rows["distance"].to_numpy(dtype=float))).sum())
-    told.append(f"{bad:,} of {len(rows):,} distances are not finite" + (", and left out." if bad else "."))
-    cost = tables["costs"]
-    if len(cost):
-        seconds = cost["noise_seconds"].sum() + cost["encoder_seconds"].sum()
-        told.append(f"{cost['layer_passes'].sum():,} layer passes in {seconds:,.0f} seconds of work.")
-    return told
+    return [*told, not_finite(rows["distance"], "distances")]

@@ -1,9 +1,8 @@
-"""The stage `gradient_confusion`: the gradient of each batch, once, and how alike any two are (transfer_analysis 2).
+"""The stage `gradient_confusion`: the gradient of each batch, once, and how alike any two are (README 2).
 
 Dimensions: n gradients, S entries kept of each, B sentences of a micro-batch, T tokens.
 """
 
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,12 +13,10 @@ from metrics.gradient_similarity import cosines, distances, dots, grams, pair_st
 from models.gradients import add_gradient, gradient_layout
 from models.transformer import n_layers
 from orchestrator.experiment import Context
-from tasks.training.dropout import dropout_stream
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.transfer.diagnostics.inputs import Batch, Sentences, open_network, open_sentences
-from tasks.transfer.gradient_confusion.params import ConfusionParams
-from tasks.transfer.gradient_confusion.plan import FORWARD_AND_BACKWARD
-from tasks.transfer.gradient_confusion.store import GradientStore, open_store
+from tasks.transfer.diagnostics.inputs import Batch, Sentences, open_network, open_sentences, published_dropout
+from tasks.transfer.gradient_confusion.stages import FORWARD_AND_BACKWARD, ConfusionParams
+from tasks.transfer.gradient_confusion.store import open_store
 
 Rows = list[dict[str, Any]]
 
@@ -50,7 +47,7 @@ def confusion(params: ConfusionParams, context: Context) -> dict[str, Rows]:
                 loss = 0.0
                 with store.row(batch) as row:
                     for micro, part in enumerate(micro_batches(sentences, params, batch)):
-                        with _masks(params, sentences, batch, micro):
+                        with published_dropout(model, params, "gradients", batch, micro):
                             share = 1 / params.accumulation
                             loss += share * add_gradient(model, layout, part.inputs, part.labels, share, row)
                         tokens += part.input_ids.numel()
@@ -59,7 +56,11 @@ def confusion(params: ConfusionParams, context: Context) -> dict[str, Rows]:
             middle = time.perf_counter()
             found = grams(store.blocks())
             seconds = {"encoder_seconds": middle - clock, "gram_seconds": time.perf_counter() - middle}
-            kept = _kept(store)
+            kept = {
+                "in_file": store.file is not None,
+                "block_bytes": store.block_bytes,
+                "peak_bytes": store.peak_bytes,
+            }
     norms = np.sqrt(np.diag(found.plain))
     cost = {
         "gradients": n,
@@ -87,22 +88,6 @@ def micro_batches(sentences: Sentences, params: ConfusionParams, batch: int) -> 
     indices = sentences.order_N[batch * params.batch_size : (batch + 1) * params.batch_size]
     for part in np.split(indices, params.accumulation):
         yield sentences.batch(part, params.max_length if params.legacy_padding else None)
-
-
-def _masks(
-    params: ConfusionParams, sentences: Sentences, batch: int, micro: int
-) -> contextlib.AbstractContextManager[None]:
-    if not params.legacy_dropout:
-        return contextlib.nullcontext()
-    return dropout_stream(sentences.device, params.seed, "gradients", batch, micro)
-
-
-def _kept(store: GradientStore) -> dict[str, Any]:
-    return {
-        "in_file": store.file is not None,
-        "block_bytes": store.block_bytes,
-        "peak_bytes": store.peak_bytes,
-    }
 
 
 def _pair_rows(values: dict[str, np.ndarray], n: int) -> Rows:

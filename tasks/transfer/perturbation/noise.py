@@ -1,4 +1,4 @@
-"""The stage `perturbation`: all levels of noise against one pass without it (transfer_analysis 3).
+"""The stage `perturbation`: all levels of noise against one pass without it (README 3).
 
 A batch has one draw of noise, which every level scales: its levels are a paired comparison, and none depends on what
 others are asked for.
@@ -9,7 +9,7 @@ Dimensions: B sentences of a batch, T tokens, H hidden.
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,11 +19,10 @@ from transformers import PreTrainedModel
 from models.perturbed import distances, first_states, perturbed_states, unit_noise
 from models.transformer import n_layers, width
 from orchestrator.experiment import Context
-from tasks.training.dropout import dropout_stream
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import torch_stream
-from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences
-from tasks.transfer.perturbation.params import PerturbationParams
+from tasks.transfer.diagnostics.inputs import Batch, open_network, open_sentences, published_dropout
+from tasks.transfer.perturbation.stages import PerturbationParams
 
 Rows = list[dict[str, Any]]
 PRECISIONS = {torch.float32: "float32", torch.float64: "float64"}
@@ -76,7 +75,7 @@ class Work:
     params: PerturbationParams
     model: PreTrainedModel
     levels: dict[float, torch.dtype]
-    """In what each level is computed."""
+    """Precision of each level."""
     sentences: int = 0
     batches: int = 0
     clean_passes: int = 0
@@ -84,10 +83,6 @@ class Work:
     layer_passes: int = 0
     noise_seconds: float = 0.0
     encoder_seconds: float = 0.0
-    _device: torch.device = field(init=False)
-
-    def __post_init__(self):
-        self._device = self.model.device
 
     def clean(self, number: int, batch: Batch) -> dict[torch.dtype, Tensor]:
         """The states [B, H] without noise in each precision that a level is computed in."""
@@ -104,7 +99,7 @@ class Work:
         """Rows of `distances` for all levels and kinds of noise."""
         clock = time.perf_counter()
         noise = unit_noise(self.model, torch_stream(self.params.seed, "noise", number))
-        synchronise(self._device)
+        synchronise(self.model.device)
         self.noise_seconds += time.perf_counter() - clock
         rows: Rows = []
         for kind in self.params.noises:
@@ -120,12 +115,9 @@ class Work:
     def _pass(self, batch: Batch, *names: str | int) -> Iterator[None]:
         """Time a pass and count its layers; with dropout its masks are those of a stream of these names."""
         clock = time.perf_counter()
-        masks = contextlib.nullcontext()
-        if self.params.legacy_dropout:
-            masks = dropout_stream(self._device, self.params.seed, "perturbation", *names)
-        with masks:
+        with published_dropout(self.model, self.params, "perturbation", *names):
             yield
-        synchronise(self._device)
+        synchronise(self.model.device)
         self.layer_passes += n_layers(self.model) * len(batch.sentences)
         self.encoder_seconds += time.perf_counter() - clock
 
