@@ -1,8 +1,8 @@
 """Head matching streamed against stored maps, at two numbers of proteins. Part of `benchmarks/diagnostics.py`.
 
 The published way stores the attention maps of all proteins and both encoders, then makes every difference of two heads'
-maps and matches (transfer_analysis 7, 9); here with the right totals, on valid positions. As built a batch's maps are
-reduced to costs at once. Built in addition: a second cost without special tokens, the null of shuffled heads, and
+maps and matches (tasks/transfer/README.md 6); here with the right totals, on valid positions. As built a batch's maps
+are reduced to costs at once. Built in addition: a second cost without special tokens, the null of shuffled heads, and
 halves that match for each other, none of which the plain way computes. Each way is a process of its own, which takes
 the smaller number first, so that its peaks of memory are its own (with the rows, some 30 KB a protein, and what the
 allocator does not give back); seconds are of the processor. Totals must be equal.

@@ -1,6 +1,6 @@
 """PWCCA from moments against the published solver. Part of `benchmarks/diagnostics.py`.
 
-The plain way is the published one (transfer_analysis 8): Gram matrices of all rows, the generalised symmetric
+The plain way is the published one (tasks/transfer/README.md 5): Gram matrices of all rows, the generalised symmetric
 eigenproblem of both sides together, the canonical variates of all rows, their QR factorisation and a loop over Pearson
 correlations; for the three pairs of three networks all of it three times. As built, the moments are whitened once a
 network, and a pair is one SVD. Both must give the same value: of centred rows, with the ridge in parts of the mean

@@ -1,4 +1,4 @@
-"""How alike gradients are, for all pairs from one Gram matrix (transfer_analysis 2; Sankararaman et al., 1904.06963).
+"""How alike gradients are, for all pairs from one Gram matrix (Sankararaman et al., arXiv:1904.06963).
 
 Gradients come in blocks of their coordinates, so that no more than a block need be in memory.
 

@@ -1,7 +1,8 @@
 """Which attention heads of two models do alike: L1 costs between their maps, and the best one-to-one assignment.
 
-After transfer_analysis 9. A map has a row for each query, a distribution over keys; the cost of two maps is the mean
-over query rows of the L1 distance of the rows, twice the total variation and so from 0 (equal) to 2 (nowhere alike).
+After Kao & Lee 2021 (tasks/transfer/README.md 6). A map has a row for each query, a distribution over keys; the cost of
+two maps is the mean over query rows of the L1 distance of the rows, twice the total variation and so from 0 (equal) to 2
+(nowhere alike).
 
 Dimensions: B samples, T tokens with padding, n tokens of one sample, a heads of the second model, b of the first,
 m = min(a, b) pairs.
@@ -28,7 +29,7 @@ def head_costs(
     special: bool = True,
     legacy_padding: bool = False,
 ) -> np.ndarray:
-    """Cost of every pair of heads of each sample, [B, a, b] in float64 (transfer_analysis 9).
+    """Cost of every pair of heads of each sample, [B, a, b] in float64.
 
     Rows and columns of padding are left out, and the sum over the n valid rows is divided by n. Memory beside the maps
     is bounded (`CPU_ELEMENTS`, `GPU_ELEMENTS`), whatever B and T are. NaN where a map has a value that is not finite.
@@ -90,7 +91,7 @@ class Matching:
 
 
 def match_heads(cost: ArrayLike) -> Matching:
-    """The one-to-one assignment of smallest total for costs [..., a, b] (Hungarian method; transfer_analysis 9)."""
+    """The one-to-one assignment of smallest total for costs [..., a, b] (Hungarian method)."""
     costs = np.asarray(cost, dtype=np.float64)
     (*lead, a, b), m = costs.shape, min(costs.shape[-2:])
     flat = costs.reshape(-1, a, b)
@@ -149,7 +150,7 @@ def cross_fitted(sums_2ab: ArrayLike, counts_2: ArrayLike) -> float:
 
 
 def bug_totals(cost_Nab: ArrayLike, matching: Matching) -> np.ndarray:
-    """Totals [N] as published: sum over pairs (a, p(a)) and all b of C[sample a, head p(a), b] (transfer_analysis 9).
+    """Totals [N] as published: sum over pairs (a, p(a)) and all b of C[sample a, head p(a), b].
 
     The published code leaves out the sample's index, so that heads index samples and all heads of the first model are
     added. About h times too large, and almost the same for all samples.

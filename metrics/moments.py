@@ -3,7 +3,7 @@
 All levels of both networks are stacked: the products of every level of one with every level of the other are one matrix
 product a chunk of rows. Sums are taken of features less the mean of the first chunk, in float64, so that an offset of
 any size costs no digits, and float32 features lose nothing beyond their own rounding (a float32 Gram matrix of
-LayerNormed features, which are singular, has noise above the published ridge: transfer_analysis 8).
+LayerNormed features, which are singular, has noise above the published ridge: tasks/transfer/README.md 5).
 
 Dimensions: N rows (positions of all sequences), L levels of the first network, I its features, M levels of the second,
 J its features.

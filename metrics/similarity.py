@@ -7,8 +7,8 @@ and the range of features that are linearly dependent. The output of a LayerNorm
 have at most N - 1 centred dimensions; a Cholesky factor of such a scatter is rounding in those directions, or fails.
 Directions with less than RANGE of the largest scatter are left out. All is float64, on the device of the moments.
 
-PWCCA: Morcos, Raghu & Bengio 2018, arXiv 1806.05759, as published code computes it (transfer_analysis 8). SVCCA: Raghu
-et al. 2017, arXiv 1706.05806. Linear CKA: Kornblith et al. 2019, arXiv 1905.00414.
+PWCCA: Morcos, Raghu & Bengio 2018, arXiv 1806.05759, as published code computes it (tasks/transfer/README.md 5).
+SVCCA: Raghu et al. 2017, arXiv 1706.05806. Linear CKA: Kornblith et al. 2019, arXiv 1905.00414.
 
 Dimensions: N rows, I features of X, J of Y, H of either, K directions kept of either, C = min of both K.
 """

@@ -1,7 +1,7 @@
 """The similarity of independent data: what PWCCA and the others give where there is nothing to find.
 
 With N rows of I and J features all correlations are 1 as soon as I + J >= N, whatever the features are, and for 768
-features a side PWCCA is 0.82 at 1000 rows and still 0.17 at 20,000 (transfer_analysis 8). So every value needs the one
+features a side PWCCA is 0.82 at 1000 rows and still 0.17 at 20,000. So every value needs the one
 of independent data beside it, with the same number of rows and the same scatters.
 
 It is drawn without drawing rows. X is given, of rank K and with scatter V diag(l) V^T; Y has independent Gaussian rows

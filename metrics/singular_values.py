@@ -1,4 +1,4 @@
-"""Singular values of Jacobians: how far a map is from an isometry (transfer_analysis 1).
+"""Singular values of Jacobians: how far a map is from an isometry (tasks/transfer/README.md 1).
 
 Dimensions: N matrices, M values of each, R rows, C columns.
 """

@@ -63,7 +63,7 @@ def inverse_spreads(v: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """1 / sigma(v) over the last dimension in two definitions, float64, each [...].
 
     First 1 / sqrt(biased variance + eps), what a LayerNorm multiplies the centred input by; then 1 over the unbiased
-    standard deviation, as published (transfer_analysis 4). They differ by sqrt(H / (H - 1)) and eps.
+    standard deviation, as published (tasks/transfer/README.md 4). They differ by sqrt(H / (H - 1)) and eps.
     """
     variance, H = v.double().var(-1, correction=0), v.shape[-1]
     return torch.rsqrt(variance + eps), torch.rsqrt(variance * (H / (H - 1)))

@@ -1,7 +1,7 @@
 """Jacobians between the levels of an encoder: how the state of one position moves with the states of a lower level.
 
 J[w, a, b] = d h_j[t, a] / d h_i[w, b] for the word w of the input level i, from one forward pass: the rows a are
-vector-Jacobian products with one-hot vectors, many in one batch (transfer_analysis 1). One backward pass gives the
+vector-Jacobian products with one-hot vectors, many in one batch. One backward pass gives the
 blocks of all input levels at once. Weights are constants; the pass needs eager attention, since `vmap` differentiates
 plain operations alone in one batch.
 
@@ -142,7 +142,7 @@ def whole_jacobians(
     """The Jacobian [1, H, n H] of position 0 with respect to all n valid words of the same sentence, of each sentence.
 
     Sentences do not see each other, so the batch's outputs are summed and differentiated together: one pass for a
-    padded batch (the "cls-full" of transfer_analysis 1). Yields (row of the batch, its Jacobian); the columns are those
+    padded batch (the published helper "cls-full"). Yields (row of the batch, its Jacobian); the columns are those
     of the first word, then of the second, …
 
     Raises:

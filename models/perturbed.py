@@ -1,5 +1,4 @@
-"""An encoder evaluated at weights with noise; its own weights are never touched (transfer_analysis 3; Liu et al.,
-2004.08249).
+"""An encoder evaluated at weights with noise; its own weights are never touched (Liu et al. 2020, arXiv:2004.08249).
 
 Dimensions: B batch, T tokens, H hidden, P parameters.
 """

@@ -1,4 +1,4 @@
-"""Running, drawing, reading and writing a PLUS-TFM (`models.plus_network`; transfer_analysis 5).
+"""Running, drawing, reading and writing a PLUS-TFM (`models.plus_network`).
 
 On disk it is a directory with `config.json` and `model.safetensors`, under the names of the published checkpoint. That
 one, `PLUS-TFM.pt`, is a pickle: its tensors alone are read, and only where pickles are allowed.

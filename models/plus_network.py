@@ -3,7 +3,7 @@
 A post-norm transformer over 25 words, residues and special ones: h_0 = norm(tok[x] + pe[position] + seg[type]);
 a block is h' = norm1(h + proj(attention(h))), h = norm2(h' + fc2(gelu(fc1(h')))) with the exact gelu. Its norm is not
 LayerNorm (see `Norm`). Levels of L blocks are 0, the output of the embedding's norm, to L, the last block's.
-Source: transfer_analysis 5.
+Source: Min et al., arXiv:1912.05625, as its published code computes it.
 
 Dimensions: B batch, T tokens, H hidden, L layers, A heads, V = 25 words, C outputs.
 """
@@ -53,7 +53,7 @@ class Norm(nn.Module):
     """gamma * (x - mean) / sqrt(s + 1e-12) + beta, s the unbiased STANDARD DEVIATION over the features.
 
     The root is of the deviation and not of the variance, so features of deviation s leave with sqrt(s) and not with 1.
-    That is how the published weights were trained, so it stays (transfer_analysis 12, row 19).
+    That is how the published weights were trained, so it stays (tasks/transfer/README.md 7).
     """
 
     def __init__(self, width: int):

@@ -1,4 +1,4 @@
-"""PWCCA as the text defines it, on rows and in loops: what the moments are tested against."""
+"""PWCCA as published code defines it, on rows and in loops: what the moments are tested against."""
 
 import numpy as np
 import scipy.linalg
@@ -8,7 +8,7 @@ def pwcca_on_rows(x, y, ridge: float, *, legacy: bool = False) -> tuple[float, f
     """PWCCA(x, y) and the mean correlation by the generalised eigenproblem, variates, QR, Pearson.
 
     Of centred rows [N, I] and [N, J] with the ridge in parts of the mean scatter; `legacy`: as they are, and the ridge
-    too (transfer_analysis 8).
+    too (tasks/transfer/README.md 5).
     """
     x, y = (np.asarray(rows, dtype=np.float64) for rows in (x, y))
     if not legacy:

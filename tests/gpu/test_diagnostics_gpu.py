@@ -48,8 +48,8 @@ def artifact(job: Job, place: Path, made: dict[str, Path]) -> Path:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_cuda_gives_the_numbers_of_the_cpu(name, tmp_path):
-    experiment = importlib.import_module(f"tasks.{name}").EXPERIMENT
-    config = importlib.import_module(f"tasks.{name}.config").Config(**EXPERIMENTS[name])
+    experiment = importlib.import_module(f"tasks.transfer.{name}").EXPERIMENT
+    config = importlib.import_module(f"tasks.transfer.{name}.config").Config(**EXPERIMENTS[name])
     (job,) = list(experiment.plan(config))
     made: dict[str, Path] = {}
     needs = {key: artifact(need, tmp_path, made) for key, need in job.needs.items()}

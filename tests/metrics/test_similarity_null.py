@@ -89,7 +89,7 @@ def test_wishart_has_its_mean_and_rank(degrees, size):
 def test_a_small_version_of_the_published_procedure():
     """Independent data score high with few rows for their features, uncentred and with the absolute ridge as published.
 
-    d = 48 at the ratios N/d of 1000 and 5000 rows of 768: 0.823 and 0.338 there (transfer_analysis 8).
+    d = 48 at the ratios N/d of 1000 and 5000 rows of 768: 0.823 and 0.338 there.
     """
     random = np.random.default_rng(0)
     for n, expected in ((62, 0.823), (312, 0.338)):

@@ -63,7 +63,7 @@ def test_it_is_the_definition_and_the_published_value(case, i):
 
 
 def test_single_precision_of_the_published_code_is_visible_where_features_are_singular():
-    """The published Gram matrices were float32, whose noise is above the ridge 1e-4 there (transfer_analysis 8)."""
+    """The published Gram matrices were float32, whose noise is above the ridge 1e-4 (tasks/transfer/README.md 5)."""
     found = ours("layernormed", 1e-4).value
     assert abs(found - float(FIXTURE["layernormed/orig32_weighted_cca"][0])) > 5e-4
 

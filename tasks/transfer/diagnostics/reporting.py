@@ -89,9 +89,9 @@ def shift_label(shift: int) -> str:
     return "ordinary text" if shift == 0 else f"tokens shifted by {shift}"
 
 
-def named(row: Any) -> str:
-    """Model, task and shift of a row, as sentences begin."""
-    return f"{short(row.model)}, {row.task}, {shift_label(row.shift)}"
+def named(model: str, task: str, shift: int) -> str:
+    """The beginning of a sentence on both encoders of a model, task and shift."""
+    return f"{short(model)}, {task}, {shift_label(shift)}"
 
 
 def places(table: pd.DataFrame, *names: str) -> list[dict[str, Any]]:

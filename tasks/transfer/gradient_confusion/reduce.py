@@ -47,11 +47,11 @@ def with_errors(similarity: pd.DataFrame) -> pd.DataFrame:
 def notes(tables: dict[str, pd.DataFrame], pairs: pd.DataFrame) -> list[str]:
     """What came out, where cosines say little, and how many values are not finite."""
     told = []
-    for _, line in tables["pretrained_vs_random"].groupby(LINE[:-1]):
-        by = line.set_index("metric")
+    for line, rows in tables["pretrained_vs_random"].groupby(LINE[:-1]):
+        by = rows.set_index("metric")
         least, negative = by.loc["min"], by.loc["negative_share"]
         told.append(
-            f"{named(line.iloc[0])}: minimum cosine {least['mean_pretrained']:.3f} pretrained, "
+            f"{named(*line)}: minimum cosine {least['mean_pretrained']:.3f} pretrained, "
             f"{least['mean_random']:.3f} random; share of negative ones {negative['mean_pretrained']:.3f} and "
             f"{negative['mean_random']:.3f}."
         )

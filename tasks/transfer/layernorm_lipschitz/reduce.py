@@ -71,10 +71,10 @@ def notes(both: pd.DataFrame, costs: pd.DataFrame) -> list[str]:
     """The ranges of what came out over layers, and how many positions are padding or not finite."""
     told = []
     inner = both[(both["layer"] > 0) & (both["positions"] == "valid")]
-    for _, rows in inner.groupby(LINE[:-1], sort=False):
+    for line, rows in inner.groupby(LINE[:-1], sort=False):
         sigma, gain = (of(rows, metric=metric) for metric in ("mean_inverse_sigma", "mean_gain"))
         told.append(
-            f"{named(rows.iloc[0])}: mean 1/sigma of the layers' LayerNorms {_range(sigma['mean_pretrained'])} "
+            f"{named(*line)}: mean 1/sigma of the layers' LayerNorms {_range(sigma['mean_pretrained'])} "
             f"pretrained (gain {_range(gain['mean_pretrained'])}), {_range(sigma['mean_random'])} random."
         )
     if len(costs):

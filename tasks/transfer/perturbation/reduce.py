@@ -109,10 +109,10 @@ def floors_over_seeds(floors: pd.DataFrame) -> pd.DataFrame:
 def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame, config: Config) -> list[str]:
     """Distances at the largest level and ratios at the smallest, the slope there, and what is not finite."""
     told = []
-    for (*_, kind), line in tables["pretrained_vs_random"].groupby([*LINE[:-1], "noise"]):
-        large, small = line.loc[line["std"].idxmax()], line.loc[line["std"].idxmin()]
+    for (*line, kind), stds in tables["pretrained_vs_random"].groupby([*LINE[:-1], "noise"]):
+        large, small = stds.loc[stds["std"].idxmax()], stds.loc[stds["std"].idxmin()]
         told.append(
-            f"{named(large)}, {kind} noise {large['std']:g}: median distance {large['mean_pretrained']:.3g} "
+            f"{named(*line)}, {kind} noise {large['std']:g}: median distance {large['mean_pretrained']:.3g} "
             f"pretrained, {large['mean_random']:.3g} random; noise {small['std']:g}: pretrained / random = "
             f"{small['ratio']:.3g}."
         )

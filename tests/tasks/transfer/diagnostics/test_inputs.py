@@ -14,7 +14,7 @@ from models.checkpoints import directory_revision
 from models.transformer import scratch_transformer_config
 from orchestrator.experiment import Context
 from tasks.transfer.diagnostics.inputs import open_network, open_sentences, shift_ids
-from tasks.transfer.diagnostics.params import DiagnosticParams
+from tasks.transfer.diagnostics.options import DiagnosticParams
 from tests.tasks.transfer.diagnostics.made_tokens import LENGTHS, NETWORK, VOCAB, write_tokens
 
 

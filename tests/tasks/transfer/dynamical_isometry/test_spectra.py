@@ -12,9 +12,8 @@ from metrics.singular_values import singular_values
 from models.jacobian import jacobian_blocks
 from orchestrator.experiment import Context
 from tasks.transfer.diagnostics.inputs import open_network, open_sentences
-from tasks.transfer.dynamical_isometry.params import TABLES, SpectraParams
-from tasks.transfer.dynamical_isometry.shards import ShardWriter
-from tasks.transfer.dynamical_isometry.spectra import output_positions, spectra
+from tasks.transfer.dynamical_isometry.spectra import ShardWriter, output_positions, spectra
+from tasks.transfer.dynamical_isometry.stages import TABLES, SpectraParams
 from tests.tasks.transfer.diagnostics.made_tokens import NETWORK, write_tokens
 
 WIDTH = NETWORK["width"]
@@ -125,7 +124,7 @@ def test_what_cannot_be_done(context):
         spectra(dataclasses.replace(PARAMS, output_levels=(5,)), context)
     with pytest.raises(ValueError, match="may be used"):
         spectra(PARAMS, dataclasses.replace(context, memory_bytes=1000))
-    with pytest.raises(ValueError, match="position_share"):
+    with pytest.raises(ValueError, match="position-share is"):
         dataclasses.replace(PARAMS, position_share=0.0)
 
 

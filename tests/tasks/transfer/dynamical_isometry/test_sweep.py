@@ -9,11 +9,9 @@ import pytest
 import tasks
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from tasks.transfer.dynamical_isometry import EXPERIMENT
 from tasks.transfer.dynamical_isometry.config import PRESETS, Config
-from tasks.transfer.dynamical_isometry.plan import plan
-from tasks.transfer.dynamical_isometry.reduce import densities, summarise
-from tests.fake_results import FakeResults
+from tasks.transfer.dynamical_isometry.reduce import densities
+from tasks.transfer.dynamical_isometry.stages import plan
 
 TINY = [
     *("--experiment", "dynamical_isometry", "--preset", "quick", "--backend", "inline", "--width", "16"),
@@ -55,7 +53,7 @@ def test_a_sweep_ends_in_figures(tmp_path):
         "level_pairs-shift_7",
     }
     assert (place / "report.html").stat().st_size > 1000
-    beside = pd.read_parquet(place / "summary" / "beside.parquet")
+    beside = pd.read_parquet(place / "summary" / "pretrained_vs_random.parquet")
     mean = beside.query("metric == 'mean_log' and kind == 'diagonal' and output_level == 2")
     own = rows.query("kind == 'diagonal' and output_level == 2 and encoder == 'random'")
     expected = own.groupby(["input_level", "seed"])["mean_log"].mean().groupby("input_level").mean()
@@ -78,20 +76,12 @@ def test_presets():
     assert (paper.sentences, paper.positions, paper.max_length, paper.shifts) == (200, 1, 128, (0, 1000))
     assert not paper.legacy_dropout
     assert (legacy.legacy_dropout, legacy.shifts) == (True, (0,))
-    with pytest.raises(ValueError, match="position-share is 2"):
+    with pytest.raises(ValueError, match="position-share is 2: give more than 0 and at most 1"):
         Config(position_share=2)
     with pytest.raises(ValueError, match="input-levels is empty"):
         Config(input_levels=())
-    with pytest.raises(ValueError, match="no level of --input-levels is below"):
+    with pytest.raises(ValueError, match="input-levels is 3: give one below an output level"):
         Config(input_levels=(3,), output_levels=(2, 3))
-
-
-def test_reduce_of_nothing_is_no_error():
-    jobs = [(job, {}) for job in make_plan(plan(PRESETS["quick"])).jobs.values()]
-    found = summarise(FakeResults(EXPERIMENT.tables, jobs), PRESETS["quick"])
-    assert not found.figures
-    assert not found.tables
-    assert any(note.startswith("36 of 36 networks and tasks are missing") for note in found.notes)
 
 
 def test_densities_integrate_to_one_over_the_bounded_bins():

@@ -1,9 +1,5 @@
 """Tables, figures and sentences of `gradient_confusion` from rows."""
 
-# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
-
 import dataclasses
 import itertools
 
@@ -14,9 +10,8 @@ from metrics.gradient_similarity import pair_statistics
 from tasks.transfer.gradient_confusion import EXPERIMENT
 from tasks.transfer.gradient_confusion.config import PRESETS
 from tasks.transfer.gradient_confusion.figures import distribution
-from tasks.transfer.gradient_confusion.params import TABLES
-from tasks.transfer.gradient_confusion.plan import plan
 from tasks.transfer.gradient_confusion.reduce import summarise
+from tasks.transfer.gradient_confusion.stages import plan
 from tests.fake_results import FakeResults
 
 N = 4
@@ -64,10 +59,9 @@ def made(job) -> np.ndarray:
 
 def test_tables_and_notes_say_pretrained_beside_random():
     summary = summarise(results(made), QUICK)
-    assert set(summary.tables) == {"similarity_over_seeds", "beside", "gradients", "costs"}
+    assert set(summary.tables) == {"similarity_over_seeds", "pretrained_vs_random", "gradients", "costs"}
     assert set(summary.figures) == {"cosine_boxes", "confusion"}
-    assert set(summary.captions) == {*summary.tables, *summary.figures}
-    beside = summary.tables["beside"].query("task == 'acceptability' and shift == 0").set_index("metric")
+    beside = summary.tables["pretrained_vs_random"].query("task == 'acceptability' and shift == 0").set_index("metric")
     assert beside.loc["min", "mean_pretrained"] == pytest.approx(-0.2, abs=0.02)
     assert beside.loc["negative_share", "mean_random"] == pytest.approx(0.5)
     table = summary.tables["similarity_over_seeds"]
@@ -75,17 +69,16 @@ def test_tables_and_notes_say_pretrained_beside_random():
     # The interval is over seeds; the error within a seed stands beside it.
     mean = table.query("metric == 'mean' and encoder == 'random' and task == 'acceptability'").iloc[0]
     assert mean["within_error"] > 0.1 > mean["high"] - mean["low"]
+    assert set(table["not_finite"]) == {0}
     notes = " ".join(summary.notes)
-    assert "small, acceptability, tokens as they are: least cosine -0.2" in notes
-    assert "similarity: a regression" in notes
-    assert "0 of 432 values of pairs are not finite." in notes
+    assert "small, acceptability, ordinary text: minimum cosine -0.2" in notes
     assert "missing" not in notes
 
 
 def test_figures_show_every_task_shift_and_encoder():
     figures = summarise(results(made), QUICK).figures
     boxes = figures["cosine_boxes"].axes
-    assert [axis.get_title() for axis in boxes] == ["small, tokens as they are", "small, tokens shifted by 1000"]
+    assert [axis.get_title() for axis in boxes] == ["small, ordinary text", "small, tokens shifted by 1000"]
     assert [text.get_text() for text in boxes[0].get_xticklabels()] == ["acceptability", "similarity"]
     assert len(boxes[0].patches) == 4
     # Whiskers end at the minimum and the maximum.
@@ -104,16 +97,13 @@ def test_what_is_missing_or_not_finite_is_said_and_left_out():
         return values
 
     half = summarise(results(spoilt, lambda job: job.params.encoder == "random"), QUICK)
-    notes = " ".join(half.notes)
-    assert "12 of 24 networks and tasks are missing." in notes
-    assert "108 of 216 values of pairs are not finite, and left out." in notes
-    assert "beside" not in half.tables
+    assert "12 of 24 networks on tasks are missing." in half.notes
+    assert half.tables["costs"]["jobs"].sum() == 12
+    means = half.tables["similarity_over_seeds"].query("metric == 'mean' and task == 'acceptability'")["mean"]
+    assert means.to_numpy() == pytest.approx(0.3, abs=0.02)  # of the three that are finite
+    assert "pretrained_vs_random" not in half.tables
     nothing = summarise(results(lambda job: np.full(6, np.nan)), QUICK)
     assert not nothing.figures
-    none = [(job, {}) for job in plan(QUICK) if job.stage.name == "gradient_confusion"]
-    empty = summarise(FakeResults({**EXPERIMENT.tables}, none), QUICK)
-    assert not empty.tables
-    assert any("24 of 24" in note for note in empty.notes)
 
 
 def test_the_distribution_counts_values_up_to_x():
@@ -122,7 +112,3 @@ def test_the_distribution_counts_values_up_to_x():
     assert found is not None
     assert found.tolist() == [0.25, 0.5, 0.75, 1.0]
     assert distribution(np.array([np.nan]), x) is None
-
-
-def test_tables_are_described():
-    assert all(field.metadata[b"doc"] for spec in TABLES.values() for field in spec.schema)

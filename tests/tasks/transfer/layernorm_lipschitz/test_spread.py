@@ -1,9 +1,5 @@
 """The stage `layernorm_spread` on tiny encoders: what its rows are about, and what they depend on."""
 
-# torch annotates what modules hold as Tensor | Module, so these rules say nothing here:
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
-# pyright: reportIndexIssue=false, reportOperatorIssue=false, reportReturnType=false
-
 import dataclasses
 
 import numpy as np
@@ -14,8 +10,8 @@ import torch
 from models.any_encoder import hidden_states
 from orchestrator.experiment import Context
 from tasks.transfer.diagnostics.inputs import open_network, open_sentences
-from tasks.transfer.layernorm_lipschitz.params import TABLES, SpreadParams
 from tasks.transfer.layernorm_lipschitz.spread import spread
+from tasks.transfer.layernorm_lipschitz.stages import TABLES, SpreadParams
 from tests.tasks.transfer.diagnostics.made_tokens import LENGTHS, NETWORK, write_tokens
 
 PARAMS = SpreadParams(
@@ -139,5 +135,5 @@ def test_values_that_are_not_finite_are_counted(context, monkeypatch):
 
 def test_bad_parameters():
     for name in ("batches", "batch_size"):
-        with pytest.raises(ValueError, match=f"{name} is 0; give 1 or more"):
+        with pytest.raises(ValueError, match=f"{name.replace('_', '-')} is 0: give at least 1"):
             dataclasses.replace(PARAMS, **{name: 0})

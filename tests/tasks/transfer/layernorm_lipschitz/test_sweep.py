@@ -11,8 +11,8 @@ from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from tasks.transfer.layernorm_lipschitz import EXPERIMENT
 from tasks.transfer.layernorm_lipschitz.config import PRESETS, Config
-from tasks.transfer.layernorm_lipschitz.plan import plan
 from tasks.transfer.layernorm_lipschitz.reduce import summarise
+from tasks.transfer.layernorm_lipschitz.stages import plan
 from tests.fake_results import FakeResults
 
 TINY = [
@@ -59,24 +59,16 @@ def test_means_are_over_seeds_and_what_is_missing_is_said():
     done = [(by["pretrained", s], job_rows(by["pretrained", s], 1.0 + s)) for s in (0, 1)]
     done += [(by["random", s], job_rows(by["random", s], 0.5)) for s in (0, 1, 2)]
     found = summarise(FakeResults(EXPERIMENT.tables, done), config)
-    beside = found.tables["beside"].query("metric == 'mean_gain'").sort_values("layer")
+    beside = found.tables["pretrained_vs_random"].query("metric == 'mean_gain'").sort_values("layer")
     assert beside["mean_pretrained"].tolist() == pytest.approx([1.5, 3.0])
     assert beside["difference"].tolist() == pytest.approx([1.0, 2.0])
-    assert "small, acceptability, tokens as they are: mean 1/sigma of the layers' LayerNorms pretrained 1.500 to 3.000 (gain 1.500 to 3.000), random 0.500 to 1.000." in found.notes  # fmt: skip  # noqa: E501
-    assert "1 of 6 networks and tasks are missing." in found.notes
-    assert "15 values of 1/sigma are not finite, and left out." in found.notes
-    assert any(note.startswith("25% of all positions are padding") for note in found.notes)
+    costs = found.tables["costs"]
+    assert (costs["jobs"].sum(), costs["n_not_finite"].sum()) == (5, 15)
+    assert "1 of 6 networks on tasks are missing." in found.notes
     assert set(found.figures) == {"inverse_sigma-shift_0", "gain-shift_0"}
     axis = found.figures["inverse_sigma-shift_0"].axes[0]
     assert axis.get_ylim()[0] == 0
     assert axis.get_ylim()[1] > 3
-
-
-def test_reduce_of_nothing_is_no_error():
-    jobs = [(job, {}) for job in make_plan(plan(PRESETS["quick"])).jobs.values()]
-    found = summarise(FakeResults(EXPERIMENT.tables, jobs), PRESETS["quick"])
-    assert not found.figures
-    assert not found.tables
 
 
 def test_presets():

@@ -1,9 +1,5 @@
 """`perturbation` through the command line in one process: the stages, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,7 +22,7 @@ def read(out, table):
 
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch):
-    monkeypatch.setattr("tasks.transfer.perturbation.reduce.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.transfer.perturbation.figures.draw", lambda *given: {})
 
 
 def test_every_sentence_and_level_of_every_network_is_one_row(tmp_path):

@@ -1,9 +1,5 @@
 """The stage `perturbation`: distances of edited weights, what levels share, and what dropout does to them."""
 
-# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false, reportOperatorIssue=false, reportCallIssue=false
-
 import dataclasses
 
 import numpy as np
@@ -15,9 +11,8 @@ from models.perturbed import perturbation_distances, unit_noise
 from orchestrator.experiment import Context
 from tasks.training.seeds import torch_stream
 from tasks.transfer.diagnostics.inputs import open_network, open_sentences
-from tasks.transfer.perturbation import stage
-from tasks.transfer.perturbation.params import TABLES, PerturbationParams
-from tasks.transfer.perturbation.stage import perturbation
+from tasks.transfer.perturbation.noise import perturbation
+from tasks.transfer.perturbation.stages import TABLES, PerturbationParams
 from tests.tasks.transfer.diagnostics.made_tokens import NETWORK, write_tokens
 
 LENGTHS = (5, 9, 3, 12, 7, 4, 6, 8, 5, 11, 3)
@@ -126,7 +121,7 @@ def test_states_that_are_not_finite_are_rows(context, monkeypatch):
         noise = unit_noise(model, generator)
         return {name: torch.full_like(x, torch.inf) for name, x in noise.items()}
 
-    monkeypatch.setattr(stage, "unit_noise", infinite)
+    monkeypatch.setattr("tasks.transfer.perturbation.noise.unit_noise", infinite)
     tables = run(context, stds=(1e-2,))
     assert tables["distances"]["distance"].isna().all()
     assert len(tables["distances"]) == 11
@@ -139,7 +134,8 @@ def test_too_little_memory_is_refused_with_both_numbers(context):
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"stds": (0.0,)}, "stds"), ({"noises": ()}, "noises"), ({"double_below": -1.0}, "double")]
+    ("change", "message"),
+    [({"stds": (0.0,)}, "stds is 0.0"), ({"noises": ()}, "noises is empty"), ({"double_below": -1.0}, "double-below")],
 )
 def test_parameters_that_cannot_be_are_refused(change, message):
     with pytest.raises(ValueError, match=message):

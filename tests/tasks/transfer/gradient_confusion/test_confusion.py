@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 import torch
 
+from models.gradients import add_gradient
 from orchestrator.experiment import Context
 from tasks.transfer.diagnostics.inputs import open_network, open_sentences
-from tasks.transfer.gradient_confusion import stage
-from tasks.transfer.gradient_confusion.params import TABLES, ConfusionParams
-from tasks.transfer.gradient_confusion.stage import confusion
+from tasks.transfer.gradient_confusion.confusion import confusion
+from tasks.transfer.gradient_confusion.stages import TABLES, ConfusionParams
 from tests.tasks.transfer.diagnostics.made_tokens import NETWORK, write_tokens
 
 LENGTHS = (5, 9, 3, 12, 7, 4, 6, 8, 5, 11, 3, 6, 7, 4, 9, 10, 5)
@@ -94,8 +94,10 @@ def test_pairs_are_those_of_whole_gradients(places, change):
 
 def test_the_file_accumulation_and_padding_give_the_same_numbers(places, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    calls, original = [], stage.add_gradient
-    monkeypatch.setattr(stage, "add_gradient", lambda *given: calls.append(1) or original(*given))
+    calls, original = [], add_gradient
+    monkeypatch.setattr(
+        "tasks.transfer.gradient_confusion.confusion.add_gradient", lambda *given: calls.append(1) or original(*given)
+    )
     known = run(places)
     assert len(calls) == 3
     tiny = run(places, memory=20_000)
@@ -130,7 +132,7 @@ def test_dropout_comes_from_the_job_alone(places):
 
 
 def test_a_network_that_overflows_gives_nan_and_counts_it(places, monkeypatch):
-    original = stage.add_gradient
+    original = add_gradient
 
     def first_is_infinite(model, layout, inputs, labels, share, into):
         loss = original(model, layout, inputs, labels, share, into)
@@ -140,7 +142,7 @@ def test_a_network_that_overflows_gives_nan_and_counts_it(places, monkeypatch):
         return loss
 
     calls: list[int] = []
-    monkeypatch.setattr(stage, "add_gradient", first_is_infinite)
+    monkeypatch.setattr("tasks.transfer.gradient_confusion.confusion.add_gradient", first_is_infinite)
     tables = run(places)
     assert np.isnan(values(tables, "cosine")).tolist() == [True, True, False]
     assert {row["not_finite"] for row in tables["similarity"]} == {2}
@@ -148,7 +150,7 @@ def test_a_network_that_overflows_gives_nan_and_counts_it(places, monkeypatch):
 
 
 def test_parameters_that_cannot_be_are_refused():
-    with pytest.raises(ValueError, match="batches"):
+    with pytest.raises(ValueError, match="batches is 1: give at least 2"):
         dataclasses.replace(PARAMS, batches=1)
-    with pytest.raises(ValueError, match="accumulation is 3"):
+    with pytest.raises(ValueError, match="accumulation is 3: give a divisor"):
         dataclasses.replace(PARAMS, accumulation=3)
