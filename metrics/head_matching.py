@@ -1,8 +1,8 @@
 """Which attention heads of two models do alike: L1 costs between their maps, and the best one-to-one assignment.
 
 After Kao & Lee 2021 (tasks/transfer/README.md 6). A map has a row for each query, a distribution over keys; the cost of
-two maps is the mean over query rows of the L1 distance of the rows, twice the total variation and so from 0 (equal) to 2
-(nowhere alike).
+two maps is the mean over query rows of the L1 distance of the rows, twice the total variation and so from 0 (equal) to
+2 (nowhere alike).
 
 Dimensions: B samples, T tokens with padding, n tokens of one sample, a heads of the second model, b of the first,
 m = min(a, b) pairs.

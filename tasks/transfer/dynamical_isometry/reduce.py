@@ -61,8 +61,9 @@ def notes(tables: dict[str, pd.DataFrame], rows: pd.DataFrame) -> list[str]:
     """What came out of the blocks that are drawn, and what has no logarithm or is not finite."""
     both = of(tables["pretrained_vs_random"], metric="mean_log")
     told = [
-        f"{named(row.model, row.task, row.shift)}, level {row.output_level} by level {row.input_level}, {row.kind.replace('_', '-')} blocks: mean "
-        f"ln sigma {row.mean_pretrained:.3f} pretrained, {row.mean_random:.3f} random (0 is an isometry)."
+        f"{named(row.model, row.task, row.shift)}, level {row.output_level} by level {row.input_level}, "
+        f"{row.kind.replace('_', '-')} blocks: mean ln sigma {row.mean_pretrained:.3f} pretrained, "
+        f"{row.mean_random:.3f} random (0 is an isometry)."
         for row in both[both["kind"].isin(APART)].itertuples()
     ]
     pooled = of(rows, kind="pooled")

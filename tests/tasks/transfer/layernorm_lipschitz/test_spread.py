@@ -51,7 +51,7 @@ def test_rows_hold_what_enters_each_layer_norm(context):
     # By hand: the second LayerNorm of layer 2 gives the last level.
     sentences = open_sentences(PARAMS, context, 1)
     model = open_network(PARAMS, context, sentences)
-    norm, entered = model.encoder.layer[1].output.LayerNorm, []
+    norm, entered = model.get_submodule("encoder.layer.1.output.LayerNorm"), []
     norm.register_forward_pre_hook(lambda module, given: entered.append(given[0]))
     inverse = []
     with torch.no_grad():
@@ -94,7 +94,7 @@ def test_gains_of_a_checkpoint_count(context, monkeypatch):
     def scaled(*given, **named):
         model = open_network(*given, **named)
         with torch.no_grad():
-            model.encoder.layer[1].output.LayerNorm.weight.copy_(torch.linspace(-3, 1, 16))
+            model.get_parameter("encoder.layer.1.output.LayerNorm.weight").copy_(torch.linspace(-3, 1, 16))
         return model
 
     monkeypatch.setattr("tasks.transfer.layernorm_lipschitz.spread.open_network", scaled)
@@ -123,7 +123,7 @@ def test_values_that_are_not_finite_are_counted(context, monkeypatch):
     def broken(*given, **named):
         model = open_network(*given, **named)
         with torch.no_grad():
-            model.encoder.layer[1].output.dense.bias[0] = torch.nan
+            model.get_parameter("encoder.layer.1.output.dense.bias")[0] = torch.nan
         return model
 
     monkeypatch.setattr("tasks.transfer.layernorm_lipschitz.spread.open_network", broken)
