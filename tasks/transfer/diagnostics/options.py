@@ -1,19 +1,26 @@
-"""What the four diagnostics on sentences share of options and parameters: networks, sentences, seeds, token shifts."""
+"""What the four diagnostics on sentences share of options, parameters and jobs.
 
+Networks, sentences, seeds and token shifts are options; a job is one model, encoder, task, shift and seed.
+"""
+
+import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from annotated_types import Ge
 
-from orchestrator.experiment import Resources
-from orchestrator.limits import Limited, NotNegative, Positive, Several, require
+from orchestrator.experiment import Job, Resources, Stage
+from orchestrator.limits import Limited, NotNegative, Positive, Several, require, shared
 from tasks.data.examples import TaskName
+from tasks.data.plan import planned_sizes, tokens_job
+from tasks.data.sources import locate
 from tasks.encoders.options import QUICK_SMALL, SeveralInts
 from tasks.encoders.params import SCRATCH, SMALL, Encoder, Precision
 from tasks.encoders.transformer import TransformerParams
 from tasks.encoders.transformer_options import TransformerOrSmallOptions
+from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports, width_of
 
 ENCODER = Resources(num_cpus=1, num_gpus=1)
 
@@ -85,3 +92,55 @@ QUICK_DIAGNOSTIC: Mapping[str, Any] = types.MappingProxyType(
     }
 )
 """The model and the sentences of the quick presets: with one results directory their sweeps pretrain it once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """One network on the sentences of one task, for the cost of its job."""
+
+    task: str
+    layers: int
+    width: int
+    """Hidden size."""
+    sentences: int
+    """Of the task's train split, after the limit."""
+
+
+def diagnostic_jobs(
+    options: DiagnosticOptions, stage: Stage, passes: Callable[[Network], float], **more: Any
+) -> Iterator[Job]:
+    """All jobs of a diagnostic, those of a model together; first the report on the model small, where it is asked for.
+
+    Args:
+        stage: its parameters inherit `DiagnosticParams` and the groups of settings that the options have too.
+        passes: layer applications to one sentence that a network's job takes.
+        more: parameters that are no options.
+
+    Raises:
+        ValueError: data, tokenizer or model are missing; one line that says what to give.
+    """
+    yield from small_reports(options)
+    settings = shared(options, stage.params)
+    for model in options.models:
+        # Once each: a checkpoint is read for its hash.
+        encoder_here = functools.cache(functools.partial(encoder_of, options, model))
+        for task in options.tasks:
+            tokenizer = options.tokenizer or model
+            tokens = tokens_job(task, options.data_dir, tokenizer, options.max_length, options.train_limit, None)
+            sizes = planned_sizes(locate(task, options.data_dir), options.train_limit, None)
+            network = Network(
+                task=task, layers=layers_of(options, model), width=width_of(options, model), sentences=sizes["train"]
+            )
+            for encoder in options.encoders:
+                for seed in options.seeds:
+                    weights = encoder_here(encoder, seed if encoder == "random" else 0)
+                    named = {"tokenizer": tokens.params.tokenizer, "task": task, "seed": seed, **more}
+                    for shift in options.shifts:
+                        yield Job(
+                            stage=stage,
+                            params=stage.params(**{**settings, **weights.params, **named, "shift": shift}),
+                            needs={**weights.needs, "tokens": tokens},
+                            fingerprints=tokens.fingerprints,
+                            paths=weights.paths,
+                            passes=passes(network),
+                        )

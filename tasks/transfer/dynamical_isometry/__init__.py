@@ -9,7 +9,8 @@ from tasks.data.blocks import BLOCKS
 from tasks.data.plan import TOKENS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.dynamical_isometry.config import PRESETS, Config
-from tasks.transfer.dynamical_isometry.stages import JACOBIAN_SPECTRA, plan
+from tasks.transfer.dynamical_isometry.plan import plan
+from tasks.transfer.dynamical_isometry.stages import JACOBIAN_SPECTRA
 
 EXPERIMENT = Experiment(
     name="dynamical_isometry",

@@ -1,14 +1,13 @@
-"""The stage `jacobian_spectra`: its parameters, its tables, its jobs. Imports no torch."""
+"""The stage `jacobian_spectra`: its parameters and its tables. Imports no torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Stage, TableSpec, column
+from orchestrator.experiment import Stage, TableSpec, column
 from tasks.transfer.diagnostics.options import ENCODER, DiagnosticParams
-from tasks.transfer.diagnostics.plan import Network, diagnostic_jobs
-from tasks.transfer.dynamical_isometry.config import Config, Derivatives
+from tasks.transfer.dynamical_isometry.config import Derivatives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,25 +93,3 @@ JACOBIAN_SPECTRA = Stage(
     resources=ENCODER,
     artifact=True,
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """The jobs of a config; all levels share the passes of a job.
-
-    A vector-Jacobian product counts as one pass of the layers that it goes through.
-
-    Raises:
-        ValueError: data, tokenizer or model are missing; one line that says what to give.
-    """
-    positions = config.positions
-    if config.position_share is not None:
-        positions = max(1, round(config.position_share * config.max_length / 2))  # sentences are about half as long
-    if config.whole:
-        positions += 1
-
-    def passes(network: Network) -> float:
-        """A forward pass a sentence, and H products back through the layers below each output level."""
-        back = network.width * positions * sum(config.output_levels or (network.layers,))
-        return min(config.sentences, network.sentences) * (network.layers + back)
-
-    return diagnostic_jobs(config, JACOBIAN_SPECTRA, passes)

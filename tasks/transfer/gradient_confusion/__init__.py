@@ -9,7 +9,8 @@ from tasks.data.blocks import BLOCKS
 from tasks.data.plan import TOKENS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.gradient_confusion.config import PRESETS, Config
-from tasks.transfer.gradient_confusion.stages import CONFUSION, plan
+from tasks.transfer.gradient_confusion.plan import plan
+from tasks.transfer.gradient_confusion.stages import CONFUSION
 
 EXPERIMENT = Experiment(
     name="gradient_confusion",

@@ -1,14 +1,13 @@
-"""The stage `gradient_confusion`: its parameters, its tables, its jobs. Imports no torch."""
+"""The stage `gradient_confusion`: its parameters and its tables. Imports no torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Stage, TableSpec, column
+from orchestrator.experiment import Stage, TableSpec, column
 from tasks.transfer.diagnostics.options import ENCODER, DiagnosticParams
-from tasks.transfer.diagnostics.plan import Network, diagnostic_jobs
-from tasks.transfer.gradient_confusion.config import Batches, Config
+from tasks.transfer.gradient_confusion.config import Batches
 
 FORWARD_AND_BACKWARD = 3  # a backward pass costs two forward ones
 
@@ -101,22 +100,3 @@ CONFUSION = Stage(
     tables=TABLES,
     resources=ENCODER,
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """The jobs of a config.
-
-    Raises:
-        ValueError: data, tokenizer or model are missing, or a task has fewer than two batches of sentences.
-    """
-
-    def passes(network: Network) -> float:
-        batches = min(config.batches, network.sentences // config.batch_size)
-        if batches < 2:
-            raise ValueError(
-                f"{network.task} has {network.sentences} sentences to train on, two batches of {config.batch_size} "
-                "are the least: give a smaller --batch-size, or a larger --train-limit"
-            )
-        return FORWARD_AND_BACKWARD * network.layers * batches * config.batch_size
-
-    return diagnostic_jobs(config, CONFUSION, passes)

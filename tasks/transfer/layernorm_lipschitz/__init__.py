@@ -9,7 +9,8 @@ from tasks.data.blocks import BLOCKS
 from tasks.data.plan import TOKENS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.layernorm_lipschitz.config import PRESETS, Config
-from tasks.transfer.layernorm_lipschitz.stages import LAYERNORM_SPREAD, plan
+from tasks.transfer.layernorm_lipschitz.plan import plan
+from tasks.transfer.layernorm_lipschitz.stages import LAYERNORM_SPREAD
 
 EXPERIMENT = Experiment(
     name="layernorm_lipschitz",

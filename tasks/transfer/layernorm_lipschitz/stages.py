@@ -1,14 +1,13 @@
-"""The stage `layernorm_spread`: its parameters, its tables, its jobs. Imports no torch."""
+"""The stage `layernorm_spread`: its parameters and its tables. Imports no torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Stage, TableSpec, column
+from orchestrator.experiment import Stage, TableSpec, column
 from tasks.transfer.diagnostics.options import ENCODER, DiagnosticParams
-from tasks.transfer.diagnostics.plan import Network, diagnostic_jobs
-from tasks.transfer.layernorm_lipschitz.config import Batches, Config
+from tasks.transfer.layernorm_lipschitz.config import Batches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,17 +79,3 @@ LAYERNORM_SPREAD = Stage(
     tables=TABLES,
     resources=ENCODER,
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """The jobs of a config; one pass gives all LayerNorms.
-
-    Raises:
-        ValueError: data, tokenizer or model are missing; one line that says what to give.
-    """
-
-    def passes(network: Network) -> float:
-        """One sentence more, whose pass finds where the LayerNorms are."""
-        return network.layers * (min(config.batches * config.batch_size, network.sentences) + 1)
-
-    return diagnostic_jobs(config, LAYERNORM_SPREAD, passes)

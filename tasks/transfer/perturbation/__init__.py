@@ -9,7 +9,8 @@ from tasks.data.blocks import BLOCKS
 from tasks.data.plan import TOKENS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transfer.perturbation.config import PRESETS, Config
-from tasks.transfer.perturbation.stages import PERTURBATION, plan
+from tasks.transfer.perturbation.plan import plan
+from tasks.transfer.perturbation.stages import PERTURBATION
 
 EXPERIMENT = Experiment(
     name="perturbation",

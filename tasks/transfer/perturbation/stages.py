@@ -1,14 +1,13 @@
-"""The stage `perturbation`: its parameters, its tables, its jobs. Imports no torch."""
+"""The stage `perturbation`: its parameters and its tables. Imports no torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from orchestrator.experiment import Job, Stage, TableSpec, column
+from orchestrator.experiment import Stage, TableSpec, column
 from tasks.transfer.diagnostics.options import ENCODER, DiagnosticParams
-from tasks.transfer.diagnostics.plan import Network, diagnostic_jobs
-from tasks.transfer.perturbation.config import Config, NoisyBatches
+from tasks.transfer.perturbation.config import NoisyBatches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +77,3 @@ PERTURBATION = Stage(
     tables=TABLES,
     resources=ENCODER,
 )
-
-
-def plan(config: Config) -> Iterator[Job]:
-    """The jobs of a config, each with all levels and kinds of noise.
-
-    Raises:
-        ValueError: data, tokenizer or model are missing; one line that says what to give.
-    """
-    stds = tuple(sorted(config.stds, reverse=True))  # in one order, however they are given
-    precisions = len({config.dtype == "float64" or std <= config.double_below for std in stds})
-
-    def passes(network: Network) -> float:
-        """A pass without noise in each precision, and one with each level and kind."""
-        sentences = min(network.sentences, config.batches * config.batch_size)
-        return (precisions + len(stds) * len(config.noises)) * network.layers * sentences
-
-    return diagnostic_jobs(config, PERTURBATION, passes, stds=stds)

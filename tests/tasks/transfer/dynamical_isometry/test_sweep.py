@@ -10,8 +10,8 @@ import tasks
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from tasks.transfer.dynamical_isometry.config import PRESETS, Config
+from tasks.transfer.dynamical_isometry.plan import plan
 from tasks.transfer.dynamical_isometry.reduce import densities
-from tasks.transfer.dynamical_isometry.stages import plan
 
 TINY = [
     *("--experiment", "dynamical_isometry", "--preset", "quick", "--backend", "inline", "--width", "16"),

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.plan import make_plan
 from tasks.transfer.gradient_confusion.config import PRESETS
-from tasks.transfer.gradient_confusion.stages import plan
+from tasks.transfer.gradient_confusion.plan import plan
 
 QUICK = PRESETS["quick"]
 

@@ -9,9 +9,8 @@ import pytest
 from metrics.gradient_similarity import pair_statistics
 from tasks.transfer.gradient_confusion import EXPERIMENT
 from tasks.transfer.gradient_confusion.config import PRESETS
-from tasks.transfer.gradient_confusion.figures import distribution
-from tasks.transfer.gradient_confusion.reduce import summarise
-from tasks.transfer.gradient_confusion.stages import plan
+from tasks.transfer.gradient_confusion.plan import plan
+from tasks.transfer.gradient_confusion.reduce import distribution, summarise
 from tests.fake_results import FakeResults
 
 N = 4

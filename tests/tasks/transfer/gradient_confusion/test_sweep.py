@@ -21,7 +21,7 @@ def read(out, table):
 
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch):
-    monkeypatch.setattr("tasks.transfer.gradient_confusion.figures.draw", lambda rows: {})
+    monkeypatch.setattr("tasks.transfer.gradient_confusion.reduce.draw", lambda rows: {})
 
 
 def test_every_pair_of_every_network_is_one_row(tmp_path):

@@ -11,8 +11,8 @@ from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from tasks.transfer.layernorm_lipschitz import EXPERIMENT
 from tasks.transfer.layernorm_lipschitz.config import PRESETS, Config
+from tasks.transfer.layernorm_lipschitz.plan import plan
 from tasks.transfer.layernorm_lipschitz.reduce import summarise
-from tasks.transfer.layernorm_lipschitz.stages import plan
 from tests.fake_results import FakeResults
 
 TINY = [

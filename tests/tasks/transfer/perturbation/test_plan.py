@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.plan import make_plan
 from tasks.transfer.perturbation.config import PRESETS
-from tasks.transfer.perturbation.stages import plan
+from tasks.transfer.perturbation.plan import plan
 
 QUICK = PRESETS["quick"]
 

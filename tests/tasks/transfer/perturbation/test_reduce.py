@@ -9,8 +9,8 @@ import pytest
 from orchestrator.experiment import Job
 from tasks.transfer.perturbation import EXPERIMENT
 from tasks.transfer.perturbation.config import PRESETS
+from tasks.transfer.perturbation.plan import plan
 from tasks.transfer.perturbation.reduce import summarise
-from tasks.transfer.perturbation.stages import plan
 from tests.fake_results import FakeResults
 
 QUICK = dataclasses.replace(
@@ -47,7 +47,7 @@ def results(change=lambda rows: rows, keep=lambda job: True) -> FakeResults:
 @pytest.fixture
 def undrawn(monkeypatch):
     """Figures take most of the time."""
-    monkeypatch.setattr("tasks.transfer.perturbation.figures.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.transfer.perturbation.reduce.draw", lambda *given: {})
 
 
 @pytest.mark.usefixtures("undrawn")

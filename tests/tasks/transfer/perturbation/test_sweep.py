@@ -22,7 +22,7 @@ def read(out, table):
 
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch):
-    monkeypatch.setattr("tasks.transfer.perturbation.figures.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.transfer.perturbation.reduce.draw", lambda *given: {})
 
 
 def test_every_sentence_and_level_of_every_network_is_one_row(tmp_path):

@@ -6,8 +6,7 @@ import pytest
 
 from orchestrator.experiment import Stage
 from tasks.encoders.transformer_plan import layers_of, width_of
-from tasks.transfer.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions, DiagnosticParams
-from tasks.transfer.diagnostics.plan import diagnostic_jobs
+from tasks.transfer.diagnostics.options import QUICK_DIAGNOSTIC, DiagnosticOptions, DiagnosticParams, diagnostic_jobs
 
 STAGE = Stage(name="looking", function="nowhere:at_all", params=DiagnosticParams)
 SCRATCH = {
