@@ -103,7 +103,7 @@ class Network:
     width: int
     """Hidden size."""
     sentences: int
-    """Of the task's train split, after the limit."""
+    """Sentences of the task's train split, after the limit."""
 
 
 def diagnostic_jobs(

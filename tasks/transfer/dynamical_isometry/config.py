@@ -45,4 +45,4 @@ PRESETS = {
     "quick": Config(**QUICK_DIAGNOSTIC, sentences=10),
 }
 PRESETS["legacy"] = dataclasses.replace(PRESETS["paper"], shifts=(0,), legacy_dropout=True)
-"""As published: the shift was not applied, and dropout was on in random encoders."""
+"""The published setting: the shift was not applied, and dropout was on in random encoders."""

@@ -30,4 +30,4 @@ PRESETS = {
     "quick": Config(**QUICK_DIAGNOSTIC, batches=10),
 }
 PRESETS["legacy"] = dataclasses.replace(PRESETS["paper"], legacy_padding=True, legacy_dropout=True, shifts=(1000,))
-"""As published: padding counted, dropout on in both."""
+"""The published setting: padding counted, dropout on in both."""
