@@ -28,7 +28,7 @@ def summary(
     said = {}
     for name in (*shown, *figures):
         kind, _, which = name.partition("-")
-        said[name] = f"{which.replace('_', ' ')}. {captions[kind]}" if which else captions[kind]
+        said[name] = f"{which.replace('-', ', ').replace('_', ' ')}. {captions[kind]}" if which else captions[kind]
     return Summary(tables=shown, figures=figures, captions=said, notes=list(notes))
 
 

@@ -10,9 +10,9 @@ from tasks.analysis.summary import interval, missing, not_finite, summary
 
 def test_empty_tables_stay_away_and_one_of_a_kind_has_the_kinds_caption():
     tables = {"scores": pd.DataFrame({"a": [1]}), "costs": pd.DataFrame({"a": []})}
-    made = summary(tables, {"map-bert_base": Figure()}, {"scores": "Scores.", "map": "A map."}, ["told"])
+    made = summary(tables, {"map-shift_0-level_2": Figure()}, {"scores": "Scores.", "map": "A map."}, ["told"])
     assert list(made.tables) == ["scores"]
-    assert made.captions == {"scores": "Scores.", "map-bert_base": "bert base. A map."}
+    assert made.captions == {"scores": "Scores.", "map-shift_0-level_2": "shift 0, level 2. A map."}
     with pytest.raises(KeyError, match="costs"):
         summary({"costs": tables["scores"]}, {}, {"scores": ""}, [])
 
