@@ -53,6 +53,8 @@ class Limited:
             value = getattr(self, name)
             if value is not None and (found := fault(value)) is not None:
                 raise ValueError(f"{option(name)} {found}")
+        if (others := getattr(super(), "__post_init__", None)) is not None:  # of a base that is not Limited
+            others()
 
 
 def option(name: str) -> str:

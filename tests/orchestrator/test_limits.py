@@ -117,3 +117,20 @@ def test_what_concerns_several_fields_is_refused_in_the_same_words():
     require(True, "train_limit", 0, "nothing")
     with pytest.raises(ValueError, match=r"^levels is 1 2: give one$"):
         require(False, "levels", (1, 2), "one")
+
+
+def test_the_checks_of_a_base_without_limits_are_made_too():
+    @dataclass(frozen=True, kw_only=True)
+    class Plain:
+        size: int = 2
+
+        def __post_init__(self):
+            require(self.size % 2 == 0, "size", self.size, "an even number")
+
+    @dataclass(frozen=True, kw_only=True)
+    class Mixed(Batches, Plain):
+        pass
+
+    assert Mixed().size == 2
+    with pytest.raises(ValueError, match=r"^size is 3: give an even number$"):
+        Mixed(size=3)
