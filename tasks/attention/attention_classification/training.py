@@ -1,35 +1,35 @@
-"""The stage `train_classifier`: one run, or several at once, with its checkpoints (attention_dynamics 2.4).
+"""The stage `train_classifier`: one run, or several at once, with its checkpoints.
 
-A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights after `step` updates. Adam with its default settings on
-the mean binary cross entropy of a batch, no clipping, no decay.
+Adam with its default settings on the mean binary cross entropy of a batch, no clipping, no decay.
 
-Dimensions: G runs trained at once, B documents of a batch, S positions.
+Dimensions: G runs trained at once, N documents, B documents of a batch, S positions.
 """
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from models.attention_classifier import AttentionClassifier, ClassifierConfig, training_bytes
+from models.attention_classifier import AttentionClassifier, training_bytes
 from models.stacked_classifiers import StackedClassifiers
 from orchestrator.experiment import Context
-from tasks.attention.attention_classification.batches import batch_rows, check_memory, on_device
-from tasks.attention.attention_classification.params import TrainParams
+from tasks.attention.attention_classification.evaluation import config_of
+from tasks.attention.attention_classification.items import check_memory, on_device
+from tasks.attention.attention_classification.stages import TrainParams
+from tasks.attention.learning import saved_state
 from tasks.attention.learning.runs import Run, run_named
-from tasks.attention.learning.saved_state import Progress, digest, resume, save
-from tasks.attention.texts.artifact import Documents, Texts, open_texts
+from tasks.attention.learning.saved_state import Progress, artifact_of, digest, resume, save, save_checkpoint
+from tasks.attention.texts.stages import Documents, Texts, open_texts
 from tasks.training.loop import write_training
 from tasks.training.numerics import exact_numerics, usable_bytes
-from tasks.training.seeds import torch_stream
+from tasks.training.seeds import numpy_stream, torch_stream
 from tasks.training.steps import is_curve_point
-
-STATE_SECONDS = 120.0  # between two saved states, at least: each holds the weights and two averages of them
 
 
 class Learner(Protocol):
@@ -70,8 +70,7 @@ def train_classifier(params: TrainParams, context: Context) -> dict[str, list[di
         DataError: a document that is too long for memory.
         ValueError: word vectors of another width than the embedding, or none where they are asked for.
     """
-    if context.artifact is None:
-        raise ValueError("train_classifier writes checkpoints: give context.artifact, an empty directory")
+    artifact = artifact_of(context, "train_classifier")
     texts = open_texts(context.needs["data"])
     runs = [run_named(name) for name in params.runs]
     with exact_numerics():
@@ -82,7 +81,7 @@ def train_classifier(params: TrainParams, context: Context) -> dict[str, list[di
         check_memory(tokens, f"the training documents of {texts.name}", needed, usable_bytes(context))
         learner: Learner = Alone(models[0]) if len(models) == 1 else StackedClassifiers.of(models)
         rows = train(learner, runs, texts, params, context)
-    write_training(context.artifact, rows)
+    write_training(artifact, rows)
     return {"training": rows}
 
 
@@ -90,7 +89,7 @@ def train(
     learner: Learner, runs: Sequence[Run], texts: Texts, params: TrainParams, context: Context
 ) -> list[dict[str, Any]]:
     """All updates, from the newest saved state on; writes checkpoints and returns the rows of the curve."""
-    parameters, steps = learner.parameters(), params.saves[-1]
+    parameters, steps, artifact = learner.parameters(), params.saves[-1], artifact_of(context, "train_classifier")
     optimiser = torch.optim.Adam(parameters, lr=params.learning_rate, fused=True)
     belongs = digest("train_classifier", params, texts.meta)
     done = resume(context, parameters, optimiser, belongs) or Progress(rows=[], losses=[0.0] * len(runs))
@@ -99,8 +98,8 @@ def train(
     begun, saved = time.perf_counter() - done.seconds, time.perf_counter()
     while done.step < steps:
         if done.step in params.saves:
-            keep_checkpoint(learner, runs, done.step, context)
-            if done.step and time.perf_counter() - saved >= STATE_SECONDS:
+            keep(learner, runs, done.step, artifact)
+            if done.step and time.perf_counter() - saved >= saved_state.STATE_SECONDS:
                 done.losses, done.seconds = summed_G.tolist(), time.perf_counter() - begun
                 save(context, done, parameters, optimiser, belongs)
                 saved = time.perf_counter()
@@ -113,18 +112,32 @@ def train(
                 for run, loss in zip(runs, losses, strict=True)
             ]
             summed_G, done.since = torch.zeros_like(summed_G), 0
-    keep_checkpoint(learner, runs, steps, context)
+    keep(learner, runs, steps, artifact)
     return done.rows
 
 
-def keep_checkpoint(learner: Learner, runs: Sequence[Run], step: int, context: Context) -> None:
+def keep(learner: Learner, runs: Sequence[Run], step: int, artifact: Path) -> None:
     """Write the weights of all runs after `step` updates."""
-    assert context.artifact is not None  # train_classifier has looked
     for run, model in zip(runs, learner.unstack(), strict=True):
-        directory = context.artifact / run.name
-        directory.mkdir(exist_ok=True)
-        weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-        save_file(weights, directory / f"{step}.safetensors")
+        save_checkpoint(artifact, run, step, model)
+
+
+def batch_rows(seed: int, documents: int, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
+    """The documents [B] of step `first` and of all later ones; each depends on the seed and its step alone.
+
+    The list of documents is reshuffled at every step divisible by floor(N / batch), and step t takes the places
+    t batch … (t + 1) batch - 1, modulo N, of the current list: where batch does not divide N the window begins at a
+    rotating place, and leaves out N mod batch documents, others in each epoch. With fewer documents than a batch
+    every step takes all of them in a new order; the published code stopped there.
+    """
+    size, period = min(batch_size, documents), max(1, documents // batch_size)
+    places = np.arange(size)
+    order_N, shuffled = np.empty(0, dtype=np.int64), -1
+    for step in itertools.count(first):
+        if step // period != shuffled:
+            shuffled = step // period
+            order_N = numpy_stream(seed, "attention_classification", "order", shuffled).permutation(documents)
+        yield order_N[(step * size + places) % documents]
 
 
 def update(
@@ -149,17 +162,10 @@ def new_classifier(params: TrainParams, run: Run, texts: Texts) -> AttentionClas
     Raises:
         ValueError: word vectors of another width than the embedding, or none where they are asked for.
     """
-    config = ClassifierConfig(
-        vocab_size=len(texts.vocabulary),
-        embedding=params.embedding,
-        hidden=params.hidden,
-        intermediate=params.intermediate,
-        uniform=run.kind == "uniform",
-    )
     vectors = None
     if params.pretrained_embeddings:
         if texts.vectors is None or texts.vector_ids is None:
             raise ValueError(f"{texts.name} has no word vectors of its tokens: give --word-vectors FILE")
         vectors = (torch.from_numpy(np.array(texts.vector_ids)), torch.from_numpy(np.array(texts.vectors)))
     generator = torch_stream(run.seed, "attention_classification", "init")
-    return AttentionClassifier(config).initialise(generator, vectors)
+    return AttentionClassifier(config_of(params, len(texts.vocabulary), run)).initialise(generator, vectors)

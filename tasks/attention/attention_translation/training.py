@@ -1,7 +1,7 @@
-"""The stage `train_translator`: one run, or several at once, with its checkpoints (attention_dynamics 3.3).
+"""The stage `train_translator`: one run, or several at once, with its checkpoints.
 
-A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights after `step` updates; `best.safetensors` are those after
-the epoch with the best token accuracy on val. Adam with its default settings on the mean NLL of a batch's target
+Beside the checkpoints of steps, `best.safetensors` has the weights after the epoch with the best token accuracy on val.
+Adam with its default settings on the mean NLL of a batch's target
 positions. Each run has streams of its own for first weights, order and dropout, named by its seed; dropout also by the
 step, so that a training that goes on draws the same.
 
@@ -10,31 +10,96 @@ Dimensions: G runs trained at once, B pairs of a batch, S source positions, T ta
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from metrics.bleu import corpus_bleu
-from models.attention_translator import PAD, AttentionTranslator, draw_dropout
+from models.attention_translator import (
+    PAD,
+    AttentionTranslator,
+    DropoutMasks,
+    TranslatorConfig,
+    draw_dropout,
+)
+from models.stacked_translators import StackedTranslators
 from orchestrator.experiment import Context
 from tasks.attention.attention_translation.evaluation import config_of, measure, translate
-from tasks.attention.attention_translation.items import Sentences, sentences
-from tasks.attention.attention_translation.learners import Alone, Learner, Together
-from tasks.attention.attention_translation.params import BEST, PAIRS, TrainParams
-from tasks.attention.attention_translation.weights import load_checkpoint, new_translator, save_checkpoint
-from tasks.attention.learning.runs import Run, run_named
-from tasks.attention.learning.saved_state import Progress, digest, resume, save
-from tasks.attention.learning.scores import VAL
-from tasks.attention.pairs.artifact import PairSplit
-from tasks.attention.ragged import Ragged
+from tasks.attention.attention_translation.items import Sentences, padded_batch, sentences
+from tasks.attention.attention_translation.stages import BEST, PAIRS, TrainParams
+from tasks.attention.learning import saved_state
+from tasks.attention.learning.runs import VAL, Run, run_named
+from tasks.attention.learning.saved_state import (
+    Progress,
+    artifact_of,
+    digest,
+    load_checkpoint,
+    resume,
+    save,
+    save_checkpoint,
+)
+from tasks.attention.pairs.stages import PairSplit
 from tasks.training.loop import write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
 from tasks.training.steps import data_orders, is_curve_point, n_steps
 
-STATE_SECONDS = 120.0  # between two saved states, at least: each holds all checkpoints so far
+Batch = tuple[Tensor, Tensor]
+"""Source [B, S] and target [B, T+1] of one run."""
+
+
+class Learner(Protocol):
+    """One translator, or a stack of them."""
+
+    def parameters(self) -> list[Tensor]: ...
+
+    def losses(self, batches: Sequence[Batch], dropout: Sequence[DropoutMasks | None]) -> Tensor:
+        """Mean NLL of each run's own batch [G], in nats a target position."""
+        ...
+
+    def models(self) -> list[AttentionTranslator]: ...
+
+
+class Alone:
+    """One translator as it is: packed sequences, and cuDNN on a GPU."""
+
+    def __init__(self, model: AttentionTranslator):
+        self._model = model
+
+    def parameters(self) -> list[Tensor]:
+        return list(self._model.parameters())
+
+    def losses(self, batches: Sequence[Batch], dropout: Sequence[DropoutMasks | None]) -> Tensor:
+        return self._model.loss(*batches[0], dropout[0])[None]
+
+    def models(self) -> list[AttentionTranslator]:
+        return [self._model]
+
+
+class Together:
+    """A stack, whose runs see sentences of their own."""
+
+    def __init__(self, models: Sequence[AttentionTranslator]):
+        self._stack = StackedTranslators.of(models)
+
+    def parameters(self) -> list[Tensor]:
+        return self._stack.parameters()
+
+    def losses(self, batches: Sequence[Batch], dropout: Sequence[DropoutMasks | None]) -> Tensor:
+        source, target = (stacked([pair[side] for pair in batches]) for side in (0, 1))
+        return self._stack.losses(source, target, dropout)
+
+    def models(self) -> list[AttentionTranslator]:
+        return self._stack.unstack()
+
+
+def stacked(rows: Sequence[Tensor]) -> Tensor:
+    """[B, S] of each run as one [G, B, S], padded at the end."""
+    width = max(ids.shape[1] for ids in rows)
+    return torch.stack([functional.pad(ids, (0, width - ids.shape[1]), value=PAD) for ids in rows])
 
 
 def train_translator(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
@@ -45,8 +110,7 @@ def train_translator(params: TrainParams, context: Context) -> dict[str, list[di
     Raises:
         ValueError: a checkpoint that the training never reaches.
     """
-    if context.artifact is None:
-        raise ValueError("train_translator writes checkpoints: give context.artifact, an empty directory")
+    artifact = artifact_of(context, "train_translator")
     given = sentences(context.needs[PAIRS], (VAL,))
     train_pairs = given.pairs.train
     total = n_steps(len(train_pairs), params.batch_size, params.epochs)
@@ -65,8 +129,15 @@ def train_translator(params: TrainParams, context: Context) -> dict[str, list[di
         rows = Training(params=params, context=context, given=given, runs=runs, learner=learner).run(total)
         if params.beams:
             rows += best_bleu(params, given, runs, rows, context)
-    write_training(context.artifact, rows)
+    write_training(artifact, rows)
     return {"training": rows}
+
+
+def new_translator(config: TranslatorConfig, seed: int) -> AttentionTranslator:
+    """First weights of a run, float32 on the CPU; those of a normal and a uniform run of one seed are equal."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init"))
+        return AttentionTranslator(config)
 
 
 class Training:
@@ -76,6 +147,7 @@ class Training:
         self, *, params: TrainParams, context: Context, given: Sentences, runs: Sequence[Run], learner: Learner
     ):
         self._params, self._context, self._given, self._runs, self._learner = params, context, given, runs, learner
+        self._artifact = artifact_of(context, "train_translator")
         self._parameters = learner.parameters()
         self._device = self._parameters[0].device
         self._optimiser = torch.optim.Adam(self._parameters, lr=params.learning_rate, fused=True)
@@ -98,8 +170,8 @@ class Training:
                 if step < begin:
                     continue
                 if step in params.saves:
-                    self._keep(str(step))
-                if step > begin and time.perf_counter() - saved >= STATE_SECONDS:
+                    self._keep(step)
+                if step > begin and time.perf_counter() - saved >= saved_state.STATE_SECONDS:
                     done.losses = self._summed_G.tolist()
                     save(self._context, done, self._parameters, self._optimiser, self._belongs)
                     saved = time.perf_counter()
@@ -115,12 +187,12 @@ class Training:
                 if number == per_epoch - 1:
                     self._validate(done)
         if total in params.saves:
-            self._keep(str(total))
+            self._keep(total)
         return done.rows
 
     def _update(self, train: PairSplit, rows: Sequence[np.ndarray], step: int) -> None:
         """One step of each run on its own pairs."""
-        batches = [(self._ids(train.source, some), self._ids(train.target, some)) for some in rows]
+        batches = [padded_batch(train, some, self._device) for some in rows]
         dropout = []
         config = config_of(self._params, self._given.pairs.vocab_size, self._runs[0])
         for run, stream, (source, target) in zip(self._runs, self._streams, batches, strict=True):
@@ -132,9 +204,6 @@ class Training:
         self._optimiser.step()
         self._summed_G += losses_G.detach()
 
-    def _ids(self, data: Ragged, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(data.padded(rows, PAD)[0].astype(np.int64)).to(self._device)
-
     def _validate(self, done: Progress) -> None:
         """After an epoch: the token accuracy of each run, and its weights where they are its best so far."""
         for run, model in zip(self._runs, self._learner.models(), strict=True):
@@ -142,29 +211,25 @@ class Training:
             accuracy = measure(model, self._given)[1][VAL]["all"]["accuracy"]
             done.rows.append(row(run, done.step, "val_accuracy", accuracy))
             if not own or accuracy > max(own):
-                self._write(run, model, BEST)
+                save_checkpoint(self._artifact, run, BEST, model)
 
-    def _keep(self, name: str) -> None:
+    def _keep(self, step: int) -> None:
         for run, model in zip(self._runs, self._learner.models(), strict=True):
-            self._write(run, model, name)
-
-    def _write(self, run: Run, model: AttentionTranslator, name: str) -> None:
-        assert self._context.artifact is not None  # train_translator has looked
-        save_checkpoint(self._context.artifact / run.name / f"{name}.safetensors", model)
+            save_checkpoint(self._artifact, run, step, model)
 
 
 def best_bleu(
     params: TrainParams, given: Sentences, runs: Sequence[Run], rows: Sequence[dict[str, Any]], context: Context
 ) -> list[dict[str, Any]]:
     """Rows with the BLEU on val of each run after its best epoch, as published at the end of a training."""
-    assert context.artifact is not None  # train_translator has looked
-    found = []
+    artifact, found = artifact_of(context, "train_translator"), []
     for run in runs:
-        if run.kind == "uniform":  # its performance enters no statistic (quirk C8)
+        if run.kind == "uniform":  # its performance enters no statistic
             continue
         best = max(accuracies(rows, run), key=lambda r: r["value"])  # the first of equal ones, as when it was kept
         config = config_of(params, given.pairs.vocab_size, run)
-        model = load_checkpoint(context.artifact / run.name / f"{BEST}.safetensors", config).to(context.device)
+        model = load_checkpoint(artifact, run, BEST, lambda config=config: AttentionTranslator(config))
+        model = model.to(context.device)
         said = translate(model, given, params.beams, params.max_length)
         found.append(row(run, best["step"], "best_bleu", corpus_bleu(said, given.references)))
     return found

@@ -1,4 +1,4 @@
-"""Which scores are compared with which, each pair once (attention_dynamics 5.2, 8.5).
+"""Which scores are compared with which, each pair once (README 3).
 
 Fixed sides u: alpha of the gold run at i*, Delta there (either sign), the proxies. Rankings v: alpha of the comparison
 runs and beta of the first of them (for alpha alone), beta of the uniform run (for all).
@@ -11,9 +11,13 @@ from typing import Any
 import numpy as np
 
 from metrics.agreement import Agreement, agreements
-from tasks.attention.learning.opened import HELD_OUT, Opened, gold_steps
-from tasks.attention.learning.params import Metric, Sign, StatisticsParams
+from tasks.attention.learning.opened import Opened, gold_steps
+from tasks.attention.learning.plan import Sign, StatisticsParams
+from tasks.attention.learning.runs import Metric
 from tasks.attention.learning.scores import PARTS
+
+HELD_OUT = "-heldout"
+"""What follows the name of a proxy whose epoch or strength was chosen on half a."""
 
 
 @dataclass(frozen=True, order=True)

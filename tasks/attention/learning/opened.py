@@ -1,19 +1,71 @@
-"""The scores that the statistics read, opened and checked against each other."""
+"""The scores of checkpoints, opened and checked against each other, and which checkpoint of a run does best."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.attention.learning.choice import SELECTIONS, best_step, performance_at
-from tasks.attention.learning.params import StatisticsParams
-from tasks.attention.learning.plan import DELTA, PROXY
-from tasks.attention.learning.runs import Run, checkpoint_name
-from tasks.attention.learning.scores import PARTS, Scores, read_scores
+from tasks.attention.learning.plan import DELTA, PROXY, StatisticsParams
+from tasks.attention.learning.runs import Run, checkpoint_name, rising
+from tasks.attention.learning.scores import Performance, Scores, part_masks, read_scores
 from tasks.data.errors import DataError
 
-HELD_OUT = "-heldout"
+SELECTIONS = {"same": ("all", "all"), "held_out": ("a", "b")}
+"""By selection: the part on which checkpoints are chosen, and the part on which they are judged."""
+
+
+def performance_at(performance: Performance, split: str, part: str, name: str, where: str) -> float:
+    """One number of a checkpoint.
+
+    Raises:
+        ValueError: the checkpoint has none of that name.
+    """
+    try:
+        return float(performance[split][part][name])
+    except KeyError:
+        raise ValueError(
+            f"{where}: no {name} of the part {part} of the split {split} among its scores; evaluate it with that "
+            "performance"
+        ) from None
+
+
+def best_step(values: Mapping[int, float], where: str) -> int:
+    """The first step with the largest value, i* of a run's performance; values that are NaN never win.
+
+    Raises:
+        ValueError: no value is a number.
+    """
+    steps = sorted(values)
+    numbers = np.array([values[step] for step in steps], dtype=float)
+    if np.isnan(numbers).all():
+        raise ValueError(f"{where}: performance is NaN at all of {len(steps)} checkpoints; none can be chosen")
+    return steps[int(np.nanargmax(numbers))]
+
+
+def delta_choice(
+    needs: Mapping[str, Path], gold: Run, steps: Sequence[int], splits: Sequence[str], performances: Sequence[str]
+) -> tuple[int, ...]:
+    """The steps whose Delta the statistics use: i* of every split, performance and selection. For the delta job.
+
+    Args:
+        needs: the job's `context.needs`, with the gold run's evaluations as named by `plan.gold_needs`.
+
+    Raises:
+        ValueError: a checkpoint lacks a performance, or has no number anywhere.
+        DataError: an artifact of scores is missing.
+    """
+    grid = rising(steps)
+    told = {step: read_scores(needs[checkpoint_name(gold, step)]).performance for step in grid}
+    chosen = set()
+    for split in splits:
+        for name in performances:
+            for part, _ in SELECTIONS.values():
+                values = {
+                    step: performance_at(told[step], split, part, name, checkpoint_name(gold, step)) for step in grid
+                }
+                chosen.add(best_step(values, f"{gold.name}, {name} of {split}, part {part}"))
+    return tuple(sorted(chosen))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +100,7 @@ class Opened:
 
     def parts(self, split: str) -> np.ndarray:
         """Which items of a split are in `PARTS`, bool [parts, items]."""
-        rows = self.items.rows(split)
-        half = np.asarray(self.items.half)[rows]
-        return np.stack([np.ones(len(rows), dtype=bool), *(half == number for number in range(len(PARTS) - 1))])
+        return np.stack(list(part_masks(np.asarray(self.items.half)[self.items.rows(split)]).values()))
 
 
 def open_all(params: StatisticsParams, needs: Mapping[str, Path]) -> Opened:

@@ -1,4 +1,7 @@
-"""What a training of one run or several saves on its way, so that a killed job goes on where it was.
+"""Weights of checkpoints, and what a training saves on its way, so that a killed job goes on where it was.
+
+A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights of a run after `step` updates. The state of a training
+of one run or several:
 
 state.json                        steps, what the state belongs to, rows of the curve, losses since the last of them
 state.safetensors                 weights and Adam's averages of each parameter, by number
@@ -11,23 +14,67 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from orchestrator.experiment import Context
 from orchestrator.identity import canonical_json
+from tasks.attention.learning.runs import Run
+from tasks.data.errors import DataError
 
 log = logging.getLogger(__name__)
 
 STATE, TENSORS = "state.json", "state.safetensors"
 AVERAGES = ("exp_avg", "exp_avg_sq")
+STATE_SECONDS = 120.0  # between two saved states, at least: each holds weights, their averages, all checkpoints so far
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def artifact_of(context: Context, stage: str) -> Path:
+    """The directory that a stage writes into.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if context.artifact is None:
+        raise ValueError(f"{stage} writes an artifact: give context.artifact, an empty directory")
+    return context.artifact
+
+
+def save_checkpoint(directory: Path, run: Run, name: int | str, model: nn.Module) -> None:
+    """Write the weights of a run under their names, as the checkpoint of a step."""
+    path = directory / run.name / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)  # a saved state may hold the same file under a second name
+    save_file({key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}, path)
+
+
+def load_checkpoint(directory: Path, run: Run, name: int | str, make: Callable[[], Model]) -> Model:
+    """The model of a checkpoint, on the CPU, in evaluation mode; `make` gives one of its sizes.
+
+    Raises:
+        DataError: there is no such file, or it does not fit.
+    """
+    path = directory / run.name / f"{name}.safetensors"
+    again = f"run the training of {run.name} again"
+    if not path.is_file():
+        there = sorted((file.stem for file in path.parent.glob("*.safetensors")), key=lambda stem: (len(stem), stem))
+        raise DataError(f"{path}: no such checkpoint, only {', '.join(there) or 'none'}; {again}, or leave it out")
+    with torch.device("meta"):  # no weights are drawn, only to be replaced
+        model = make()
+    try:
+        model.load_state_dict(load_file(path), assign=True)
+    except (SafetensorError, RuntimeError, OSError) as problem:
+        raise DataError(f"{path}: {str(problem).splitlines()[0]}; {again}") from problem
+    return model.eval()
 
 
 @dataclass(kw_only=True)

@@ -1,7 +1,7 @@
 """The stage `attention_statistics`: from the scores of all checkpoints to the published dictionary, as tidy rows.
 
 Two selections stand beside each other: i*, and the checkpoint of each maximum, chosen on the items that they are judged
-on (as published), and chosen on half a and judged on half b (attention_dynamics quirk C4).
+on (as published), and chosen on half a and judged on half b (README 3).
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ import numpy as np
 
 from metrics.learned_attention import Curve, Found, learned_attention
 from orchestrator.experiment import Context
-from tasks.attention.learning.choice import SELECTIONS
 from tasks.attention.learning.comparisons import Comparisons, Side, Sides, compare
-from tasks.attention.learning.opened import Opened, gold_steps, open_all
-from tasks.attention.learning.params import Metric, Sign, StatisticsParams
+from tasks.attention.learning.opened import SELECTIONS, Opened, gold_steps, open_all
+from tasks.attention.learning.plan import Sign, StatisticsParams
+from tasks.attention.learning.runs import Metric
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 Rows = list[dict[str, Any]]

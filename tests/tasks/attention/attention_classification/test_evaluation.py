@@ -13,11 +13,11 @@ from orchestrator.experiment import Context
 from tasks.attention.attention_classification import evaluation
 from tasks.attention.attention_classification.evaluation import classifier_delta, evaluate_classifier
 from tasks.attention.attention_classification.items import train_sample
-from tasks.attention.attention_classification.params import DeltaParams, EvaluateParams
+from tasks.attention.attention_classification.stages import DeltaParams, EvaluateParams
 from tasks.attention.attention_classification.training import train_classifier
 from tasks.attention.learning.runs import Run, checkpoint_name
 from tasks.attention.learning.scores import read_scores
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import DATA, SIZES, TRAIN, change
 

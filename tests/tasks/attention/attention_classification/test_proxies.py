@@ -8,13 +8,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from orchestrator.experiment import Context
-from tasks.attention.attention_classification.embedding_proxy import embedding_proxy
-from tasks.attention.attention_classification.logistic_proxy import frequencies, logistic_proxy
-from tasks.attention.attention_classification.params import EmbeddingProxyParams, LogisticProxyParams
-from tasks.attention.attention_classification.proxy_scores import Chosen, best, parts_of
+from tasks.attention.attention_classification.proxies import embedding_proxy
+from tasks.attention.attention_classification.proxies import frequencies, logistic_proxy
+from tasks.attention.attention_classification.stages import EmbeddingProxyParams, LogisticProxyParams
+from tasks.attention.attention_classification.proxies import Chosen, best, parts_of
 from tasks.attention.learning.scores import read_scores
 from tasks.attention.ragged import Ragged
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import DATA, change
 

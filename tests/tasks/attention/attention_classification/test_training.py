@@ -12,7 +12,7 @@ from tasks.attention.attention_classification import training
 from tasks.attention.attention_classification.batches import batch_rows, on_device
 from tasks.attention.attention_classification.training import new_classifier, train_classifier
 from tasks.attention.learning.runs import run_named
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import TRAIN, change
 

@@ -11,15 +11,15 @@ from models.translator_delta import batch_bytes, deltas
 from models.translator_scores import contributions, read_batch
 from orchestrator.experiment import Context
 from tasks.attention.attention_translation import evaluation
-from tasks.attention.attention_translation.deltas import delta_chunks
+from tasks.attention.attention_translation.evaluation import delta_chunks
 from tasks.attention.attention_translation.evaluation import evaluate_translator, translator_delta
 from tasks.attention.attention_translation.items import sentences, train_sample
-from tasks.attention.attention_translation.params import PAIRS, TRAINING_JOB, DeltaParams, EvaluateParams, ProxyParams
+from tasks.attention.attention_translation.stages import PAIRS, TRAINING_JOB, DeltaParams, EvaluateParams, ProxyParams
 from tasks.attention.attention_translation.proxy import translation_proxy
 from tasks.attention.attention_translation.weights import load_checkpoint
 from tasks.attention.learning.runs import Run
 from tasks.attention.learning.scores import read_scores
-from tasks.attention.pairs.artifact import open_pairs
+from tasks.attention.pairs.stages import open_pairs
 from tests.tasks.attention.attention_translation.conftest import SIZES, params, train
 
 DATA = {"dataset": "rule_language", "source_language": "en", "target_language": "rule", **SIZES}

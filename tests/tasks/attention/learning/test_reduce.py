@@ -7,8 +7,8 @@ import pytest
 
 from orchestrator.experiment import Context
 from tasks.attention.learning.labels import Labels
-from tasks.attention.learning.params import AGREEMENT, STATISTICS
-from tasks.attention.learning.published import PUBLISHED, others, published
+from tasks.attention.learning.plan import AGREEMENT, STATISTICS
+from tasks.attention.learning.labels import PUBLISHED, others, published
 from tasks.attention.learning.reduce import summarise
 from tasks.attention.learning.runs import Runs
 from tasks.attention.learning.statistics import attention_statistics

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.attention.learning.grid import checkpoint_steps
+from tasks.attention.learning.runs import checkpoint_steps
 from tasks.attention.learning.scores import Scores, halves, read_scores, write_scores
 from tasks.data.errors import DataError
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from orchestrator.experiment import Context
-from tasks.attention.learning.choice import best_step, delta_choice
+from tasks.attention.learning.opened import best_step, delta_choice
 from tasks.attention.learning.runs import Run, Runs
 from tasks.attention.learning.scores import read_scores
 from tasks.attention.learning.statistics import attention_statistics

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.pairs.artifact import Pairs, open_pairs
+from tasks.attention.pairs.stages import Pairs, open_pairs
 from tasks.attention.pairs.plan import pairs_job
 
 

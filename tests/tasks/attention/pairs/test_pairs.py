@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.experiment import Context
 from tasks.attention.pairs import builtin
-from tasks.attention.pairs.artifact import open_pairs
+from tasks.attention.pairs.stages import open_pairs
 from tasks.attention.pairs.files import Line
 from tasks.attention.pairs.plan import SubwordPairsParams, pair_report_job, pair_sizes, pairs_job
 from tasks.attention.pairs.stages import kept_pairs, pair_report
@@ -153,6 +153,6 @@ def test_real_multi30k_at_the_published_vocabulary(made):
     assert (pairs.vocab_size, len(pairs.train), len(pairs.val)) == (8000, 29_000, 1_014)
     counts = pairs.meta["splits"]
     assert all(counts[split][name] == 0 for split in counts for name in ("empty_pairs", "empty_sides"))
-    # 16,180 in attention_dynamics 3.1, of the text as published; this one is lower-cased and tokenised.
+    # 16,180 of the text as published; this one is lower-cased and tokenised.
     assert counts["val"]["target_positions"] == pytest.approx(16_180, rel=0.08)
     assert pairs.decode([pairs.train.target[0]]) == pairs.train.references[:1]

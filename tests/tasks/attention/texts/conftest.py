@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.texts.artifact import Texts, open_texts
+from tasks.attention.texts.stages import Texts, open_texts
 from tasks.attention.texts.plan import texts_job
 
 

@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from orchestrator.experiment import Context
 from tasks.attention.ragged import Ragged
 from tasks.attention.texts import builtin
-from tasks.attention.texts.artifact import open_texts
-from tasks.attention.texts.documents import tokens
+from tasks.attention.texts.stages import open_texts
+from tasks.attention.texts.catalogue import tokens
 from tasks.attention.texts.plan import TextTokensParams, text_report_job, text_sizes, texts_job
 from tasks.attention.texts.stages import text_report, text_tokens
 from tasks.attention.texts.vocabulary import Types, encoded, vocabulary
