@@ -29,8 +29,8 @@ from tasks.attention.attention_classification.evaluation import evaluate_classif
 from tasks.attention.attention_classification.items import items_of, opened
 from tasks.attention.attention_classification.stages import EvaluateParams
 from tasks.attention.learning.scores import read_scores
-from tasks.attention.texts.stages import open_texts
 from tasks.attention.texts.plan import TextOptions, texts_job
+from tasks.attention.texts.stages import open_texts
 from tasks.training.seeds import torch_stream
 
 LIMIT = 200  # test documents, and as many training documents: of the file's as many as published of the whole set's

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from orchestrator.experiment import Context
-from tasks.attention.texts.stages import open_texts
 from tasks.attention.texts.plan import TextOptions, texts_job
+from tasks.attention.texts.stages import open_texts
 
 PUBLISHED = json.loads((Path(__file__).parent / "clf_vocab.json").read_text())
 

@@ -23,7 +23,6 @@ from tasks.attention.attention_translation.stages import (
 from tasks.attention.learning.plan import gold_needs, statistics_job
 from tasks.attention.learning.runs import Run, checkpoint_steps, rising
 from tasks.attention.pairs.plan import pair_report_job, pair_sizes, pairs_job
-from tasks.attention.pairs.sources import locate_pairs
 
 EPOCHS = 20  # of a data set without a published number
 PUBLISHED_EPOCHS = {
@@ -56,8 +55,7 @@ def plan(config: Config) -> Iterator[Job]:
     for dataset in config.datasets:
         pairs = pairs_job(dataset, config.data_dir, languages=config.languages, options=config)
         yield pair_report_job(pairs)
-        sizes = pair_sizes(dataset, config.data_dir, languages=config.languages, options=config)
-        yield from _plan_dataset(config, pairs, sizes)
+        yield from _plan_dataset(config, pairs, pair_sizes(pairs, config.data_dir))
 
 
 def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator[Job]:
@@ -198,7 +196,7 @@ def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:
     """
     found = {}
     for dataset in config.datasets:
-        name = locate_pairs(dataset, config.data_dir, config.languages).task
-        sizes = pair_sizes(dataset, config.data_dir, languages=config.languages, options=config)
-        found[name] = grid(config, name, sizes["train"])
+        pairs = pairs_job(dataset, config.data_dir, languages=config.languages, options=config)
+        name = pairs.params.dataset
+        found[name] = grid(config, name, pair_sizes(pairs, config.data_dir)["train"])
     return found

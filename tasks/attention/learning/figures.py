@@ -100,6 +100,7 @@ def learning_figure(curves: pd.DataFrame, agreement: pd.DataFrame, labels: Label
         right = axis.twinx()
         right.plot(mine["step"], mine["performance_value"], ":", color=THEORY)
         right.grid(False)
+        right.spines["right"].set_visible(True)
         right.set_ylabel(labels.performance[performance])
     handles += lines.values()
     handles.append(line_handle("the first, scores shuffled", GREY, linestyle="--"))

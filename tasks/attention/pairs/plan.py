@@ -114,14 +114,13 @@ def pair_report_job(pairs: Job) -> Job:
     return Job(stage=PAIR_REPORT, params=pairs.params, needs={"data": pairs}, fingerprints=pairs.fingerprints)
 
 
-def pair_sizes(
-    dataset: str, data_dir: str | None, *, languages: str | None = None, options: PairOptions | None = None
-) -> dict[str, int]:
-    """Pairs of train and val after the limits, for the steps of a training; the hub's are the published ones.
+def pair_sizes(pairs: Job, data_dir: str | None) -> dict[str, int]:
+    """Pairs of train and val of a `pairs_job` after the limits, for the steps of a training; the hub's are published.
 
     Raises:
         DataError: as `pairs_job`.
     """
-    options = options or PairOptions()
-    sizes = locate_pairs(dataset, data_dir, languages, legacy_empty_lines=options.legacy_empty_lines).sizes
-    return {split: min(size, options.limit(split) or size) for split, size in sizes.items()}
+    params = pairs.params
+    languages = f"{params.source_language}-{params.target_language}"
+    source = locate_pairs(params.dataset, data_dir, languages, legacy_empty_lines=params.legacy_empty_lines)
+    return {split: min(size, params.limit(split) or size) for split, size in source.sizes.items()}

@@ -9,8 +9,9 @@ from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Context
 from orchestrator.storage import Storage
 from tasks.attention.attention_classification import training
-from tasks.attention.attention_classification.batches import batch_rows, on_device
-from tasks.attention.attention_classification.training import new_classifier, train_classifier
+from tasks.attention.attention_classification.items import on_device
+from tasks.attention.attention_classification.training import batch_rows, new_classifier, train_classifier
+from tasks.attention.learning import saved_state
 from tasks.attention.learning.runs import run_named
 from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
@@ -118,7 +119,7 @@ class Killed(Exception):
 def test_a_killed_training_ends_as_one_that_was_not(names, data, tmp_path, monkeypatch):
     params = change(TRAIN, runs=names, curve_points=3)
     whole = trained(params, data, tmp_path / "whole")
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(saved_state, "STATE_SECONDS", 0.0)
     done, update = 0, training.update
 
     def deadly(*given):

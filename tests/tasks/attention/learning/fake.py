@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.experiment import Job, Stage, TableSpec
-from tasks.attention.learning.plan import PERFORMANCE
-from tasks.attention.learning.plan import gold_needs, statistics_job
+from tasks.attention.learning.plan import PERFORMANCE, gold_needs, statistics_job
 from tasks.attention.learning.runs import Run, Runs, checkpoint_name
 from tasks.attention.learning.scores import PARTS, Scores, halves, write_scores
 

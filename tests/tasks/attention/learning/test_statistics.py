@@ -198,13 +198,13 @@ def test_the_plan_wants_the_whole_grid():
     lacking = {key: value for key, value in evaluations.items() if key != (Run("normal", 14), 50)}
     with pytest.raises(ValueError, match="made: no evaluation of normal-14 at step 50; all runs share one grid"):
         jobs(evaluations=lacking)
-    with pytest.raises(ValueError, match="perplexity, the less the better"):
+    with pytest.raises(TypeError, match="'perplexity'; choose one of 'accuracy', 'bleu'"):
         jobs(performances=("perplexity",))
-    with pytest.raises(ValueError, match="no proxy 'bow'"):
+    with pytest.raises(TypeError, match="'bow'; choose one of 'px', 'logistic'"):
         jobs(proxies={"bow": job})
-    with pytest.raises(ValueError, match="seeds is 20: give two normal seeds or more"):
+    with pytest.raises(ValueError, match="seeds is 20: give at least 2"):
         Runs(seeds=(20,), uniform_seed=12)
-    with pytest.raises(ValueError, match="checkpoints at no step"):
+    with pytest.raises(ValueError, match="steps is empty: give at least one"):
         jobs(steps=())
 
 
