@@ -18,8 +18,8 @@ from tasks.attention.attention_classification.items import Items, check_memory, 
 from tasks.attention.attention_classification.stages import ClassifierParams, DeltaParams, EvaluateParams
 from tasks.attention.learning.opened import delta_choice
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.saved_state import artifact_of, load_checkpoint
 from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
+from tasks.attention.learning.trainer import artifact_of, load_checkpoint
 from tasks.attention.ragged import length_batches
 from tasks.training.numerics import exact_numerics, usable_bytes
 

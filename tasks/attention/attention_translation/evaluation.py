@@ -27,8 +27,8 @@ from tasks.attention.attention_translation.stages import (
 )
 from tasks.attention.learning.opened import delta_choice
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.saved_state import artifact_of, load_checkpoint
 from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
+from tasks.attention.learning.trainer import artifact_of, load_checkpoint
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 PAIR_BYTES = 64  # of host and device memory that a pair (t, s) of the batch in hand takes: numbers, indices, copies
@@ -191,7 +191,7 @@ def add_bleu(performance: Mapping[str, Mapping[str, dict[str, float]]], given: S
     """BLEU of each split and part beside the other performances; NaN of a half without sentences."""
     for split, parts in performance.items():
         for part, chosen in part_rows(given, split).items():
-            rows = chosen.tolist()
+            rows = [int(row) for row in chosen]
             wanted = [given.references[row] for row in rows]
             parts[part]["bleu"] = corpus_bleu([said[row] for row in rows], wanted) if rows else math.nan
 

@@ -18,8 +18,8 @@ from orchestrator.experiment import Context
 from tasks.attention.attention_translation.items import Sentences, padded_batch, sentences
 from tasks.attention.attention_translation.stages import PAIRS, ProxyParams
 from tasks.attention.learning.runs import VAL
-from tasks.attention.learning.saved_state import artifact_of
 from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
+from tasks.attention.learning.trainer import artifact_of
 from tasks.attention.pairs.stages import PairSplit
 from tasks.attention.ragged import length_batches
 from tasks.training.numerics import exact_numerics

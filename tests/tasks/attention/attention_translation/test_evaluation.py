@@ -17,8 +17,8 @@ from tasks.attention.attention_translation.items import sentences
 from tasks.attention.attention_translation.proxy import translation_proxy
 from tasks.attention.attention_translation.stages import PAIRS, TRAINING_JOB, DeltaParams, EvaluateParams, ProxyParams
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.saved_state import load_checkpoint
 from tasks.attention.learning.scores import read_scores, train_sample
+from tasks.attention.learning.trainer import load_checkpoint
 from tasks.attention.pairs.stages import open_pairs
 from tests.tasks.attention.attention_translation.conftest import SIZES, params, train
 

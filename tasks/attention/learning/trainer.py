@@ -1,7 +1,6 @@
-"""Weights of checkpoints, and what a training saves on its way, so that a killed job goes on where it was.
+"""A training of one run, or of several as a stack: its checkpoints, and its state, from which a killed job goes on.
 
-A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights of a run after `step` updates. The state of a training
-of one run or several:
+A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights of a run after `step` updates. A state has:
 
 state.json                        steps, what the state belongs to, rows of the curve, losses since the last of them
 state.safetensors                 weights and Adam's averages of each parameter, by number
@@ -14,10 +13,11 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,8 +26,9 @@ from torch import Tensor, nn
 
 from orchestrator.experiment import Context
 from orchestrator.identity import canonical_json
-from tasks.attention.learning.runs import Run
+from tasks.attention.learning.runs import Run, run_named
 from tasks.data.errors import DataError
+from tasks.training.steps import is_curve_point
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ class Progress:
     since: int = 0
     """How many steps those are."""
     seconds: float = 0.0
-    """Of training so far, where the rows tell it."""
+    """Of training so far."""
 
 
 def digest(stage: str, params: Any, data: Mapping[str, Any]) -> str:
@@ -165,3 +166,74 @@ def _link(file: Path, name: Path) -> None:
         os.link(file, name)
     except OSError:
         shutil.copyfile(file, name)
+
+
+class Stack(Protocol):
+    """Several models of one shape that are trained together."""
+
+    def parameters(self) -> list[Tensor]: ...
+
+    def unstack(self) -> list[Any]: ...
+
+
+class Trainer:
+    """A training from its newest saved state on: Adam with its default settings, no clipping, no decay."""
+
+    def __init__(
+        self, stage: str, params: Any, context: Context, meta: Mapping[str, Any], learner: nn.Module | Stack, total: int
+    ):
+        """What is trained is one model as it is (packed sequences, and cuDNN on a GPU), or a stack of them.
+
+        Args:
+            params: with the groups `Trainings`, and a learning rate.
+            meta: what is known of the data, which a state belongs to.
+            total: steps of the training.
+        """
+        self.artifact = artifact_of(context, stage)
+        self.runs = [run_named(name) for name in params.runs]
+        self.total = total
+        self._params, self._context, self._learner = params, context, learner
+        self._parameters = list(learner.parameters())
+        self.device = self._parameters[0].device
+        self._optimiser = torch.optim.Adam(self._parameters, lr=params.learning_rate, fused=True)
+        self._belongs = digest(stage, params, meta)
+        found = resume(context, self._parameters, self._optimiser, self._belongs)
+        self.done = found or Progress(rows=[], losses=[0.0] * len(self.runs))
+        self._summed_G = torch.tensor(self.done.losses, device=self.device)
+        self._begun = time.perf_counter() - self.done.seconds
+
+    @property
+    def models(self) -> list[Any]:
+        """The model of each run, as it is now."""
+        return [self._learner] if isinstance(self._learner, nn.Module) else self._learner.unstack()
+
+    def steps(self) -> Iterator[int]:
+        """The steps to go; checkpoints are kept, and the state now and then, before the update of a step."""
+        done, saved, first = self.done, time.perf_counter(), self.done.step
+        while done.step < self.total:
+            self._keep()
+            if done.step > first and time.perf_counter() - saved >= STATE_SECONDS:
+                done.losses = self._summed_G.tolist()
+                save(self._context, done, self._parameters, self._optimiser, self._belongs)
+                saved = time.perf_counter()
+            yield done.step
+        self._keep()
+
+    def update(self, losses_G: Tensor) -> list[float] | None:
+        """Take a step down the losses of each run; at a point of the curve, their means since the one before."""
+        self._optimiser.zero_grad(set_to_none=True)
+        losses_G.sum().backward()
+        self._optimiser.step()
+        self._summed_G += losses_G.detach()
+        done = self.done
+        done.step, done.since, done.seconds = done.step + 1, done.since + 1, time.perf_counter() - self._begun
+        if not is_curve_point(done.step - 1, self.total, self._params.curve_points):
+            return None
+        means = (self._summed_G / done.since).tolist()
+        self._summed_G, done.since = torch.zeros_like(self._summed_G), 0
+        return means
+
+    def _keep(self) -> None:
+        if self.done.step in self._params.saves:
+            for run, model in zip(self.runs, self.models, strict=True):
+                save_checkpoint(self.artifact, run, self.done.step, model)
