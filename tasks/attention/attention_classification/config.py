@@ -8,8 +8,7 @@ from annotated_types import Ge, Gt, MinLen
 
 from orchestrator.limits import AboveZero, Distinct, Limited, Positive, Several, require
 from orchestrator.options import Ints
-from tasks.attention.learning.plan import Proxy
-from tasks.attention.learning.runs import LearningOptions, checkpoint_steps
+from tasks.attention.learning.runs import LearningOptions, ProxyOption, checkpoint_steps
 from tasks.attention.texts.plan import TextOptions
 
 SLOW = frozenset({"IMDB", "Yelp", "Amzn"})
@@ -36,7 +35,7 @@ class ClassifierOptions(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(LearningOptions, ClassifierOptions, TextOptions):
+class Config(ProxyOption, LearningOptions, ClassifierOptions, TextOptions):
     """Does the attention of a document classifier move to words that the model knows already? Checkpoints of several
     runs, of one with attention frozen to uniform, and of bags of words; how far they agree."""
 
@@ -57,8 +56,6 @@ class Config(LearningOptions, ClassifierOptions, TextOptions):
     """Steps between checkpoints; there are also ones before the first step and after the last."""
     custom_saves: Annotated[Ints, Ge(0)] = (0, 10, 50, 100, 150, 200, 250)
     """Further checkpoints, by training steps."""
-    proxies: Annotated[tuple[Proxy, ...], Distinct()] = ("px", "logistic")
-    """Word-level models: px (averaged embeddings), logistic (a logistic regression on token frequencies)."""
     proxy_epochs: Positive = 60
     """Training epochs of px, of which the best counts."""
     proxy_learning_rate: AboveZero | None = None

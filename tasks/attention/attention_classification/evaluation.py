@@ -19,8 +19,8 @@ from tasks.attention.attention_classification.stages import ClassifierParams, De
 from tasks.attention.learning.opened import delta_choice
 from tasks.attention.learning.runs import Run
 from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
-from tasks.attention.learning.trainer import artifact_of, load_checkpoint
-from tasks.attention.ragged import length_batches
+from tasks.attention.learning.trainer import load_checkpoint
+from tasks.attention.ragged import artifact_of, length_batches
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 CELLS = 8_192  # padded positions of a batch at most: more was no faster on a CPU

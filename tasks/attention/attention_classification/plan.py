@@ -24,8 +24,8 @@ from tasks.attention.attention_classification.stages import (
     LogisticProxyParams,
     TrainParams,
 )
-from tasks.attention.learning.plan import Proxy, gold_needs, statistics_job
-from tasks.attention.learning.runs import Run
+from tasks.attention.learning.plan import gold_needs, statistics_job
+from tasks.attention.learning.runs import Proxy, Run
 from tasks.attention.texts.plan import text_report_job, text_sizes, texts_job
 
 
@@ -77,21 +77,18 @@ def _jobs(config: Config, texts: Job, n_test: int) -> Iterator[Job]:
             steps=config.saves,
             splits=splits,
         ),
-        needs={"data": texts, "run": trained, **gold_needs(config.runs, config.saves, evaluations)},
+        needs={"data": texts, "run": trained, **gold_needs(config.runs.gold, evaluations)},
         fingerprints=texts.fingerprints,
         passes=2 * items,
     )
     proxies = proxy_jobs(config, texts)
     yield from (delta, *proxies.values())
     yield statistics_job(
+        config,
         dataset=texts.params.dataset,
-        runs=config.runs,
-        steps=config.saves,
         evaluations=evaluations,
         delta=delta,
         proxies=proxies,
-        metrics=config.metrics,
-        splits=splits,
         legacy_sign=True,
     )
 

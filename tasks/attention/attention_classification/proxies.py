@@ -21,8 +21,7 @@ from tasks.attention.attention_classification.items import Items, opened
 from tasks.attention.attention_classification.stages import EmbeddingProxyParams, LogisticProxyParams
 from tasks.attention.learning.runs import VAL
 from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
-from tasks.attention.learning.trainer import artifact_of
-from tasks.attention.ragged import Ragged
+from tasks.attention.ragged import Ragged, artifact_of
 from tasks.attention.texts.stages import Documents, open_texts
 from tasks.data.errors import DataError
 from tasks.training.numerics import exact_numerics

@@ -28,7 +28,8 @@ from tasks.attention.attention_translation.stages import (
 from tasks.attention.learning.opened import delta_choice
 from tasks.attention.learning.runs import Run
 from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
-from tasks.attention.learning.trainer import artifact_of, load_checkpoint
+from tasks.attention.learning.trainer import load_checkpoint
+from tasks.attention.ragged import artifact_of
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 PAIR_BYTES = 64  # of host and device memory that a pair (t, s) of the batch in hand takes: numbers, indices, copies
@@ -127,29 +128,23 @@ def measure(
         right[rows] = (best & read.words_BT).sum(1).cpu().numpy()
         nll[rows] = -log_p.double().sum(1).cpu().numpy()
         if values:
-            place(values, offsets, rows, pair_values(model, read, values))
+            place(values, offsets, rows, model, read)
     if "delta" in quantities:
         values["delta"] = sentence_deltas(model, given)
     return values, performance_of(given, right, nll)
 
 
-def pair_values(model: AttentionTranslator, read: Pass, names: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The quantities of a batch at its real pairs, sentence after sentence."""
-    found = {}
-    if "alpha" in names:
-        found["alpha"] = read.alpha_BTS[read.pairs].cpu().numpy()
-    if "beta" in names:
-        found["beta"] = contributions(model, read).cpu().numpy()
-    return found
-
-
 def place(
-    values: Mapping[str, np.ndarray], offsets: np.ndarray, rows: np.ndarray, found: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray], offsets: np.ndarray, rows: np.ndarray, model: AttentionTranslator, read: Pass
 ) -> None:
-    """Put a batch's numbers where its sentences stand."""
+    """Put the quantities of a batch at its real pairs where its sentences stand."""
+    found = {}
+    if "alpha" in values:
+        found["alpha"] = read.alpha_BTS[read.pairs].cpu().numpy()
+    if "beta" in values:
+        found["beta"] = contributions(model, read).cpu().numpy()
     start = 0
-    for row in rows.tolist():
-        first, last = int(offsets[row]), int(offsets[row + 1])
+    for first, last in zip(offsets[rows].tolist(), offsets[rows + 1].tolist(), strict=True):
         for name, flat in found.items():
             values[name][first:last] = flat[start : start + last - first]
         start += last - first

@@ -86,14 +86,10 @@ def padded_batch(data: PairSplit | Sentences, rows: np.ndarray, device: str | to
     return source, target
 
 
-open_once = functools.lru_cache(maxsize=1)(open_pairs)
-"""The pairs of an artifact, kept open between the jobs of a warm actor."""
-
-
 @functools.lru_cache(maxsize=1)
 def sentences(directory: Path, splits: tuple[str, ...]) -> Sentences:
     """The sentences of the splits asked for, kept between the jobs of a warm actor."""
-    pairs = open_once(directory)
+    pairs = open_pairs(directory)
     sources, targets, references, names, half = [], [], [], [], []
     rows = {VAL: np.arange(len(pairs.val)), TRAIN: train_sample(len(pairs.train), len(pairs.val))}
     for split in splits:

@@ -21,7 +21,7 @@ from tasks.attention.attention_translation.stages import (
     TranslatorParams,
 )
 from tasks.attention.learning.plan import gold_needs, statistics_job
-from tasks.attention.learning.runs import Run, checkpoint_steps, rising
+from tasks.attention.learning.runs import Run, checkpoint_steps
 from tasks.attention.pairs.plan import pair_report_job, pair_sizes, pairs_job
 
 EPOCHS = 20  # of a data set without a published number
@@ -67,17 +67,35 @@ def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator
         "epochs": epochs_of(config, name),
         "stacked": config.seeds_together > 1,
     }
-    trainings = _trainings(config, pairs, both, steps, sizes)
-    evaluations = {
-        (run, step): _evaluation(config, pairs, trainings[run], both, run, step, sizes)
-        for run in runs.all
-        for step in steps
-    }
+    bleu = config.beams if "bleu" in config.performances else 0
+    trainings = _trainings(config, pairs, {**both, "saves": steps, "beams": bleu}, sizes["train"])
+    evaluations = {}
+    for run, training in trainings.items():
+        judged = run != runs.uniform or config.dump == "everything"
+        for step in steps:
+            params = EvaluateParams(
+                **both,
+                kind=run.kind,
+                seed=run.seed,
+                step=step,
+                quantities=config.kept(run),
+                splits=splits,
+                beams=bleu if judged else 0,
+                max_length=config.max_length,
+            )
+            evaluations[run, step] = Job(
+                stage=EVALUATE_TRANSLATOR,
+                params=params,
+                needs={PAIRS: pairs, TRAINING_JOB: training},
+                fingerprints=pairs.fingerprints,
+                warm_key=pairs.id,
+                passes=len(splits) * config.layers * sizes["val"],
+            )
     yield from evaluations.values()
     delta = Job(
         stage=TRANSLATOR_DELTA,
         params=DeltaParams(**both, seed=runs.gold.seed, steps=steps, performances=config.performances, splits=splits),
-        needs={PAIRS: pairs, TRAINING_JOB: trainings[runs.gold], **gold_needs(runs, steps, evaluations)},
+        needs={PAIRS: pairs, TRAINING_JOB: trainings[runs.gold], **gold_needs(runs.gold, evaluations)},
         fingerprints=pairs.fingerprints,
         passes=config.layers * 20 * sizes["val"],
     )
@@ -98,15 +116,12 @@ def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator
         passes=config.proxy_epochs * sizes["train"],
     )
     yield statistics_job(
+        config,
         dataset=name,
-        runs=runs,
-        steps=steps,
         evaluations=evaluations,
         delta=delta,
         proxies={"px": proxy},
         performances=config.performances,
-        metrics=config.metrics,
-        splits=splits,
     )
 
 
@@ -137,55 +152,23 @@ def grid(config: Config, dataset: str, n_train: int) -> tuple[int, ...]:
             f"{dataset}: a checkpoint at step {max(given)}, but {epochs} epochs of {n_train} pairs in batches of "
             f"{config.batch_size} are {total} steps; give other --iterations or more --epochs"
         )
-    return rising(given)
+    return tuple(sorted(given))
 
 
-def _trainings(
-    config: Config, pairs: Job, both: dict[str, Any], steps: tuple[int, ...], sizes: dict[str, int]
-) -> dict[Run, Job]:
+def _trainings(config: Config, pairs: Job, both: dict[str, Any], n_train: int) -> dict[Run, Job]:
     """The job that trains each run, `seeds_together` runs a job."""
     found = {}
     for block in config.runs.blocks(config.seeds_together):
-        params = TrainParams(
-            **both,
-            runs=tuple(run.name for run in block),
-            saves=steps,
-            beams=config.beams if "bleu" in config.performances else 0,
-            max_length=config.max_length,
-        )
+        params = TrainParams(**both, runs=tuple(run.name for run in block), max_length=config.max_length)
         job = Job(
             stage=TRAIN_TRANSLATOR,
             params=params,
             needs={PAIRS: pairs},
             fingerprints=pairs.fingerprints,
-            passes=3 * len(block) * config.layers * params.epochs * sizes["train"],  # a backward pass costs two
+            passes=3 * len(block) * config.layers * params.epochs * n_train,  # a backward pass costs two
         )
         found |= dict.fromkeys(block, job)
     return found
-
-
-def _evaluation(
-    config: Config, pairs: Job, training: Job, both: dict[str, Any], run: Run, step: int, sizes: dict[str, int]
-) -> Job:
-    judged = "bleu" in config.performances and (run != config.runs.uniform or config.dump == "everything")
-    params = EvaluateParams(
-        **both,
-        kind=run.kind,
-        seed=run.seed,
-        step=step,
-        quantities=config.kept(run),
-        splits=config.split_order,
-        beams=config.beams if judged else 0,
-        max_length=config.max_length,
-    )
-    return Job(
-        stage=EVALUATE_TRANSLATOR,
-        params=params,
-        needs={PAIRS: pairs, TRAINING_JOB: training},
-        fingerprints=pairs.fingerprints,
-        warm_key=pairs.id,
-        passes=len(config.splits) * config.layers * sizes["val"],
-    )
 
 
 def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:

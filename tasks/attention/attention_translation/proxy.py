@@ -19,9 +19,8 @@ from tasks.attention.attention_translation.items import Sentences, padded_batch,
 from tasks.attention.attention_translation.stages import PAIRS, ProxyParams
 from tasks.attention.learning.runs import VAL
 from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
-from tasks.attention.learning.trainer import artifact_of
 from tasks.attention.pairs.stages import PairSplit
-from tasks.attention.ragged import length_batches
+from tasks.attention.ragged import artifact_of, length_batches
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
 from tasks.training.steps import data_orders

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.attention.learning.plan import DELTA, PROXY, StatisticsParams
-from tasks.attention.learning.runs import Run, checkpoint_name, rising
+from tasks.attention.learning.runs import Run, checkpoint_name
 from tasks.attention.learning.scores import Performance, Scores, part_masks, read_scores
 from tasks.data.errors import DataError
 
@@ -43,6 +43,24 @@ def best_step(values: Mapping[int, float], where: str) -> int:
     return steps[int(np.nanargmax(numbers))]
 
 
+def chosen_steps(
+    told: Mapping[int, Performance], gold: Run, split: str, performances: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """The gold run's best step, i*, by performance and selection, from what it does at each step.
+
+    Raises:
+        ValueError: a checkpoint lacks a performance, or has no number anywhere.
+    """
+    found = {}
+    for name in performances:
+        for selection, (part, _) in SELECTIONS.items():
+            values = {
+                step: performance_at(one, split, part, name, checkpoint_name(gold, step)) for step, one in told.items()
+            }
+            found[name, selection] = best_step(values, f"{gold.name}, {name} of {split}, part {part}")
+    return found
+
+
 def delta_choice(
     needs: Mapping[str, Path], gold: Run, steps: Sequence[int], splits: Sequence[str], performances: Sequence[str]
 ) -> tuple[int, ...]:
@@ -52,20 +70,11 @@ def delta_choice(
         needs: the job's `context.needs`, with the gold run's evaluations as named by `plan.gold_needs`.
 
     Raises:
-        ValueError: a checkpoint lacks a performance, or has no number anywhere.
+        ValueError: as `chosen_steps`.
         DataError: an artifact of scores is missing.
     """
-    grid = rising(steps)
-    told = {step: read_scores(needs[checkpoint_name(gold, step)]).performance for step in grid}
-    chosen = set()
-    for split in splits:
-        for name in performances:
-            for part, _ in SELECTIONS.values():
-                values = {
-                    step: performance_at(told[step], split, part, name, checkpoint_name(gold, step)) for step in grid
-                }
-                chosen.add(best_step(values, f"{gold.name}, {name} of {split}, part {part}"))
-    return tuple(sorted(chosen))
+    told = {step: read_scores(needs[checkpoint_name(gold, step)]).performance for step in steps}
+    return tuple(sorted({i for split in splits for i in chosen_steps(told, gold, split, performances).values()}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +153,6 @@ def _open(needs: Mapping[str, Path], name: str) -> Scores:
 
 def gold_steps(opened: Opened, params: StatisticsParams, split: str) -> dict[tuple[str, str], int]:
     """i* for each performance and selection."""
-    gold, found = params.runs.gold, {}
-    for name in params.performances:
-        for selection, (part, _) in SELECTIONS.items():
-            values = {step: opened.performance(gold, step, split, part, name) for step in params.steps}
-            found[name, selection] = best_step(values, f"{gold.name}, {name} of {split}, part {part}")
-    return found
+    gold = params.runs.gold
+    told = {step: opened.evaluations[gold, step].performance for step in params.steps}
+    return chosen_steps(told, gold, split, params.performances)

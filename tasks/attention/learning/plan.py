@@ -5,7 +5,7 @@ job of the statistics needs their artifacts under the names that `statistics_job
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -13,26 +13,23 @@ import pyarrow as pa
 from annotated_types import Ge
 
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
-from orchestrator.limits import AboveZero, Distinct, Limited, NotNegative, Positive, Several, shared
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, Several, shared
 from tasks.attention.learning.runs import (
-    SPLITS,
     Kind,
-    Metric,
+    LearningOptions,
     MetricOption,
     Performance,
     PerformanceOption,
+    Proxy,
+    ProxyOption,
     Quantity,
     Run,
     RunOptions,
-    Runs,
-    Split,
     SplitOption,
     checkpoint_name,
-    rising,
 )
 
 Sign = Literal["correct", "legacy"]
-Proxy = Literal["px", "logistic"]
 
 DELTA, PROXY = "delta", "proxy-"
 Steps = Annotated[Several[int], Ge(0)]
@@ -100,15 +97,13 @@ class _Inputs(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Compared(RunOptions, _Inputs):
+class _Grid(RunOptions, _Inputs):
     steps: Steps
     """All checkpoints."""
-    proxies: Annotated[tuple[Proxy, ...], Distinct()]
-    """Word-level models: px (bags of words through embeddings), logistic."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatisticsParams(SplitOption, MetricOption, PerformanceOption, _Compared):
+class StatisticsParams(SplitOption, MetricOption, PerformanceOption, ProxyOption, _Grid):
     """Which runs and checkpoints are compared, and how.
 
     Tuples spread over the rows. What else shapes them, such as the width of the models, is in `inputs`.
@@ -199,54 +194,52 @@ ATTENTION_STATISTICS = Stage(
 
 
 def statistics_job(
+    options: LearningOptions,
     *,
     dataset: str,
-    runs: Runs,
-    steps: Sequence[int],
     evaluations: Mapping[tuple[Run, int], Job],
     delta: Job,
     proxies: Mapping[Proxy, Job],
-    performances: Sequence[Performance] = ("accuracy",),
-    metrics: Sequence[Metric] = ("top5", "kendall"),
-    splits: Sequence[Split] = SPLITS,
+    performances: tuple[Performance, ...] = ("accuracy",),
     legacy_sign: bool = False,
 ) -> Job:
     """The statistics of one data set.
 
     Args:
-        evaluations: the job whose artifact holds the scores of a checkpoint, for each run of `runs.all` and step.
+        options: runs, metrics and splits.
+        evaluations: the job whose artifact holds the scores of a checkpoint, for each run of `options` and each step.
         delta: its artifact holds `delta-<step>` for each step of `delta_choice`, in the correct sign; its fingerprints
             are those of the data.
-        proxies: by name, px or logistic; artifacts with `beta` and `beta-heldout`.
+        proxies: by name; artifacts with `beta` and `beta-heldout`.
         legacy_sign: classification: the numbers with the published sign of Delta too.
 
     Raises:
         ValueError: a checkpoint has no evaluation.
         TypeError: a proxy or performance is none of those known.
     """
-    grid = rising(steps)
-    for run in runs.all:
+    grid = tuple(sorted({step for _, step in evaluations}))
+    for run in options.runs.all:
         for step in grid:
             if (run, step) not in evaluations:
                 raise ValueError(f"{dataset}: no evaluation of {run.name} at step {step}; all runs share one grid")
-    needs = {checkpoint_name(run, step): evaluations[run, step] for run in runs.all for step in grid}
+    needs = {checkpoint_name(run, step): evaluations[run, step] for run in options.runs.all for step in grid}
     needs[DELTA] = delta
     needs |= {PROXY + name: job for name, job in proxies.items()}
     ids = " ".join(f"{name}={job.id}" for name, job in sorted(needs.items()))
     params = StatisticsParams(
-        **shared(runs, StatisticsParams),
+        **shared(options, RunOptions),
         dataset=dataset,
         inputs=hashlib.sha256(ids.encode()).hexdigest()[:16],
         steps=grid,
         proxies=tuple(sorted(proxies)),
-        performances=tuple(performances),
-        metrics=tuple(metrics),
-        splits=tuple(splits),
+        performances=performances,
+        metrics=options.metrics,
+        splits=options.split_order,
         signs=("correct", "legacy") if legacy_sign else ("correct",),
     )
     return Job(stage=ATTENTION_STATISTICS, params=params, needs=needs, fingerprints=delta.fingerprints)
 
 
-def gold_needs(runs: Runs, steps: Sequence[int], evaluations: Mapping[tuple[Run, int], Job]) -> dict[str, Job]:
+def gold_needs(run: Run, evaluations: Mapping[tuple[Run, int], Job]) -> dict[str, Job]:
     """What a delta job needs to choose its checkpoints: the gold run's evaluations, named as `delta_choice` expects."""
-    return {checkpoint_name(runs.gold, step): evaluations[runs.gold, step] for step in rising(steps)}
+    return {checkpoint_name(one, step): job for (one, step), job in evaluations.items() if one == run}

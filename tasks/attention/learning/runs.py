@@ -4,7 +4,7 @@ A *run* is one training, named by its kind and seed: `normal-20`, `uniform-12`. 
 the others are *comparison runs*, the first of them B; the *uniform run* has attention frozen to one over the length.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -18,6 +18,7 @@ Quantity = Literal["alpha", "beta", "delta"]
 Split = Literal["val", "train"]
 Metric = Literal["top5", "kendall"]
 Performance = Literal["accuracy", "bleu"]
+Proxy = Literal["px", "logistic"]
 
 VAL, TRAIN = SPLITS = ("val", "train")
 EVERYTHING: tuple[Quantity, ...] = ("alpha", "beta", "delta")
@@ -119,6 +120,14 @@ class PerformanceOption(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProxyOption(Limited):
+    """Which models of bags of words are compared."""
+
+    proxies: Annotated[tuple[Proxy, ...], Distinct()] = ("px", "logistic")
+    """Word-level models: px (averaged embeddings), logistic (a logistic regression on token frequencies)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LearningOptions(SplitOption, MetricOption, RunOptions):
     """The options that both experiments have."""
 
@@ -160,8 +169,3 @@ def checkpoint_steps(steps: int, save_every: int, custom: Iterable[int] = ()) ->
     for step in sorted(custom):
         require(step <= steps, "custom_saves", step, f"at most {steps}, the steps of the training, or more steps")
     return tuple(sorted({0, steps, *range(0, steps, save_every), *custom}))
-
-
-def rising(steps: Sequence[int]) -> tuple[int, ...]:
-    """The grid of checkpoints in order."""
-    return tuple(sorted(steps))

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from orchestrator.experiment import Context
 from orchestrator.identity import canonical_json
 from tasks.attention.learning.runs import Run, run_named
+from tasks.attention.ragged import artifact_of
 from tasks.data.errors import DataError
 from tasks.training.steps import is_curve_point
 
@@ -37,17 +38,6 @@ AVERAGES = ("exp_avg", "exp_avg_sq")
 STATE_SECONDS = 120.0  # between two saved states, at least: each holds weights, their averages, all checkpoints so far
 
 Model = TypeVar("Model", bound=nn.Module)
-
-
-def artifact_of(context: Context, stage: str) -> Path:
-    """The directory that a stage writes into.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if context.artifact is None:
-        raise ValueError(f"{stage} writes an artifact: give context.artifact, an empty directory")
-    return context.artifact
 
 
 def save_checkpoint(directory: Path, run: Run, name: int | str, model: nn.Module) -> None:
@@ -168,25 +158,16 @@ def _link(file: Path, name: Path) -> None:
         shutil.copyfile(file, name)
 
 
-class Stack(Protocol):
-    """Several models of one shape that are trained together."""
-
-    def parameters(self) -> list[Tensor]: ...
-
-    def unstack(self) -> list[Any]: ...
-
-
 class Trainer:
     """A training from its newest saved state on: Adam with its default settings, no clipping, no decay."""
 
-    def __init__(
-        self, stage: str, params: Any, context: Context, meta: Mapping[str, Any], learner: nn.Module | Stack, total: int
-    ):
-        """What is trained is one model as it is (packed sequences, and cuDNN on a GPU), or a stack of them.
+    def __init__(self, stage: str, params: Any, context: Context, meta: Mapping[str, Any], learner: Any, total: int):
+        """Begin, or go on.
 
         Args:
-            params: with the groups `Trainings`, and a learning rate.
+            params: with the group `Trainings`, and a learning rate.
             meta: what is known of the data, which a state belongs to.
+            learner: one model as it is (packed sequences, and cuDNN on a GPU), or a stack of them.
             total: steps of the training.
         """
         self.artifact = artifact_of(context, stage)

@@ -7,15 +7,14 @@ from pathlib import Path
 
 from tasks.attention.pairs import builtin, files
 from tasks.attention.pairs.files import LANGUAGES, SPLITS, Line
+from tasks.attention.texts.sources import hub_rows
 from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.hub_split import load_split
 from tasks.data.places import Place, Source
 
 REPOS = {"multi30k": "bentrevett/multi30k"}
 SIZES = {"multi30k": {"train": 29_000, "val": 1_014}}
 PARTS = {"train": "train", "val": "validation"}
-ROWS = 1000  # of the hub, read at once
 
 Languages = tuple[str, str]
 """Of source and target; endings of the files, columns of the hub."""
@@ -94,14 +93,8 @@ def read_hub(dataset: str, split: str, languages: Languages, revision: str) -> I
         DataError: it cannot be loaded, is cached at another commit, or lacks a language.
     """
     repo, remedy = _repo(dataset, languages), _remedy(dataset, languages)
-    where = f"{repo} ({PARTS[split]}, {revision[:12]})"
-    data = load_split(repo, None, PARTS[split], revision, where, remedy)
-    if missing := [name for name in languages if name not in data.column_names]:
-        raise DataError(f"{where}: no column {', '.join(missing)}, found {', '.join(data.column_names)}; {remedy}")
-    for start in range(0, len(data), ROWS):
-        columns = data[start : start + ROWS]
-        for row, (source, target) in enumerate(zip(*(columns[name] for name in languages), strict=True), start=start):
-            yield Line(source or "", target or "", f"{where}, row {row}")
+    for place, (source, target) in hub_rows(repo, None, PARTS[split], revision, languages, remedy):
+        yield Line(source or "", target or "", place)
 
 
 def _repo(dataset: str, languages: Languages) -> str:

@@ -23,7 +23,7 @@ from tasks.attention.pairs.files import SPLITS, Line
 from tasks.attention.pairs.plan import SubwordPairsParams
 from tasks.attention.pairs.sources import fingerprint, read
 from tasks.attention.pairs.subwords import UNK, Subwords, trained
-from tasks.attention.ragged import Ragged
+from tasks.attention.ragged import Ragged, artifact_of, there
 from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.errors import DataError
 from tasks.data.places import place_here
@@ -76,18 +76,12 @@ def open_pairs(directory: Path) -> Pairs:
         PairSplit(
             source=Ragged.open(directory, f"{split}.source"),
             target=Ragged.open(directory, f"{split}.target"),
-            references=json.loads(_there(directory / f"{split}.references.json").read_text("utf-8")),
+            references=json.loads(there(directory / f"{split}.references.json").read_text("utf-8")),
         )
         for split in SPLITS
     )
-    subwords = Subwords(_there(directory / MODEL).read_bytes())
+    subwords = Subwords(there(directory / MODEL).read_bytes())
     return Pairs(name=meta["dataset"], train=train, val=val, subwords=subwords, meta=meta)
-
-
-def _there(path: Path) -> Path:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; run the job that made this artifact again")
-    return path
 
 
 @dataclass(frozen=True)
@@ -110,9 +104,8 @@ def subword_pairs(params: SubwordPairsParams, context: Context) -> dict[str, Any
     Raises:
         DataError: when the data on this machine are missing, bad or not the planned ones, or give no such vocabulary.
     """
-    if context.artifact is None:
-        raise ValueError("the subword_pairs stage writes an artifact: give context.artifact, an empty directory")
-    languages, legacy = (params.source_language, params.target_language), params.legacy_empty_lines
+    artifact, legacy = artifact_of(context, STAGE), params.legacy_empty_lines
+    languages = (params.source_language, params.target_language)
     place = place_here(params.dataset, context.paths, lambda here: fingerprint(params.dataset, languages, here))
     where = f"{params.dataset} ({place})"
     kept, found = {}, {}
@@ -124,7 +117,7 @@ def subword_pairs(params: SubwordPairsParams, context: Context) -> dict[str, Any
         kept[split] = limited(whole, split, params)
     text = itertools.chain(kept["train"].sources, kept["train"].targets)
     model = trained(text, params.vocab_size, where)
-    (context.artifact / MODEL).write_bytes(model)
+    (artifact / MODEL).write_bytes(model)
     subwords, counts = Subwords(model), {}
     for split, part in kept.items():
         counts[split] = {
@@ -133,10 +126,10 @@ def subword_pairs(params: SubwordPairsParams, context: Context) -> dict[str, Any
             "empty_pairs": part.empty_pairs,
             "empty_sides": part.empty_sides,
             "first_empty_side": part.first_empty_side,
-            **_write_split(context.artifact, split, part, subwords),
+            **_write_split(artifact, split, part, subwords),
         }
     meta = {"dataset": params.dataset, "languages": languages, "vocab_size": len(subwords), "splits": counts}
-    write_meta(context.artifact, {"stage": STAGE, **meta})
+    write_meta(artifact, {"stage": STAGE, **meta})
     return {}
 
 

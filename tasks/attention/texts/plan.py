@@ -110,9 +110,8 @@ def texts_job(
     params = TextTokensParams(**chosen, dataset=source.task, class_zero=zero, class_one=one)
     fingerprints, paths = {source.task: source.fingerprint}, source.places
     if word_vectors is not None:
-        vectors = locate_vectors(word_vectors)
-        fingerprints["word_vectors"] = vectors.fingerprint
-        paths = paths | {"vectors": vectors.path, "vectors_fingerprint": vectors.fingerprint}
+        place, fingerprints["word_vectors"] = locate_vectors(word_vectors)
+        paths = paths | {"vectors": place, "vectors_fingerprint": fingerprints["word_vectors"]}
     return Job(stage=TEXT_TOKENS, params=params, fingerprints=fingerprints, paths=paths)
 
 

@@ -1,9 +1,10 @@
 """Where the documents of a data set come from (builtin, files, the hub) and what labels they have. Imports no torch."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,30 +97,48 @@ def read_hub(dataset: str, split: str, revision: str) -> Documents:
     """The documents of a split at one commit of the hub.
 
     Raises:
-        DataError: it cannot be loaded, is cached at another commit, lacks a column, or has a document without label.
+        DataError: as `hub_rows`, or for a document without label.
     """
-    hub = _hub(dataset)
+    hub, escaped = _hub(dataset), CATALOGUE[dataset].escaped_newlines
     part = "train" if hub.test_documents else split
-    where = f"{hub.repo} ({part}, {revision[:12]})"
-    data = load_split(hub.repo, hub.config, part, revision, where, _remedy(dataset))
-    if missing := [name for name in (*hub.texts, hub.label) if name not in data.column_names]:
-        found = ", ".join(data.column_names)
-        raise DataError(f"{where}: no column {', '.join(missing)}, found {found}; {_remedy(dataset)}")
-    rows = np.arange(len(data))
-    if hub.test_documents:
-        raw = numpy_stream(0, "test", "texts", dataset).bit_generator.random_raw(len(data))
-        tested = np.zeros(len(data), dtype=bool)
-        tested[np.argsort(raw, kind="stable")[: hub.test_documents]] = True
-        rows = rows[tested == (split == "test")]
-    escaped = CATALOGUE[dataset].escaped_newlines
+
+    def chosen(n: int) -> np.ndarray:
+        if hub.test_documents is None:
+            return np.arange(n)
+        raw = numpy_stream(0, "test", "texts", dataset).bit_generator.random_raw(n)
+        tested = np.isin(np.arange(n), np.argsort(raw, kind="stable")[: hub.test_documents])
+        return np.flatnonzero(tested == (split == "test"))
+
+    names = (hub.label, *hub.texts)
+    for place, (label, *texts) in hub_rows(hub.repo, hub.config, part, revision, names, _remedy(dataset), chosen):
+        text = " ".join(part or "" for part in texts)
+        yield Document(_label(label, hub, place), text.replace("\\n", "\n") if escaped else text, place)
+
+
+def hub_rows(
+    repo: str,
+    config: str | None,
+    split: str,
+    revision: str,
+    names: Sequence[str],
+    remedy: str,
+    chosen: Callable[[int], np.ndarray] = np.arange,
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The place and the columns of rows of a hub data set at one commit; `chosen` says which of how many.
+
+    Raises:
+        DataError: it cannot be loaded, is cached at another commit, or lacks a column.
+    """
+    where = f"{repo} ({split}, {revision[:12]})"
+    data = load_split(repo, config, split, revision, where, remedy)
+    if missing := [name for name in names if name not in data.column_names]:
+        raise DataError(f"{where}: no column {', '.join(missing)}, found {', '.join(data.column_names)}; {remedy}")
+    rows = chosen(len(data))
     for start in range(0, len(rows), ROWS):
-        chunk = rows[start : start + ROWS]
-        columns = data[chunk.tolist()]
-        texts = zip(*(columns[name] for name in hub.texts), strict=True)
-        for row, label, parts in zip(chunk.tolist(), columns[hub.label], texts, strict=True):
-            place = f"{where}, row {row}"
-            text = " ".join(part or "" for part in parts)
-            yield Document(_label(label, hub, place), text.replace("\\n", "\n") if escaped else text, place)
+        some = rows[start : start + ROWS].tolist()
+        columns = data[some]
+        for row, values in zip(some, zip(*(columns[name] for name in names), strict=True), strict=True):
+            yield f"{where}, row {row}", values
 
 
 def two_classes(source: TextSource, classes: tuple[str, str] | None) -> tuple[str, str]:

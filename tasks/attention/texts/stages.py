@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.experiment import Context
-from tasks.attention.ragged import Ragged, open_array
+from tasks.attention.ragged import Ragged, artifact_of, open_array
 from tasks.attention.texts.catalogue import SPLITS
 from tasks.attention.texts.plan import TextTokensParams
 from tasks.attention.texts.sources import fingerprint, read
@@ -94,8 +94,7 @@ def text_tokens(params: TextTokensParams, context: Context) -> dict[str, Any]:
     Raises:
         DataError: when the data on this machine are missing, bad or not the planned ones.
     """
-    if context.artifact is None:
-        raise ValueError("the text_tokens stage writes an artifact: give context.artifact, an empty directory")
+    artifact = artifact_of(context, STAGE)
     place = place_here(params.dataset, context.paths, lambda here: fingerprint(params.dataset, here))
     types, found, sizes = Types(), {}, {}
     classes = (params.class_zero, params.class_one)
@@ -116,14 +115,14 @@ def text_tokens(params: TextTokensParams, context: Context) -> dict[str, Any]:
     itos = vocabulary(types, found["train"].rows, vectors or ())
     for split, part in found.items():
         ids, cut = encoded(part.rows, types, itos, params.max_length)
-        ids.save(context.artifact, split)
-        np.save(context.artifact / f"{split}.labels.npy", part.labels, allow_pickle=False)
+        ids.save(artifact, split)
+        np.save(artifact / f"{split}.labels.npy", part.labels, allow_pickle=False)
         sizes[split] |= _counts(ids, part, cut)
-    (context.artifact / "vocabulary.json").write_text(json.dumps(itos, ensure_ascii=False), "utf-8")
+    (artifact / "vocabulary.json").write_text(json.dumps(itos, ensure_ascii=False), "utf-8")
     if vectors is not None:
-        _write_vectors(vectors, itos, params, context.artifact)
+        _write_vectors(vectors, itos, params, artifact)
     meta = {"stage": STAGE, "dataset": params.dataset, "classes": classes, "vocabulary": len(itos)}
-    write_meta(context.artifact, {**meta, "has_vectors": vectors is not None, "splits": sizes})
+    write_meta(artifact, {**meta, "has_vectors": vectors is not None, "splits": sizes})
     return {}
 
 
@@ -152,7 +151,7 @@ def _vectors(context: Context, types: Types) -> dict[str, np.ndarray] | None:
     path = context.paths.get("vectors")
     if path is None:
         return None
-    here = locate_vectors(path).fingerprint
+    _, here = locate_vectors(path)
     check_fingerprint("the file of word vectors", path, here, context.paths["vectors_fingerprint"])
     return read_vectors(Path(path), types.numbers.keys())
 

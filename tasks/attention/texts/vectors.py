@@ -7,7 +7,6 @@ D numbers of a vector.
 
 import functools
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,16 +18,8 @@ from tasks.data.places import State, file_states
 PICKLED = (".pkl", ".pickle", ".p")
 
 
-@dataclass(frozen=True, kw_only=True)
-class VectorFile:
-    """A file of vectors by place and content."""
-
-    path: str
-    fingerprint: str
-
-
-def locate_vectors(path: str) -> VectorFile:
-    """Find a file of vectors and take its hash, again only when it has changed.
+def locate_vectors(path: str) -> tuple[str, str]:
+    """Find a file of vectors: its absolute path, and its hash, taken again only when it has changed.
 
     Raises:
         DataError: no such file, an empty one, or a pickle.
@@ -43,7 +34,7 @@ def locate_vectors(path: str) -> VectorFile:
         raise DataError(f"{place}: no such file; give --word-vectors a text file, one word and its vector a line")
     if place.stat().st_size == 0:
         raise DataError(f"{place}: an empty file; expected one word and its vector a line")
-    return VectorFile(path=str(place), fingerprint=_hashed(place, file_states([place])))
+    return str(place), _hashed(place, file_states([place]))
 
 
 def read_vectors(path: Path, words: Collection[str]) -> dict[str, np.ndarray]:

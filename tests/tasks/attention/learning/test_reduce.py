@@ -9,10 +9,10 @@ from orchestrator.experiment import Context
 from tasks.attention.learning.labels import PUBLISHED, Labels, others, published
 from tasks.attention.learning.plan import AGREEMENT, STATISTICS
 from tasks.attention.learning.reduce import summarise
-from tasks.attention.learning.runs import Runs
+from tasks.attention.learning.runs import LearningOptions
 from tasks.attention.learning.statistics import attention_statistics
 from tests.fake_results import FakeResults
-from tests.tasks.attention.learning.fake import RUNS, SPECS, STEPS, jobs, performance_rows, write_all
+from tests.tasks.attention.learning.fake import OPTIONS, RUNS, SPECS, STEPS, jobs, performance_rows, write_all
 
 LABELS = Labels(
     task="classification",
@@ -63,7 +63,9 @@ def test_a_whole_sweep(done):
 
 
 def test_two_performances_choose_two_checkpoints(tmp_path):
-    job, evaluations = jobs(performances=("accuracy", "bleu"), legacy_sign=False, metrics=("top5",))
+    job, evaluations = jobs(
+        dataclasses.replace(OPTIONS, metrics=("top5",)), performances=("accuracy", "bleu"), legacy_sign=False
+    )
     rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
     rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
     labels = dataclasses.replace(
@@ -87,11 +89,11 @@ def test_two_performances_choose_two_checkpoints(tmp_path):
 
 
 def test_one_comparison_run_has_no_interval(tmp_path):
-    runs = Runs(seeds=(20, 13), uniform_seed=12)
-    job, evaluations = jobs(runs=runs, metrics=("kendall",), splits=("val",), legacy_sign=False)
+    options = LearningOptions(seeds=(20, 13), metrics=("kendall",), splits=("val",))
+    job, evaluations = jobs(options, legacy_sign=False)
     rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
     rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
-    summary = summary_of(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=runs))
+    summary = summary_of(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=options.runs))
     curves = summary.tables["curves"]
     assert curves["low"].isna().all()
     assert curves["agreement"].notna().all()

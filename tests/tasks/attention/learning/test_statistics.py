@@ -15,7 +15,7 @@ from tasks.attention.learning.runs import Run, Runs
 from tasks.attention.learning.scores import read_scores
 from tasks.attention.learning.statistics import attention_statistics
 from tasks.data.errors import DataError
-from tests.tasks.attention.learning.fake import ITEMS, RUNS, STEPS, jobs, write_all
+from tests.tasks.attention.learning.fake import ITEMS, OPTIONS, RUNS, STEPS, jobs, write_all
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_the_plan_wants_the_whole_grid():
     with pytest.raises(ValueError, match="seeds is 20: give at least 2"):
         Runs(seeds=(20,), uniform_seed=12)
     with pytest.raises(ValueError, match="steps is empty: give at least one"):
-        jobs(steps=())
+        jobs(evaluations={})
 
 
 def test_another_training_is_another_set_of_statistics():
@@ -225,5 +225,5 @@ def test_a_split_without_items_is_named(needs, tmp_path):
         (directory / "scores.json").write_text(json.dumps(told))
     with pytest.raises(DataError, match="made: the split train has no items"):
         attention_statistics(jobs()[0].params, Context(needs=moved))
-    only_val = attention_statistics(jobs(splits=("val",))[0].params, Context(needs=moved))
+    only_val = attention_statistics(jobs(dataclasses.replace(OPTIONS, splits=("val",)))[0].params, Context(needs=moved))
     assert {row["split"] for row in only_val["statistics"]} == {"val"}

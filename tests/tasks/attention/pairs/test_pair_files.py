@@ -139,7 +139,7 @@ def test_hub_rows(monkeypatch):
         return Dataset.from_dict(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr("tasks.attention.pairs.sources.ROWS", 2)
+    monkeypatch.setattr("tasks.attention.texts.sources.ROWS", 2)
     found = [(line.source, line.target) for line in read_hub("multi30k", "val", ("de", "en"), COMMIT)]
     assert found == [("satz 0", ""), *((f"satz {i}", f"sentence {i}") for i in range(1, 5))]
     assert seen == [("bentrevett/multi30k", None, "validation", COMMIT)]
