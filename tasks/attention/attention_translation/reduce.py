@@ -86,12 +86,7 @@ def draw(training: pd.DataFrame, runs: Runs) -> dict[str, Figure]:
 
 
 def training_figure(rows: pd.DataFrame, runs: Runs) -> Figure:
-    """A panel a metric, a line a run.
-
-    Args:
-        rows: of the table `training`, of one data set.
-        runs: which of them is the gold run.
-    """
+    """A panel a metric, a line a run, of one data set."""
     figure, axes = panels(1, len(PANELS))
     for axis, (metric, label) in zip(axes.flat, PANELS.items(), strict=True):
         run_lines(axis, of(rows, metric=metric), "value", runs)

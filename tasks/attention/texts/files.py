@@ -8,6 +8,7 @@ Case, `_`, `-` and blanks of names do not matter.
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tasks.attention.texts.catalogue import CATALOGUE, SPLITS, Documents, canonical, same
 from tasks.attention.texts.parsing import ENDINGS, content_hash, read_published, read_texts
@@ -25,12 +26,10 @@ class TextFiles:
     """Whether they are of the published form, ids and their vocabulary."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Labels:
-    """What labels the documents of a split have."""
+class Labels(NamedTuple):
+    """The labels of a split's documents, in the order in which they first appear."""
 
     counts: dict[str, int]
-    """Documents by label, in the order in which labels first appear."""
     first: dict[str, str]
     """Where each label stands first."""
 
@@ -122,5 +121,5 @@ def _labels(files: TextFiles, dataset: str, state: State) -> dict[str, Labels]:
         if not counts:
             path = files.train if split == "train" else files.test
             raise DataError(f"{path}: no documents; expected at least one, get the file again")
-        found[split] = Labels(counts=counts, first=first)
+        found[split] = Labels(counts, first)
     return found
