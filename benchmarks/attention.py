@@ -1,8 +1,8 @@
 """What the experiments on how attention is learned save: `python benchmarks/attention.py [--only PART ...]`.
 
-The plain way is the published one (attention_dynamics 7, 8): statistics document by document, one backward pass a
-target position, one seed after another, data read again for each checkpoint. Each part states what it compares, and
-both ways must agree on equal inputs.
+The plain way is the published one: statistics document by document, one backward pass a target position, one seed after
+another, data read again for each checkpoint. Each part states what it compares, and both ways must agree on equal
+inputs.
 """
 
 import sys

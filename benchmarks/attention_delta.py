@@ -1,9 +1,9 @@
 """Delta of a translator as built against a backward pass for each target word. Part of `benchmarks/attention.py`.
 
 The plain way: a batch passes once, and for each target position its log-probabilities go back through the graph that is
-kept (attention_dynamics 8.3), by `backward()`, which computes gradients of the weights too. Beside it the same with
-frozen weights. All ways must give equal results. Seconds are of the processor, so that a busy machine changes them
-little; width and vocabulary are the published ones.
+kept, by `backward()`, which computes gradients of the weights too. Beside it the same with frozen weights. All ways
+must give equal results. Seconds are of the processor, so that a busy machine changes them little; width and vocabulary
+are the published ones.
 
 Letters: B batch, S source positions, T target positions.
 """

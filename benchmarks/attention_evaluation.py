@@ -25,12 +25,12 @@ from torch.nn import functional
 
 from models.attention_classifier import AttentionClassifier, ClassifierConfig
 from orchestrator.experiment import Context, Job
-from tasks.attention.attention_classification.evaluation import evaluate_classifier, opened
-from tasks.attention.attention_classification.items import items_of
-from tasks.attention.attention_classification.params import EvaluateParams
+from tasks.attention.attention_classification.evaluation import evaluate_classifier
+from tasks.attention.attention_classification.items import items_of, opened
+from tasks.attention.attention_classification.stages import EvaluateParams
 from tasks.attention.learning.scores import read_scores
-from tasks.attention.texts.artifact import open_texts
-from tasks.attention.texts.plan import texts_job
+from tasks.attention.texts.plan import TextOptions, texts_job
+from tasks.attention.texts.stages import open_texts
 from tasks.training.seeds import torch_stream
 
 LIMIT = 200  # test documents, and as many training documents: of the file's as many as published of the whole set's
@@ -43,8 +43,8 @@ def data() -> Job:
     """AG News where it is, else the builtin topics."""
     place = Path(os.environ.get("SWEEP_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if (place / "ag_news").is_dir():
-        return texts_job("AG_News", str(place), test_limit=LIMIT)
-    return texts_job("topics", None, test_limit=LIMIT)
+        return texts_job("AG_News", str(place), options=TextOptions(test_limit=LIMIT))
+    return texts_job("topics", None, options=TextOptions(test_limit=LIMIT))
 
 
 def read_again(job: Job, directory: Path) -> None:

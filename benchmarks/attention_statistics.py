@@ -15,8 +15,8 @@ import numpy as np
 from scipy import stats
 
 from orchestrator.experiment import Context
-from tasks.attention.learning.params import Metric, StatisticsParams
-from tasks.attention.learning.runs import checkpoint_name
+from tasks.attention.learning.plan import StatisticsParams
+from tasks.attention.learning.runs import Metric, checkpoint_name
 from tasks.attention.learning.scores import PARTS, Scores, halves, read_scores, write_scores
 from tasks.attention.learning.statistics import attention_statistics
 from tasks.attention.ragged import Ragged

@@ -39,7 +39,7 @@ def agreements(
     memory_bytes: int = 1 << 28,
     device: str = "cpu",
 ) -> Agreement:
-    """A(u, v) of every u with every v (attention_dynamics 5.1).
+    """A(u, v) of every u with every v (tasks/attention/README.md 3).
 
     Items of equal length are compared together, without padding. A block of items is read at a time, so flat arrays may
     be mapped files of any size.

@@ -8,7 +8,7 @@ from sacrebleu.metrics.bleu import BLEU
 def corpus_bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     """sacreBLEU's corpus BLEU with its defaults (13a tokens, exponential smoothing), 0 to 100.
 
-    Source: Post (2018); attention_dynamics 3.4.
+    Source: Post (2018); tasks/attention/README.md 2.
 
     Raises:
         ValueError: not one reference a hypothesis, or none at all.

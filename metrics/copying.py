@@ -1,4 +1,4 @@
-"""How well a model copies, where its attention points, and what bags of the copied symbols know (attention_dynamics 4).
+"""How well a model copies, where its attention points, and what bags of the copied symbols know.
 
 Dimensions: B sequences, T target positions; the last of T is the end symbol. Any axes may stand before B.
 """
@@ -33,13 +33,13 @@ def copy_accuracy(predicted: Tensor, gold: Tensor) -> Tensor:
 def attention_accuracy(attended: Tensor, shift: int = 0, *, with_end: bool = True) -> Tensor:
     """Share of target positions t at which attention is greatest on source position t + shift.
 
-    The published names for shifts of 1 and -1 are `attn_acc_m1` and `attn_acc_p1` (attention_dynamics 4.2): here they
-    are late and early. All positions count, also those at whose t + shift there is no source position.
+    The published names for shifts of 1 and -1 are `attn_acc_m1` and `attn_acc_p1` (tasks/attention/README.md 4): here
+    they are late and early. All positions count, also those at whose t + shift there is no source position.
 
     Args:
         attended: [..., B, T] the argmax of attention over source positions.
         with_end: Whether the last target position, the end symbol's, counts. The published copy model counts it, the
-            published multi-head model does not (quirk S7).
+            published multi-head model does not.
 
     Returns:
         [...] shares in [0, 1].
@@ -66,7 +66,7 @@ class BagStatistics:
 
 
 def bag_statistics(kind: Kind, symbols: int, length: int) -> BagStatistics:
-    """What a bag of words tells about a sequence, in closed form (attention_dynamics 4.1).
+    """What a bag of words tells about a sequence, in closed form.
 
     Of L out of V symbols without repetition p = L/V are there: variance p (1 - p), covariance -p (1 - p) / (V - 1); for
     a permutation p is 1 and bags are constant. With repetition the counts are multinomial: presence

@@ -22,8 +22,8 @@ def kendall_tau(u_nUS: np.ndarray, v_nKS: np.ndarray, device: str = "cpu", long:
     """Tau-b of every u with every v of the same item, float64 [n, U, K].
 
     (concordant - discordant) / sqrt((n0 - n1) (n0 - n2)), n0 = S (S - 1) / 2 pairs, n1 and n2 of them tied in u and in
-    v (Kendall 1945; attention_dynamics 5.1). NaN where u or v is constant, has a NaN, or has one position. Infinities
-    rank beyond all numbers and tie with each other.
+    v (Kendall 1945; tasks/attention/README.md 3). NaN where u or v is constant, has a NaN, or has one position.
+    Infinities rank beyond all numbers and tie with each other.
 
     The signs of u's pairs are computed once and multiplied with those of all v: pairs d positions apart are one slice
     less another, so that a diagonal of the matrix of pairs is one product of matrices. Counts are integers below 2^24,

@@ -1,7 +1,7 @@
 """The published dictionary of statistics on how attention is learned, from agreements that have been computed.
 
-After Snell, Zhong, Klein & Steinhardt, Approximating How Single Head Attention Learns (2021); attention_dynamics 5.2.
-R comparison runs, I checkpoints.
+After Snell, Zhong, Klein & Steinhardt, Approximating How Single Head Attention Learns (2021); see
+tasks/attention/README.md 3. R comparison runs, I checkpoints.
 """
 
 from collections.abc import Mapping, Sequence

@@ -15,8 +15,8 @@ def top_match(u_nUS: np.ndarray, v_nKS: np.ndarray, k: int) -> tuple[np.ndarray,
     """Whether j = argmax u (the first on ties) has fewer than k positions i with v_i > v_j, and what chance gives.
 
     Fewer than k positions are larger than v_j exactly where v_j is at least the k-th largest of v, so that one
-    partition of each v serves all u (attention_dynamics 5.1). A NaN in u is its argmax (the first such position); a NaN
-    in v is larger than nothing and has nothing larger: it matches. Both are as published.
+    partition of each v serves all u (tasks/attention/README.md 3). A NaN in u is its argmax (the first such position);
+    a NaN in v is larger than nothing and has nothing larger: it matches. Both are as published.
 
     Returns:
         match: bool [n, U, K].

@@ -1,4 +1,4 @@
-"""A binary classifier with one attention head over a bidirectional LSTM (attention_dynamics 2.3).
+"""A binary classifier with one attention head over a bidirectional LSTM (tasks/attention/README.md 1).
 
 Each position has a weight alpha and a contribution beta; the score is their product summed over the document, so beta
 says what the score would be were all attention on that position. The uniform variant weighs all positions alike, and
@@ -72,7 +72,7 @@ class AttentionClassifier(nn.Module):
 
         Args:
             vectors: ids int64 [n] and pretrained vectors [n, E] of the tokens that have one; the others keep their
-                draw. The published code copied such vectors into an embedding that it then threw away (quirk C1).
+                draw. The published code copied such vectors into an embedding that it then threw away.
 
         Raises:
             ValueError: word vectors of another width.
@@ -120,11 +120,11 @@ class AttentionClassifier(nn.Module):
 
 
 def delta(model: AttentionClassifier, tokens_BS: Tensor, lengths_B: Tensor, labels_B: Tensor) -> Tensor:
-    """How much strengthening each token lowers the loss: -dL/dc at c = 1, [B, S] (attention_dynamics 2.5).
+    """How much strengthening each token lowers the loss: -dL/dc at c = 1, [B, S] (tasks/attention/README.md 1).
 
     L is the binary cross entropy of a document in nats, c a multiplier of a token's embedding. In closed form (y -
-    sigmoid(s)) ds/dc, which needs no logarithm and therefore stays finite at any score (quirk C3). Documents do not
-    interact, so one backward pass of the summed scores serves the batch; the weights get no gradients.
+    sigmoid(s)) ds/dc, which needs no logarithm and therefore stays finite at any score. Documents do not interact, so
+    one backward pass of the summed scores serves the batch; the weights get no gradients.
 
     Args:
         labels_B: 0 or 1.

@@ -1,4 +1,4 @@
-"""The encoder-decoder whose single attention head is watched while it learns (attention_dynamics 3.2).
+"""The encoder-decoder whose single attention head is watched while it learns (tasks/attention/README.md 2).
 
 One embedding for both languages; a bidirectional LSTM reads the source, a second LSTM the words that were predicted so
 far. Attention mixes the source states into a context that goes into the output alone: there is no input feeding, so

@@ -1,4 +1,4 @@
-"""Bags of words: one embedding a token, averaged over the document, and one linear unit (attention_dynamics 2.6).
+"""Bags of words: one embedding a token, averaged over the document, and one linear unit (tasks/attention/README.md 1).
 
 Dimensions: N documents, L tokens of all of them end to end, V vocabulary, D numbers of an embedding.
 """
@@ -36,7 +36,7 @@ class AveragedEmbeddings(nn.Module):
         return self.linear(self.embedding(tokens_L, starts_N))[:, 0]
 
     def losses(self, tokens_L: Tensor, starts_N: Tensor, labels_N: Tensor) -> Tensor:
-        """Binary cross entropy of each document [N], in nats, from the log odds: finite at any (quirk C3)."""
+        """Binary cross entropy of each document [N], in nats, from the log odds: finite at any."""
         score_N = self(tokens_L, starts_N)
         return functional.binary_cross_entropy_with_logits(score_N, labels_N.to(score_N.dtype), reduction="none")
 

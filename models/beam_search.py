@@ -1,7 +1,7 @@
-"""Beam search over a translator, all sentences of a batch together (attention_dynamics 3.4).
+"""Beam search over a translator, all sentences of a batch together (tasks/attention/README.md 2).
 
 A hypothesis scores the plain sum of its log-probabilities, with no regard to its length, as published: short ones are
-favoured (quirk T3). One that has ended goes on with padding at log-probability 0.
+favoured. One that has ended goes on with padding at log-probability 0.
 
 Dimensions: B batch, K beams, T tokens so far, V vocabulary.
 """

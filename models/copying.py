@@ -1,4 +1,4 @@
-"""The network that learns to copy: an LSTM encoder and decoder with one attention head (attention_dynamics 4.2).
+"""The network that learns to copy: an LSTM encoder and decoder with one attention head (tasks/attention/README.md 4).
 
 `CopyModel` is the definition. `StackedCopyModels` trains many of them at once and gives the same numbers up to the
 order of sums, with fewer operations: tables of input projections (`models.recurrences`), and W_f2 W_p folded into one

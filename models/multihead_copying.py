@@ -1,4 +1,4 @@
-"""The copy network with several attention heads, whose contexts are averaged (attention_dynamics 4.3).
+"""The copy network with several attention heads, whose contexts are averaged (tasks/attention/README.md 5).
 
 `MultiHeadCopyModel` is the definition: a GRU encoder and decoder, the base, and a list of heads. `StackedMultiHead`
 trains many at once and gives the same numbers up to the order of sums: tables of input projections, all heads' queries

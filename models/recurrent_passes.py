@@ -1,9 +1,9 @@
 """LSTM and GRU over a stack of models at once: the forward pass and its backward pass, written out step by step.
 
 `torch.func.vmap` has no rule for nn.LSTM and nn.GRU, and a packed sequence cannot carry a stack. Here a step is one
-batched matrix product over the stack; a mask carries the state past padding instead of packing (attention_dynamics
-8.7). The backward pass is a function of its own, so that K cotangents go back through one forward pass at once:
-`lstm_cotangents` takes any number of them where the pass has a stack of one. For training see `models.recurrences`.
+batched matrix product over the stack; a mask carries the state past padding instead of packing. The backward pass is a
+function of its own, so that K cotangents go back through one forward pass at once: `lstm_cotangents` takes any number
+of them where the pass has a stack of one. For training see `models.recurrences`.
 
 A position outside the mask has the gates i = 0, f = 1, o = 0 (LSTM) or z = 1 (GRU), which carry the state exactly and
 let no gradient through, so that the backward pass needs to know of it only for the h of an LSTM.

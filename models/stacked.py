@@ -1,8 +1,8 @@
 """Models of one shape trained together: their parameters stacked, their gradients tile by tile, members taken out.
 
 A stack is a dict of tensors, named as in the modules' state dict, with a leading dimension of one row a member. Adam
-works element by element, so one torch.optim.Adam over the stacked tensors is a separate Adam for every member
-(attention_dynamics 8.7); taking members out slices its state like the weights.
+works element by element, so one torch.optim.Adam over the stacked tensors is a separate Adam for every member; taking
+members out slices its state like the weights.
 
 A tile is what goes forward and backward at once. On a CPU small tiles are faster, because what a step of a recurrence
 works on then stays in the cache; on a GPU large ones are, because they fill it. Members do not interact, so the tile

@@ -1,4 +1,4 @@
-"""The proxy that sees bags of words alone: log q(. | x) = log_softmax(U mean_l E[x_l] + b) (attention_dynamics 3.5).
+"""The proxy that sees bags of words alone: log q(. | x) = log_softmax(U mean_l E[x_l] + b).
 
 Its table of word translations is M = row softmax(E U^T), the distribution over target words if the source were a
 single word, without the bias.
@@ -31,7 +31,8 @@ class TranslationProxy(nn.Module):
         Args:
             source_BS: bos … eos, padded at the end.
             target_BT: the same; bos and padding do not count.
-            legacy: they do, as published in training (quirk T1), so that the number depends on the longest of a batch.
+            legacy: they do, as published in training (tasks/attention/README.md 2), so that the number depends on the
+                longest of a batch.
         """
         log_BT = self(source_BS).gather(1, target_BT)
         if legacy:

@@ -1,10 +1,10 @@
 """Delta: how the log-probability of each predicted word changes with the strength of each source word.
 
-Each source embedding is multiplied by c_s = 1; Delta_ts = + d log p(y_t | y_<t, x) / d c_s (attention_dynamics 3.4).
-The plain way is a backward pass through everything for each t. Here what comes before the encoder's states e_s and the
-decoder's states d_t is run once and kept (attention never enters the recurrence); the derivatives of all log p_t with
-respect to e and d_t are local and come from a few matrix products; then the cotangents of all t go back through
-decoder (that of t from t on, since later words do not matter to it) and encoder together, without weight gradients.
+Each source embedding is multiplied by c_s = 1; Delta_ts = + d log p(y_t | y_<t, x) / d c_s. The plain way is a backward
+pass through everything for each t. Here what comes before the encoder's states e_s and the decoder's states d_t is run
+once and kept (attention never enters the recurrence); the derivatives of all log p_t with respect to e and d_t are
+local and come from a few matrix products; then the cotangents of all t go back through decoder (that of t from t on,
+since later words do not matter to it) and encoder together, without weight gradients.
 
 Dimensions: B batch, S source positions, T target positions, H hidden, E = 2H, V vocabulary, R cotangents, one for each
 predicted word (b, t) of those that go back together, n of them that have reached a position.

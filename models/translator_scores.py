@@ -1,4 +1,4 @@
-"""What a trained translator says of each predicted and each source word: alpha, beta, log p (attention_dynamics 3.4).
+"""What a trained translator says of each predicted and each source word: alpha, beta and log p.
 
     beta_ts = log softmax(W_o relu(W_f [d_t; W_p e_s + b_p] + b_f) + b_o)[y_t]
 

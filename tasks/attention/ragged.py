@@ -1,6 +1,6 @@
-"""Rows of different lengths as one flat array with offsets: nothing is padded on disk, and numbers stay mapped.
+"""Rows of different lengths as one flat array with offsets, and the files of artifacts.
 
-N rows, S the length of one of them.
+Nothing is padded on disk, and numbers stay mapped. N rows, S the length of one of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.experiment import Context
 from tasks.data.errors import DataError
 
 
@@ -85,12 +86,32 @@ def open_array(path: Path) -> np.ndarray:
     Raises:
         DataError: it is not there, or is no array.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; run the job that made this artifact again")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(there(path), mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise DataError(f"{path}: {error}; run the job that made this artifact again") from error
+
+
+def there(path: Path) -> Path:
+    """A file of an artifact.
+
+    Raises:
+        DataError: it is not there.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; run the job that made this artifact again")
+    return path
+
+
+def artifact_of(context: Context, stage: str) -> Path:
+    """The directory that a stage writes into.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if context.artifact is None:
+        raise ValueError(f"{stage} writes an artifact: give context.artifact, an empty directory")
+    return context.artifact
 
 
 def length_batches(lengths: np.ndarray, cells: int) -> Iterator[np.ndarray]:

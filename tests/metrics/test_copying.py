@@ -27,7 +27,7 @@ def test_attention_that_walks_along_is_right_and_shifted_attention_late_or_early
     exact = torch.arange(41).expand(3, 41)
     assert attention_accuracy(exact) == 1
     assert attention_accuracy(exact, 1) == attention_accuracy(exact, -1) == 0
-    # One late: at the last position there is no later one, so 40 of 41 count (quirk S7: with the end symbol).
+    # One late: at the last position there is no later one, so 40 of 41 count (with the end symbol).
     assert attention_accuracy((exact + 1).clamp(max=40), 1) == pytest.approx(40 / 41)
     assert attention_accuracy((exact + 1).clamp(max=40), 1, with_end=False) == 1
 

@@ -1,4 +1,4 @@
-"""The attention classifier against the published one in float64 (attention_dynamics, clf_forward_f64)."""
+"""The attention classifier against the published one in float64 (clf_forward_f64)."""
 
 from pathlib import Path
 

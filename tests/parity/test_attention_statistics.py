@@ -10,7 +10,7 @@ from metrics.agreement import Metric, agreements
 from metrics.kendall import kendall_tau
 from metrics.top_match import largest, top_match
 from tasks.attention.learning.opened import Opened
-from tasks.attention.learning.params import StatisticsParams
+from tasks.attention.learning.plan import StatisticsParams
 from tasks.attention.learning.runs import Run
 from tasks.attention.learning.scores import Scores
 from tasks.attention.learning.statistics import tables

@@ -1,4 +1,4 @@
-"""The averaged-embedding proxy against the published one (attention_dynamics, clf_embedding_proxy on clf_vocab)."""
+"""The averaged-embedding proxy against the published one (clf_embedding_proxy on clf_vocab)."""
 
 import json
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from models.averaged_embeddings import AveragedEmbeddings
-from tasks.attention.attention_classification.embedding_proxy import judge, train_proxy
+from tasks.attention.attention_classification.proxies import judge, train_proxy
 from tasks.attention.ragged import Ragged
-from tasks.attention.texts.artifact import Documents
+from tasks.attention.texts.stages import Documents
 
 FOLDER = Path(__file__).parent
 

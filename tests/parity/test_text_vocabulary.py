@@ -1,11 +1,11 @@
-"""Vocabulary and ids of the published classification code (attention_dynamics 2.2)."""
+"""Vocabulary and ids of the published classification code (tasks/attention/README.md 1)."""
 
 import json
 from pathlib import Path
 
 from orchestrator.experiment import Context
-from tasks.attention.texts.artifact import open_texts
-from tasks.attention.texts.plan import texts_job
+from tasks.attention.texts.plan import TextOptions, texts_job
+from tasks.attention.texts.stages import open_texts
 
 PUBLISHED = json.loads((Path(__file__).parent / "clf_vocab.json").read_text())
 
@@ -18,9 +18,8 @@ def test_vocabulary_ids_and_labels_are_the_published_ones(tmp_path):
     job = texts_job(
         "TOY",
         str(tmp_path),
-        test_limit=PUBLISHED["test_set_size"],
         word_vectors=str(tmp_path / "vectors.txt"),
-        legacy_order=True,
+        options=TextOptions(test_limit=PUBLISHED["test_set_size"], legacy_order=True),
     )
     (tmp_path / "out").mkdir()
     job.stage.load()(job.params, Context(artifact=tmp_path / "out", paths=job.paths))

@@ -1,16 +1,15 @@
-"""The options of `attention_classification`, and presets; `paper` is the published setting (attention_dynamics 2)."""
+"""The options of `attention_classification`, and presets; `paper` is the published setting (README 1)."""
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
+from annotated_types import Ge, Gt, MinLen
+
+from orchestrator.limits import AboveZero, Distinct, Limited, Positive, Several, require
 from orchestrator.options import Ints
-from tasks.attention.attention_classification.params import SPLITS, ProxyName, Split
-from tasks.attention.learning.grid import checkpoint_steps
-from tasks.attention.learning.params import Metric
-from tasks.attention.learning.runs import Runs
-from tasks.attention.texts.plan import TEST_LIMIT
-from tasks.encoders.options import at_least, distinct
+from tasks.attention.learning.runs import LearningOptions, ProxyOption, checkpoint_steps
+from tasks.attention.texts.plan import TextOptions
 
 SLOW = frozenset({"IMDB", "Yelp", "Amzn"})
 """Data sets whose averaged embeddings learn with the lower published rate."""
@@ -18,107 +17,68 @@ STRENGTHS = (1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1, 5, 10,
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class ClassifierOptions(Limited):
+    """The classifier's sizes and how it is trained."""
+
+    embedding: Positive = 300
+    """Size of the word embeddings."""
+    hidden: Positive = 256
+    """Width of each direction of the LSTM."""
+    intermediate: Positive = 256
+    """Hidden size of the attention MLP."""
+    pretrained_embeddings: bool = False
+    """Initialise embeddings from --word-vectors, which must be --embedding long; the published ones are random."""
+    batch_size: Positive = 32
+    """Batch size; with fewer documents, each step takes all of them."""
+    learning_rate: AboveZero = 1e-3
+    """Constant learning rate of Adam."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ProxyOption, LearningOptions, ClassifierOptions, TextOptions):
     """Does the attention of a document classifier move to words that the model knows already? Checkpoints of several
     runs, of one with attention frozen to uniform, and of bags of words; how far they agree."""
 
-    datasets: tuple[str, ...] = ("IMDB", "Furd", "AG_News", "Newsgroups", "Yelp", "Amzn", "SMS")
+    datasets: Several[str] = ("IMDB", "Furd", "AG_News", "Newsgroups", "Yelp", "Amzn", "SMS")
     """The published seven; topics (builtin); or the name of a folder of --data-dir."""
     data_dir: str | None = None
     """Directory with NAME_train.json and NAME_test.json, or NAME/train.csv and NAME/test.csv (also .tsv .json .jsonl);
     None: the hub's."""
     classes: tuple[str, str] | None = None
-    """The two labels, as the data write them, of class 0 and class 1; None: 0 and 1, or those of the published set."""
+    """Labels of class 0 and class 1 as the data write them; None: 0 and 1, or those of the published set."""
     word_vectors: str | None = None
     """Text file with a word and its vector a line; its words stay in the vocabulary however rare they are."""
-    pretrained_embeddings: bool = False
-    """Begin from these vectors too, which must be --embedding long; the published code drew random ones."""
-    test_limit: int | None = TEST_LIMIT
-    """Test documents at most; as many training documents are evaluated too."""
-    train_limit: int | None = None
-    """Train on so many documents at most."""
-    max_length: int | None = None
-    """Tokens of a document, begin and end included; None: as published, all."""
-    legacy_order: bool = False
-    """Test on the first documents of the file, as published, instead of a fixed random part."""
-    seeds: Ints = (20, 13, 14, 15, 16, 17)
-    """Of the normal runs; the first is the gold run, and all others are compared with it."""
-    uniform_seed: int = 12
-    """Of the run with attention frozen to uniform."""
-    steps: int = 4000
-    """Updates of a run."""
-    save_every: int = 250
-    """Keep a checkpoint whenever so many more updates are done; also before the first and after the last."""
-    custom_saves: Ints = (0, 10, 50, 100, 150, 200, 250)
-    """Further checkpoints, by the updates they hold."""
-    embedding: int = 300
-    """Numbers of an embedding."""
-    hidden: int = 256
-    """Width of each direction of the LSTM."""
-    intermediate: int = 256
-    """Width inside the attention."""
-    batch_size: int = 32
-    """Documents of an update; where there are fewer, each update takes all."""
-    learning_rate: float = 1e-3
-    """Of Adam, constant."""
-    seeds_together: int = 1
-    """Runs that one job trains at once, normal ones first: faster where a GPU or a core is not filled by one."""
-    proxies: tuple[ProxyName, ...] = ("px", "logistic")
-    """px: averaged embeddings; logistic: a logistic regression on token frequencies."""
-    proxy_epochs: int = 60
-    """Of px: passes over the training documents, of which the best counts."""
-    proxy_width: int = 256
-    """Of px: numbers of an embedding."""
-    proxy_batch: int = 64
-    """Of px: documents of an update."""
-    proxy_learning_rate: float | None = None
-    """Of px; None: 5e-5 for IMDB, Yelp and Amzn, else 1.5e-4."""
-    proxy_seed: int = 0
-    """Of px: first weights and order."""
-    logistic_strengths: tuple[float, ...] = STRENGTHS
-    """Of logistic: C, of which the best counts."""
-    splits: tuple[Split, ...] = SPLITS
-    """val: test documents; train: as many training documents."""
-    metrics: tuple[Metric, ...] = ("top5", "kendall")
-    """top5: is the place with the most of one among the top 5 % of the other? kendall: rank correlation tau-b."""
-    dump: Literal["needed", "everything"] = "needed"
-    """everything: keep attention, values and Delta of every run and checkpoint, not only what the statistics need."""
+    seeds: Annotated[Ints, MinLen(2), Distinct()] = (20, 13, 14, 15, 16, 17)
+    """Random seeds of the normal runs; the first is the gold run, with which all others are compared."""
+    steps: Positive = 4000
+    """Training steps of a run."""
+    save_every: Positive = 250
+    """Steps between checkpoints; there are also ones before the first step and after the last."""
+    custom_saves: Annotated[Ints, Ge(0)] = (0, 10, 50, 100, 150, 200, 250)
+    """Further checkpoints, by training steps."""
+    proxy_epochs: Positive = 60
+    """Training epochs of px, of which the best counts."""
+    proxy_learning_rate: AboveZero | None = None
+    """Learning rate of px; None: 5e-5 for IMDB, Yelp and Amzn, else 1.5e-4."""
+    logistic_strengths: Annotated[tuple[float, ...], Gt(0)] = STRENGTHS
+    """Inverse regularisation strengths C of logistic, of which the best counts."""
 
     def __post_init__(self):
-        for name in ("datasets", "seeds", "splits", "metrics"):
-            distinct(self, name)
-        if self.proxies:
-            distinct(self, "proxies")
-        counts = ("embedding", "hidden", "intermediate", "batch_size", "seeds_together", "proxy_epochs", "proxy_width")
-        for name in (*counts, "proxy_batch", "test_limit", "train_limit", "max_length"):
-            at_least(self, name, 1)
-        for name in ("learning_rate", "proxy_learning_rate"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name.replace('_', '-')} is {value}: give more than 0")
-        if bad := [strength for strength in self.logistic_strengths if strength <= 0]:
-            raise ValueError(f"logistic-strengths has {bad[0]}: give more than 0")
-        if "logistic" in self.proxies and not self.logistic_strengths:
-            raise ValueError("logistic-strengths is empty: give at least one, or leave logistic out of --proxies")
-        if self.pretrained_embeddings and self.word_vectors is None:
-            raise ValueError("pretrained-embeddings needs a file of them: give --word-vectors FILE")
-        self.runs  # noqa: B018  (refuses fewer than two seeds)
+        super().__post_init__()
+        fine = bool(self.logistic_strengths) or "logistic" not in self.proxies
+        require(fine, "logistic_strengths", (), "at least one, or leave logistic out of --proxies")
+        fine = self.word_vectors is not None or not self.pretrained_embeddings
+        require(fine, "pretrained_embeddings", True, "--word-vectors FILE with it")
         self.saves  # noqa: B018  (refuses a checkpoint that is never reached)
 
     @property
-    def runs(self) -> Runs:
-        return Runs(seeds=self.seeds, uniform_seed=self.uniform_seed)
-
-    @property
     def saves(self) -> tuple[int, ...]:
-        """Checkpoints, as updates that they hold."""
+        """Checkpoints, as training steps."""
         return checkpoint_steps(self.steps, self.save_every, self.custom_saves)
 
     def proxy_rate(self, dataset: str) -> float:
         """The learning rate of px."""
-        if self.proxy_learning_rate is not None:
-            return self.proxy_learning_rate
-        return 5e-5 if dataset in SLOW else 1.5e-4
+        return self.proxy_learning_rate or (5e-5 if dataset in SLOW else 1.5e-4)
 
 
 PAPER = Config()

@@ -1,32 +1,26 @@
-"""The stages `evaluate_classifier` and `classifier_delta`: scores of a checkpoint (attention_dynamics 2.5, 8.1, 8.10).
+"""The stages `evaluate_classifier` and `classifier_delta`: scores of a checkpoint (README 1).
 
 Documents come in batches of similar length; one pass gives performance, alpha and beta. beta is oriented towards the
-true label (times 2y - 1), Delta already is, through the loss (quirk C2).
+true label (times 2y - 1), Delta already is, through the loss.
 
 Dimensions: N documents, B of them in a batch, S positions.
 """
 
-import functools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from models.attention_classifier import AttentionClassifier, ClassifierConfig, delta, training_bytes
 from orchestrator.experiment import Context
-from tasks.attention.attention_classification.batches import check_memory, on_device
-from tasks.attention.attention_classification.items import Items, items_of
-from tasks.attention.attention_classification.params import ClassifierParams, DeltaParams, EvaluateParams
-from tasks.attention.learning.choice import delta_choice
+from tasks.attention.attention_classification.items import Items, check_memory, on_device, opened
+from tasks.attention.attention_classification.stages import ClassifierParams, DeltaParams, EvaluateParams
+from tasks.attention.learning.opened import delta_choice
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.scores import PARTS, Scores, write_scores
-from tasks.attention.ragged import length_batches
-from tasks.attention.texts.artifact import open_texts
-from tasks.data.errors import DataError
+from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
+from tasks.attention.learning.trainer import load_checkpoint
+from tasks.attention.ragged import artifact_of, length_batches
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 CELLS = 8_192  # padded positions of a batch at most: more was no faster on a CPU
@@ -40,27 +34,14 @@ def evaluate_classifier(params: EvaluateParams, context: Context) -> dict[str, l
     Raises:
         DataError: the checkpoint is missing or broken, or a document is too long for memory.
     """
-    if context.artifact is None:
-        raise ValueError("evaluate_classifier writes scores: give context.artifact, an empty directory")
+    artifact = artifact_of(context, "evaluate_classifier")
     items = opened(context.needs["data"], params.splits)
     with exact_numerics():
-        model = load_checkpoint(
-            params, context.needs["run"], Run(params.kind, params.seed), params.step, items.vocabulary
-        )
-        model = model.to(context.device)
+        model = checkpoint(params, items, Run(params.kind, params.seed), params.step, context)
         values, correct_N = passes(model, items, params.quantities, usable_bytes(context))
     performance = accuracy_by_part(items, correct_N)
-    write_scores(
-        context.artifact,
-        Scores(items=items.counts, lengths=items.lengths, half=items.half, values=values, performance=performance),
-    )
-    rows = [
-        {"split": split, "part": part, "metric": metric, "value": value}
-        for split, parts in performance.items()
-        for part, metrics in parts.items()
-        for metric, value in metrics.items()
-    ]
-    return {"performance": rows}
+    write_scores(artifact, items.scores(values, performance))
+    return {"performance": performance_rows(performance)}
 
 
 def classifier_delta(params: DeltaParams, context: Context) -> dict[str, Any]:
@@ -72,55 +53,35 @@ def classifier_delta(params: DeltaParams, context: Context) -> dict[str, Any]:
     Raises:
         DataError: a checkpoint or an evaluation is missing.
     """
-    if context.artifact is None:
-        raise ValueError("classifier_delta writes scores: give context.artifact, an empty directory")
+    artifact = artifact_of(context, "classifier_delta")
     run = Run("normal", params.seed)
     chosen = delta_choice(context.needs, run, params.steps, params.splits, ("accuracy",))
     items = opened(context.needs["data"], params.splits)
     values = {}
     with exact_numerics():
         for step in chosen:
-            model = load_checkpoint(params, context.needs["run"], run, step, items.vocabulary).to(context.device)
+            model = checkpoint(params, items, run, step, context)
             found, _ = passes(model, items, ("delta",), usable_bytes(context))
             values[f"delta-{step}"] = found["delta"]
-    write_scores(
-        context.artifact,
-        Scores(items=items.counts, lengths=items.lengths, half=items.half, values=values, performance={}),
-    )
+    write_scores(artifact, items.scores(values, {}))
     return {}
 
 
-@functools.lru_cache(maxsize=2)
-def opened(directory: Path, splits: Sequence[str]) -> Items:
-    """The items of a data job, kept open in a process that evaluates one checkpoint after another."""
-    return items_of(open_texts(directory), splits)
+def checkpoint(params: ClassifierParams, items: Items, run: Run, step: int, context: Context) -> AttentionClassifier:
+    """A run's classifier after `step` updates, on the job's device."""
+    config = config_of(params, items.vocabulary, run)
+    return load_checkpoint(context.needs["run"], run, step, lambda: AttentionClassifier(config)).to(context.device)
 
 
-def load_checkpoint(
-    params: ClassifierParams, directory: Path, run: Run, step: int, vocabulary: int
-) -> AttentionClassifier:
-    """A run's classifier after `step` updates.
-
-    Raises:
-        DataError: there is no such file, or it does not fit.
-    """
-    path = directory / run.name / f"{step}.safetensors"
-    if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint; run the training of {run.name} again, or leave the step out")
-    config = ClassifierConfig(
+def config_of(params: ClassifierParams, vocabulary: int, run: Run) -> ClassifierConfig:
+    """The sizes of a run's classifier."""
+    return ClassifierConfig(
         vocab_size=vocabulary,
         embedding=params.embedding,
         hidden=params.hidden,
         intermediate=params.intermediate,
         uniform=run.kind == "uniform",
     )
-    with torch.device("meta"):
-        model = AttentionClassifier(config)
-    try:
-        model.load_state_dict(load_file(path), assign=True)
-    except (SafetensorError, RuntimeError, OSError) as problem:
-        raise DataError(f"{path}: {str(problem).splitlines()[0]}; run the training of {run.name} again") from problem
-    return model.eval()
 
 
 def passes(
@@ -160,9 +121,9 @@ def accuracy_by_part(items: Items, correct_N: np.ndarray) -> Mapping[str, Mappin
     start, performance = 0, {}
     for split, count in items.counts.items():
         right, half = correct_N[start : start + count], items.half[start : start + count]
-        chosen = {"all": right, "a": right[half == 0], "b": right[half == 1]}
+        shares = {part: right[chosen] for part, chosen in part_masks(half).items()}
         performance[split] = {
-            part: {"accuracy": float(chosen[part].mean()) if len(chosen[part]) else float("nan")} for part in PARTS
+            part: {"accuracy": float(some.mean()) if len(some) else float("nan")} for part, some in shares.items()
         }
         start += count
     return performance

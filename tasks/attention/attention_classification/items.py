@@ -1,17 +1,24 @@
-"""The documents whose attention is compared: test documents in order, then a sample of the training documents.
+"""The documents whose attention is compared, test documents in order, then a sample of the training documents; batches.
 
-N items, V tokens that have an id.
+N items, V tokens that have an id, B documents of a batch, S positions.
 """
 
-import random
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from tasks.attention.learning.scores import TRAIN, VAL, halves
+from tasks.attention.learning.runs import TRAIN, VAL
+from tasks.attention.learning.scores import Performance, Scores, halves, train_sample
 from tasks.attention.ragged import Ragged
-from tasks.attention.texts.artifact import Texts
+from tasks.attention.texts.stages import Texts, open_texts
+from tasks.data.errors import DataError
+
+PAD = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,17 +41,13 @@ class Items:
     def lengths(self) -> np.ndarray:
         return self.tokens.lengths
 
+    def scores(self, values: Mapping[str, np.ndarray], performance: Performance) -> Scores:
+        """Quantities of all items, and performance, in the form in which they are kept."""
+        return Scores(items=self.counts, lengths=self.lengths, half=self.half, values=values, performance=performance)
+
     def of_tokens(self, beta_V: np.ndarray) -> np.ndarray:
         """A number a token id at every position, oriented towards the label of its document [sum of lengths]."""
         return beta_V[self.tokens.values] * np.repeat(2 * self.labels - 1, self.lengths)
-
-
-def train_sample(n_train: int, n_test: int) -> list[int]:
-    """The training documents that are evaluated, as published (attention_dynamics 2.5).
-
-    As many as there are test documents; all where there are fewer, at which the published code stopped (quirk C7).
-    """
-    return random.Random(1).sample(range(n_train), min(n_test, n_train))
 
 
 def items_of(texts: Texts, splits: Sequence[str]) -> Items:
@@ -54,7 +57,7 @@ def items_of(texts: Texts, splits: Sequence[str]) -> Items:
         documents = texts.test if split == VAL else texts.train
         chosen = np.arange(len(documents))
         if split == TRAIN:
-            chosen = np.array(train_sample(len(documents), len(texts.test)), dtype=np.int64)
+            chosen = train_sample(len(documents), len(texts.test))
         parts += [documents.tokens[int(row)] for row in chosen]
         labels.append(np.asarray(documents.labels)[chosen].astype(np.int64))
         half.append(halves(len(chosen), split))
@@ -67,3 +70,35 @@ def items_of(texts: Texts, splits: Sequence[str]) -> Items:
         labels=np.concatenate(labels),
         half=np.concatenate(half),
     )
+
+
+@functools.lru_cache(maxsize=2)
+def opened(directory: Path, splits: Sequence[str]) -> Items:
+    """The items of a data job, kept open in a process that evaluates one checkpoint after another."""
+    return items_of(open_texts(directory), splits)
+
+
+def on_device(tokens: Ragged, rows: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Some documents as tokens [B, S] on the device and lengths [B] on the CPU, where packing needs them."""
+    padded, lengths = tokens.padded(rows, PAD)
+    return torch.from_numpy(padded).to(device).long(), torch.from_numpy(lengths)
+
+
+def check_memory(tokens: Ragged, what: str, needed: int, usable: int) -> None:
+    """Refuse documents that do not fit into memory.
+
+    Args:
+        what: which documents, "the training documents of SMS".
+        needed: bytes that the largest pass takes, which the longest document decides.
+        usable: bytes that there are.
+
+    Raises:
+        DataError: with the document, its length and what to do.
+    """
+    if needed > usable:
+        longest = int(np.argmax(tokens.lengths))
+        raise DataError(
+            f"{what}: document {longest} has {int(tokens.lengths[longest]):,} tokens, and a pass over it takes "
+            f"{needed / 2**20:,.0f} MiB of the {usable / 2**20:,.0f} MiB that this job may use; cut documents with "
+            "--max-length, or give more memory"
+        )

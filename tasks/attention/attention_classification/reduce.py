@@ -1,27 +1,25 @@
 """What is said and drawn of `attention_classification`: the shared statistics, training curves, choice of proxies."""
 
-import dataclasses
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from orchestrator.experiment import Results, Summary
-from tasks.analysis.panels import GREY, legend, line_handle, of, outer_labels, panels
+from tasks.analysis.palette import THEORY
+from tasks.analysis.panels import legend, line_handle, of, outer_labels, panels
+from tasks.analysis.summary import not_finite
 from tasks.attention.attention_classification.config import Config
+from tasks.attention.learning.figures import run_handles, run_lines
 from tasks.attention.learning.labels import Labels
 from tasks.attention.learning.reduce import summarise as summarise_statistics
 from tasks.attention.texts.catalogue import canonical
 
 NAMES = {"px": "averaged embeddings", "logistic": "logistic regression"}
 UNITS = {"loss": " nats a document", "accuracy": ""}
-GOLD, COMPARISON, UNIFORM = "#b3263c", "#1f5fa8", GREY
-
 CAPTIONS = {
     "training": (
-        "Training loss of each run, mean binary cross entropy of the documents since the point before, before each "
-        "update. Red: the gold run; blue: comparison runs; grey: the run with attention frozen to uniform. Single "
-        "runs, so no interval is shown; the line at ln 2 is guessing."
+        "Training loss of each run: mean binary cross entropy of the documents since the point before, before each "
+        "update. Single runs, so no interval is shown; the line at ln 2 is chance level."
     ),
     "proxies": (
         "Which epoch (px) or C (logistic) of each word-level model was chosen, and how it does on the documents that "
@@ -33,17 +31,16 @@ CAPTIONS = {
 
 def summarise(results: Results, config: Config) -> Summary:
     """The shared tables, figures and sentences, with those of trainings and proxies."""
-    shared = summarise_statistics(results, labels(config))
-    training, data = results.table("training"), results.table("data")
-    chosen = proxy_table(results.table("proxies"))
-    tables, figures = dict(shared.tables), dict(shared.figures)
-    if len(chosen):
-        tables["proxies"] = chosen
-    if len(training):
-        figures["training"] = training_figure(training, config)
-    captions = {**shared.captions, **{name: CAPTIONS[name] for name in CAPTIONS if name in {*tables, *figures}}}
-    notes = [*shared.notes, *proxy_notes(chosen), *data_notes(data), *training_notes(training)]
-    return dataclasses.replace(shared, tables=tables, figures=figures, captions=captions, notes=notes)
+    training, chosen = results.table("training"), proxy_table(results.table("proxies"))
+    told = [*proxy_notes(chosen), *data_notes(results.table("data"))]
+    return summarise_statistics(
+        results,
+        labels(config),
+        tables={"proxies": chosen},
+        drawn={"training": training_figure(training, config)} if len(training) else {},
+        captions=CAPTIONS,
+        told=[*told, not_finite(training["loss"], "training losses")] if len(training) else told,
+    )
 
 
 def labels(config: Config) -> Labels:
@@ -64,7 +61,7 @@ def proxy_table(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a data set, proxy and part that chose."""
     columns = ["dataset", "proxy", "part", "metric", "at", "value", "others_value"]
     found = []
-    for row in rows[rows["chosen"].astype(bool)].to_dict("records") if len(rows) else []:
+    for row in rows[rows["chosen"].astype(bool)].to_dict("records"):
         told = {name: row[name] for name in columns[:-1]} | {"others_value": np.nan}
         if row["part"] == "a":
             other = of(rows, job_id=row["job_id"], part="b", at=row["at"], metric=row["metric"])
@@ -75,30 +72,17 @@ def proxy_table(rows: pd.DataFrame) -> pd.DataFrame:
 
 def training_figure(rows: pd.DataFrame, config: Config) -> Figure:
     """A panel a data set, a line a run."""
-    datasets = list(dict.fromkeys(rows["dataset"]))
+    datasets = list(rows.groupby("dataset", sort=False))
     wide = min(3, len(datasets))
     figure, axes = panels(-(-len(datasets) // wide), wide, sharex=True)
-    gold = config.runs.gold
-    for axis, dataset in zip(axes.flat, datasets, strict=False):
-        for (kind, seed), run in of(rows, dataset=dataset).groupby(["kind", "seed"]):
-            colour = UNIFORM if kind == "uniform" else GOLD if seed == gold.seed else COMPARISON
-            run = run.sort_values("step")
-            axis.plot(run["step"], run["loss"], color=colour, linewidth=1.2, zorder=3 if colour == GOLD else 2)
-        axis.axhline(np.log(2), color="black", linewidth=0.8, linestyle=":")
-        axis.set_title(str(dataset), fontsize=10)
-        axis.set_ylim(bottom=0)
+    for axis, (dataset, mine) in zip(axes.flat, datasets, strict=False):
+        run_lines(axis, mine, "loss", config.runs)
+        axis.axhline(np.log(2), color=THEORY, linewidth=0.8, linestyle=":")
+        axis.set_title(str(dataset))
     for axis in axes.flat[len(datasets) :]:
         axis.set_visible(False)
-    outer_labels(axes, "updates", "training loss (nats a document)")
-    legend(
-        figure,
-        [
-            line_handle("gold run", GOLD),
-            line_handle("comparison runs", COMPARISON),
-            line_handle("uniform run", UNIFORM),
-            line_handle("ln 2", "black", linestyle=":", linewidth=0.8),
-        ],
-    )
+    outer_labels(axes, "training steps", "training loss (nats a document)")
+    legend(figure, [*run_handles(), line_handle("ln 2, chance level", THEORY, linestyle=":", linewidth=0.8)])
     return figure
 
 
@@ -107,20 +91,22 @@ def proxy_notes(chosen: pd.DataFrame) -> list[str]:
     told = []
     for row in of(chosen, part="all").to_dict("records"):
         unit = UNITS[row["metric"]]
-        at = f"epoch {row['at']:.0f}" if row["proxy"] == "px" else f"C = {row['at']:g}"
-        note = f"{row['dataset']}: the {NAMES[row['proxy']]} of {at} has the best test {row['metric']}, "
+        note = f"{row['dataset']}: the {NAMES[row['proxy']]} of {_at(row)} has the best test {row['metric']}, "
         note += f"{row['value']:.4g}{unit}, on the documents that chose it"
         for half in of(chosen, dataset=row["dataset"], proxy=row["proxy"], part="a").to_dict("records"):
-            where = f"epoch {half['at']:.0f}" if half["proxy"] == "px" else f"C = {half['at']:g}"
-            note += f"; half a alone chooses {where}, which has {half['others_value']:.4g}{unit} on half b"
+            note += f"; half a alone chooses {_at(half)}, which has {half['others_value']:.4g}{unit} on half b"
         told.append(f"{note}.")
     return told
+
+
+def _at(row: dict) -> str:
+    return f"epoch {row['at']:.0f}" if row["proxy"] == "px" else f"C = {row['at']:g}"
 
 
 def data_notes(data: pd.DataFrame) -> list[str]:
     """What the documents are, and what was cut."""
     told = []
-    for dataset, mine in data.groupby("dataset") if len(data) else []:
+    for dataset, mine in data.groupby("dataset"):
         sizes = {row["split"]: row for row in mine.to_dict("records")}
         if {"train", "test"} <= sizes.keys():
             train, test = sizes["train"], sizes["test"]
@@ -132,13 +118,3 @@ def data_notes(data: pd.DataFrame) -> list[str]:
                 note += f"; {cut:,} documents were cut"
             told.append(f"{note}.")
     return told
-
-
-def training_notes(training: pd.DataFrame) -> list[str]:
-    """Losses that are no numbers."""
-    bad = training[~np.isfinite(training["loss"].astype(float))] if len(training) else training
-    if not len(bad):
-        return []
-    runs = bad[["dataset", "kind", "seed"]].drop_duplicates()
-    named = ", ".join(f"{row.dataset} {row.kind}-{row.seed}" for row in runs.itertuples())
-    return [f"The training loss is not finite at {len(bad)} points, of {named}; their scores are kept as they are."]

@@ -1,116 +1,86 @@
-"""The options of `attention_translation` and its presets; `paper` is the published setting (attention_dynamics 3)."""
+"""The options of `attention_translation` and its presets; `paper` is the published setting (README 2)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated
 
+from annotated_types import Ge, MinLen
+
+from orchestrator.limits import AboveZero, Distinct, Limited, NotNegative, Positive, Probability, Several, require
 from orchestrator.options import Ints
-from tasks.attention.attention_translation.params import Split, check_splits
-from tasks.attention.learning.params import Metric
-from tasks.attention.learning.runs import Runs
-from tasks.attention.learning.scores import TRAIN, VAL
-from tasks.attention.pairs.plan import VOCAB_SIZE
-
-Performance = Literal["accuracy", "bleu"]
-Dump = Literal["needed", "everything"]
+from tasks.attention.learning.runs import LearningOptions, PerformanceOption
+from tasks.attention.pairs.plan import PairOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class TranslatorOptions(Limited):
+    """The translator's sizes and how it is trained."""
+
+    hidden: Positive = 256
+    """Width of embeddings, decoder and each direction of the encoder."""
+    layers: Positive = 2
+    """Number of LSTM layers of the encoder, and of the decoder."""
+    dropout: Probability = 0.5
+    """Dropout between LSTM layers."""
+    batch_size: Positive = 16
+    """Batch size in sentence pairs; the last batch of an epoch may be smaller."""
+    learning_rate: AboveZero = 1e-3
+    """Constant learning rate of Adam."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeamSearch(Limited):
+    """The translations that BLEU judges; without beams there is no BLEU."""
+
+    beams: NotNegative = 5
+    """Beam size of the search for the translations that BLEU judges."""
+    max_length: Annotated[int, Ge(2)] = 100
+    """Maximum length of a translation in tokens, bos included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyLoss(Limited):
+    """What the bag-of-words proxy is trained on."""
+
+    legacy_proxy_loss: bool = False
+    """Train the proxy as published, on bos and padding of the targets too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ProxyLoss, BeamSearch, PerformanceOption, LearningOptions, TranslatorOptions, PairOptions):
     """Train translators with one attention head, normal and with attention frozen to uniform, and see which words the
     attention of each checkpoint agrees with."""
 
-    datasets: tuple[str, ...] = (
+    datasets: Several[str] = (
         "multi30k",
         "iwslt14",
         "news_commentary_v14_en_nl",
         "news_commentary_v14_en_pt",
         "news_commentary_v14_it_pt",
     )
-    """Published ones by name, rule_language (builtin), or any name with files in --data-dir."""
+    """Published data sets by name, rule_language (builtin), or any name with files in --data-dir."""
     data_dir: str | None = None
     """Directory with the data sets' folders, or one such folder; None: the hub's."""
     languages: str | None = None
     """Endings of source and target files of other data sets, as de-en."""
-    vocab_size: int = VOCAB_SIZE
-    """Subwords of the one vocabulary of both languages."""
-    train_limit: int | None = None
-    """Train on so many pairs at most."""
-    val_limit: int | None = None
-    """Evaluate on so many pairs of a split at most."""
-    legacy_empty_lines: bool = False
-    """Keep pairs with an empty side, and the one behind the last line break, as published for iwslt14 (quirk T6)."""
-    hidden: int = 256
-    """Width of embedding, decoder and each direction of the encoder."""
-    layers: int = 2
-    """LSTM layers of encoder and of decoder."""
-    dropout: float = 0.5
-    """Between LSTM layers."""
-    batch_size: int = 16
-    """Pairs a step."""
-    learning_rate: float = 1e-3
-    """Of Adam, constant."""
-    epochs: int | None = None
-    """Passes over the training pairs; None: the published number of each data set, of others 20."""
-    seeds: Ints = (20, 13)
-    """Of the normal runs; the first is the gold run, the second the one whose beta is compared too."""
-    uniform_seed: int = 12
-    """Of the run with attention frozen to uniform."""
-    seeds_together: int = 1
-    """So many runs are trained as one stack; 1: one by one, with cuDNN on a GPU."""
-    iterations: Ints | None = None
-    """Checkpoints, as updates that they hold; None: the published ones where a data set is trained as published, else
-    those of --save-every and --custom-saves."""
-    save_every: int | None = None
-    """Checkpoints at multiples of this and at the end; None: 2000."""
-    custom_saves: Ints | None = None
-    """Checkpoints at these steps too; None: those of 0,50,100,500,1000,1500 that a training reaches."""
-    performances: tuple[Performance, ...] = ("accuracy",)
-    """What chooses the gold run's checkpoint and gives xi: accuracy (percent), bleu (a beam search a checkpoint)."""
-    splits: tuple[Split, ...] = (VAL, TRAIN)
-    """val, and a sample of the training pairs as large as val."""
-    metrics: tuple[Metric, ...] = ("top5", "kendall")
-    """top-5 % match, Kendall's tau-b."""
-    dump: Dump = "needed"
-    """everything: alpha, beta and Delta of all runs and checkpoints, not only what the statistics need."""
-    beams: int = 5
-    """Of the beam search that BLEU is of."""
-    max_length: int = 100
-    """Tokens of a translation at most, bos included."""
-    proxy_epochs: int = 30
-    """Of the bag-of-words proxy; the epoch with the lowest loss on val is kept."""
-    proxy_width: int = 256
-    """Of its embeddings."""
-    proxy_batch: int = 64
-    """Pairs a step."""
-    proxy_learning_rate: float = 1e-3
-    """Of Adam, constant, on the summed loss of a batch."""
-    proxy_seed: int = 0
-    """Of its weights and order; the published one had none."""
-    legacy_proxy_loss: bool = False
-    """Train the proxy as published, on bos and padding of the targets too (quirk T1)."""
+    epochs: Positive | None = None
+    """Training epochs; None: the published number of each data set, 20 for others."""
+    iterations: Annotated[Ints, MinLen(1), Distinct(), Ge(0)] | None = None
+    """Checkpoints, by training steps; None: the published ones where a data set is trained as published, else those of
+    --save-every and --custom-saves."""
+    save_every: Positive | None = None
+    """Steps between checkpoints, and one at the end; None: 2000."""
+    custom_saves: Annotated[Ints, Ge(0)] | None = None
+    """Further checkpoints, by training steps; None: those of 0,50,100,500,1000,1500 that a training reaches."""
+    proxy_epochs: Positive = 30
+    """Training epochs of the bag-of-words proxy; the one with the lowest loss on val is kept."""
+    proxy_learning_rate: AboveZero = 1e-3
+    """Learning rate of the bag-of-words proxy, on the summed loss of a batch."""
 
     def __post_init__(self):
-        for name in ("datasets", "performances", "metrics"):
-            values = getattr(self, name)
-            if not values or len(set(values)) < len(values):
-                raise ValueError(f"{name} is {' '.join(values) or 'empty'}: give at least one, each once")
-        check_splits(self.splits)
-        _ = self.runs
-        positive = ("hidden", "layers", "batch_size", "learning_rate", "seeds_together", "beams", "max_length")
-        for name in (*positive, "proxy_epochs", "proxy_width", "proxy_batch", "proxy_learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name.replace('_', '-')} is {getattr(self, name)}: give more than 0")
-        for name in ("epochs", "save_every", "train_limit", "val_limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name.replace('_', '-')} is {value}: give at least 1")
-        if self.iterations is not None and (self.save_every is not None or self.custom_saves is not None):
-            raise ValueError("iterations and save-every or custom-saves: give the one or the others")
-
-    @property
-    def runs(self) -> Runs:
-        """The trainings of each data set."""
-        return Runs(seeds=self.seeds, uniform_seed=self.uniform_seed)
+        super().__post_init__()
+        require(self.beams > 0, "beams", self.beams, "at least 1")
+        fine = self.iterations is None or (self.save_every is None and self.custom_saves is None)
+        require(fine, "iterations", self.iterations, "these, or --save-every and --custom-saves, not both")
 
 
 PRESETS = {

@@ -1,4 +1,4 @@
-"""The sentences that are evaluated, and their items: one for each predicted position (attention_dynamics 2.5).
+"""The sentences that are evaluated, and their items: one for each predicted position.
 
 Sentences of val come first, in order, then a sample of the training split as large as val. An item is a predicted
 position and has a number for each source position, so a sentence's numbers are its matrix [T, S], row after row.
@@ -7,18 +7,20 @@ Dimensions: n sentences, N items, S source positions, T predicted positions.
 """
 
 import functools
-import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from tasks.attention.learning.scores import TRAIN, VAL, halves
-from tasks.attention.pairs.artifact import Pairs, open_pairs
+from models.attention_translator import PAD
+from tasks.attention.learning.runs import TRAIN, VAL
+from tasks.attention.learning.scores import Performance, Scores, halves, train_sample
+from tasks.attention.pairs.stages import Pairs, PairSplit, open_pairs
 from tasks.attention.ragged import Ragged, length_batches
 
-SAMPLE_SEED = 1  # published
 CELLS = 2048  # source positions of a batch, padding included; a constant, since kernels round differently for others
 
 
@@ -61,26 +63,33 @@ class Sentences:
         """Where each sentence's numbers begin in a flat quantity, int64 [n+1]."""
         return np.concatenate([[0], np.cumsum(self.source.lengths * self.predicted)])
 
+    def scores(self, values: Mapping[str, np.ndarray], performance: Performance) -> Scores:
+        """Quantities of all items, and performance, in the form in which they are kept."""
+        return Scores(
+            items=self.items,
+            lengths=self.item_lengths,
+            half=self.item_halves,
+            values=values,
+            performance=performance,
+        )
+
     def batches(self) -> Iterator[np.ndarray]:
         """Numbers of sentences of similar length, in batches of at most `CELLS` source positions."""
         yield from length_batches(self.source.lengths, CELLS)
 
 
-def train_sample(n_train: int, n_val: int) -> np.ndarray:
-    """Which training sentences are evaluated: as many as val has, no more than there are, int64."""
-    return np.array(random.Random(SAMPLE_SEED).sample(range(n_train), min(n_val, n_train)), dtype=np.int64)
-
-
-@functools.lru_cache(maxsize=1)
-def open_once(directory: Path) -> Pairs:
-    """The pairs of an artifact, kept open between the jobs of a warm actor."""
-    return open_pairs(directory)
+def padded_batch(data: PairSplit | Sentences, rows: np.ndarray, device: str | torch.device) -> tuple[Tensor, Tensor]:
+    """Source [B, S] and target [B, T+1] of some pairs, padded at the end."""
+    source, target = (
+        torch.from_numpy(side.padded(rows, PAD)[0].astype(np.int64)).to(device) for side in (data.source, data.target)
+    )
+    return source, target
 
 
 @functools.lru_cache(maxsize=1)
 def sentences(directory: Path, splits: tuple[str, ...]) -> Sentences:
     """The sentences of the splits asked for, kept between the jobs of a warm actor."""
-    pairs = open_once(directory)
+    pairs = open_pairs(directory)
     sources, targets, references, names, half = [], [], [], [], []
     rows = {VAL: np.arange(len(pairs.val)), TRAIN: train_sample(len(pairs.train), len(pairs.val))}
     for split in splits:

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.attention.attention_translation.config import Config
-from tasks.attention.attention_translation.params import (
+from tasks.attention.attention_translation.stages import (
     EVALUATE_TRANSLATOR,
     PAIRS,
     TRAIN_TRANSLATOR,
@@ -17,12 +18,11 @@ from tasks.attention.attention_translation.params import (
     EvaluateParams,
     ProxyParams,
     TrainParams,
+    TranslatorParams,
 )
-from tasks.attention.learning.grid import checkpoint_steps
 from tasks.attention.learning.plan import gold_needs, statistics_job
-from tasks.attention.learning.runs import Run
+from tasks.attention.learning.runs import Run, checkpoint_steps
 from tasks.attention.pairs.plan import pair_report_job, pair_sizes, pairs_job
-from tasks.attention.pairs.sources import locate_pairs
 
 EPOCHS = 20  # of a data set without a published number
 PUBLISHED_EPOCHS = {
@@ -53,40 +53,49 @@ def plan(config: Config) -> Iterator[Job]:
         ValueError: data are missing, or a checkpoint lies beyond a training; one line says what to give.
     """
     for dataset in config.datasets:
-        yield from _plan_dataset(config, dataset)
+        pairs = pairs_job(dataset, config.data_dir, languages=config.languages, options=config)
+        yield pair_report_job(pairs)
+        yield from _plan_dataset(config, pairs, pair_sizes(pairs, config.data_dir))
 
 
-def _plan_dataset(config: Config, dataset: str) -> Iterator[Job]:
-    given = _given(config)
-    pairs = pairs_job(dataset, config.data_dir, vocab_size=config.vocab_size, **given)
-    sizes = pair_sizes(dataset, config.data_dir, **given)
-    name = pairs.params.dataset
-    runs = config.runs
+def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator[Job]:
+    name, runs, splits = pairs.params.dataset, config.runs, config.split_order
     steps = grid(config, name, sizes["train"])
-    shared = {
+    both = {
         **asdict(pairs.params),
-        "hidden": config.hidden,
-        "layers": config.layers,
-        "dropout": config.dropout,
-        "batch_size": config.batch_size,
-        "learning_rate": config.learning_rate,
+        **shared(config, TranslatorParams),
         "epochs": epochs_of(config, name),
         "stacked": config.seeds_together > 1,
     }
-    yield pair_report_job(pairs)
-    trainings = _trainings(config, pairs, shared, steps, sizes)
-    evaluations = {
-        (run, step): _evaluation(config, pairs, trainings[run], shared, run, step, sizes)
-        for run in runs.all
-        for step in steps
-    }
+    bleu = config.beams if "bleu" in config.performances else 0
+    trainings = _trainings(config, pairs, {**both, "saves": steps, "beams": bleu}, sizes["train"])
+    evaluations = {}
+    for run, training in trainings.items():
+        judged = run != runs.uniform or config.dump == "everything"
+        for step in steps:
+            params = EvaluateParams(
+                **both,
+                kind=run.kind,
+                seed=run.seed,
+                step=step,
+                quantities=config.kept(run),
+                splits=splits,
+                beams=bleu if judged else 0,
+                max_length=config.max_length,
+            )
+            evaluations[run, step] = Job(
+                stage=EVALUATE_TRANSLATOR,
+                params=params,
+                needs={PAIRS: pairs, TRAINING_JOB: training},
+                fingerprints=pairs.fingerprints,
+                warm_key=pairs.id,
+                passes=len(splits) * config.layers * sizes["val"],
+            )
     yield from evaluations.values()
     delta = Job(
         stage=TRANSLATOR_DELTA,
-        params=DeltaParams(
-            **shared, seed=runs.gold.seed, steps=steps, performances=config.performances, splits=config.splits
-        ),
-        needs={PAIRS: pairs, TRAINING_JOB: trainings[runs.gold], **gold_needs(runs, steps, evaluations)},
+        params=DeltaParams(**both, seed=runs.gold.seed, steps=steps, performances=config.performances, splits=splits),
+        needs={PAIRS: pairs, TRAINING_JOB: trainings[runs.gold], **gold_needs(runs.gold, evaluations)},
         fingerprints=pairs.fingerprints,
         passes=config.layers * 20 * sizes["val"],
     )
@@ -100,23 +109,19 @@ def _plan_dataset(config: Config, dataset: str) -> Iterator[Job]:
             learning_rate=config.proxy_learning_rate,
             seed=config.proxy_seed,
             legacy_proxy_loss=config.legacy_proxy_loss,
-            splits=config.splits,
+            splits=splits,
         ),
         needs={PAIRS: pairs},
         fingerprints=pairs.fingerprints,
         passes=config.proxy_epochs * sizes["train"],
     )
     yield statistics_job(
+        config,
         dataset=name,
-        runs=runs,
-        steps=steps,
         evaluations=evaluations,
         delta=delta,
         proxies={"px": proxy},
         performances=config.performances,
-        metrics=config.metrics,
-        splits=config.splits,
-        fingerprints=pairs.fingerprints,
     )
 
 
@@ -150,54 +155,20 @@ def grid(config: Config, dataset: str, n_train: int) -> tuple[int, ...]:
     return tuple(sorted(given))
 
 
-def _trainings(
-    config: Config, pairs: Job, shared: dict[str, Any], steps: tuple[int, ...], sizes: dict[str, int]
-) -> dict[Run, Job]:
+def _trainings(config: Config, pairs: Job, both: dict[str, Any], n_train: int) -> dict[Run, Job]:
     """The job that trains each run, `seeds_together` runs a job."""
     found = {}
-    runs = config.runs.all
-    for first in range(0, len(runs), config.seeds_together):
-        block = runs[first : first + config.seeds_together]
-        params = TrainParams(
-            **shared,
-            runs=tuple(run.name for run in block),
-            saves=steps,
-            beams=config.beams if "bleu" in config.performances else 0,
-            max_length=config.max_length,
-        )
+    for block in config.runs.blocks(config.seeds_together):
+        params = TrainParams(**both, runs=tuple(run.name for run in block), max_length=config.max_length)
         job = Job(
             stage=TRAIN_TRANSLATOR,
             params=params,
             needs={PAIRS: pairs},
             fingerprints=pairs.fingerprints,
-            passes=3 * len(block) * config.layers * params.epochs * sizes["train"],  # a backward pass costs two
+            passes=3 * len(block) * config.layers * params.epochs * n_train,  # a backward pass costs two
         )
         found |= dict.fromkeys(block, job)
     return found
-
-
-def _evaluation(
-    config: Config, pairs: Job, training: Job, shared: dict[str, Any], run: Run, step: int, sizes: dict[str, int]
-) -> Job:
-    judged = "bleu" in config.performances and run != config.runs.uniform
-    params = EvaluateParams(
-        **shared,
-        kind=run.kind,
-        seed=run.seed,
-        step=step,
-        quantities=("alpha", "beta", "delta") if config.dump == "everything" else config.runs.quantities(run),
-        splits=config.splits,
-        beams=config.beams if judged or (config.dump == "everything" and "bleu" in config.performances) else 0,
-        max_length=config.max_length,
-    )
-    return Job(
-        stage=EVALUATE_TRANSLATOR,
-        params=params,
-        needs={PAIRS: pairs, TRAINING_JOB: training},
-        fingerprints=pairs.fingerprints,
-        warm_key=pairs.id,
-        passes=len(config.splits) * config.layers * sizes["val"],
-    )
 
 
 def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:
@@ -208,16 +179,7 @@ def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:
     """
     found = {}
     for dataset in config.datasets:
-        source = locate_pairs(dataset, config.data_dir, config.languages)
-        sizes = pair_sizes(dataset, config.data_dir, **_given(config))
-        found[source.dataset] = grid(config, source.dataset, sizes["train"])
+        pairs = pairs_job(dataset, config.data_dir, languages=config.languages, options=config)
+        name = pairs.params.dataset
+        found[name] = grid(config, name, pair_sizes(pairs, config.data_dir)["train"])
     return found
-
-
-def _given(config: Config) -> dict[str, Any]:
-    return {
-        "languages": config.languages,
-        "train_limit": config.train_limit,
-        "val_limit": config.val_limit,
-        "legacy_empty_lines": config.legacy_empty_lines,
-    }

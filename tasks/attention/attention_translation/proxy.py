@@ -1,9 +1,9 @@
-"""The stage `translation_proxy`: word translations learned from bags of words, for each item (attention_dynamics 3.5).
+"""The stage `translation_proxy`: word translations learned from bags of words, for each item.
 
 The epoch with the lowest loss on val is kept. `beta` is of the one chosen on all of val, `beta-heldout` of the one
-chosen on half a alone (quirk C4).
+chosen on half a alone (README 3).
 
-Dimensions: B sentences, S source positions, T target words.
+Dimensions: S source positions, T target words.
 """
 
 import copy
@@ -12,35 +12,31 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from models.attention_translator import PAD
 from models.translation_proxy import TranslationProxy
 from orchestrator.experiment import Context
-from tasks.attention.attention_translation.evaluation import scores_of
-from tasks.attention.attention_translation.items import Sentences, sentences
-from tasks.attention.attention_translation.params import PAIRS, ProxyParams
-from tasks.attention.learning.scores import VAL, halves, write_scores
-from tasks.attention.pairs.artifact import PairSplit
-from tasks.attention.ragged import length_batches
+from tasks.attention.attention_translation.items import Sentences, padded_batch, sentences
+from tasks.attention.attention_translation.stages import PAIRS, ProxyParams
+from tasks.attention.learning.runs import VAL
+from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
+from tasks.attention.pairs.stages import PairSplit
+from tasks.attention.ragged import artifact_of, length_batches
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
 from tasks.training.steps import data_orders
 
 CELLS = 8192  # words of an evaluation batch, padding included
 SENTENCES = 256  # whose word translations are looked up together
-CHOSEN_ON = {"beta": "all", "beta-heldout": "a"}
 
 
 def translation_proxy(params: ProxyParams, context: Context) -> dict[str, list[dict[str, Any]]]:
     """Rows of `proxies`; the quantities `beta` and `beta-heldout` as scores without performance."""
-    if context.artifact is None:
-        raise ValueError("translation_proxy writes scores: give context.artifact, an empty directory")
+    artifact = artifact_of(context, "translation_proxy")
     given = sentences(context.needs[PAIRS], params.splits)
     with exact_numerics():
         rows, best = train_proxy(params, given, context.device)
-        values = {name: proxy_values(best[part], given) for name, part in CHOSEN_ON.items()}
-    write_scores(context.artifact, scores_of(given, values, {}))
+        values = {name: proxy_values(best[part], given) for name, part in PROXY_PARTS.items()}
+    write_scores(artifact, given.scores(values, {}))
     return {"proxies": rows}
 
 
@@ -54,12 +50,12 @@ def train_proxy(
         proxy = TranslationProxy(pairs.vocab_size, params.width).to(device)
     optimiser = torch.optim.Adam(proxy.parameters(), lr=params.learning_rate, fused=True)
     half = halves(len(pairs.val), VAL)
-    lowest = dict.fromkeys(CHOSEN_ON.values(), math.inf)
-    best = dict.fromkeys(CHOSEN_ON.values(), proxy)
-    chosen, rows = dict.fromkeys(CHOSEN_ON.values(), 0), []
+    lowest = dict.fromkeys(PROXY_PARTS.values(), math.inf)
+    best = dict.fromkeys(PROXY_PARTS.values(), proxy)
+    chosen, rows = dict.fromkeys(PROXY_PARTS.values(), 0), []
     for epoch, order in enumerate(data_orders(params.seed, len(pairs.train), params.epochs), start=1):
         for some in order.split(params.batch_size):
-            source, target = batch(pairs.train, some.numpy(), device)
+            source, target = padded_batch(pairs.train, some.numpy(), device)
             optimiser.zero_grad(set_to_none=True)
             proxy.loss(source, target, params.legacy_proxy_loss).sum().backward()
             optimiser.step()
@@ -77,11 +73,11 @@ def val_losses(proxy: TranslationProxy, val: PairSplit, half: np.ndarray, device
     """Mean NLL a target word of val and its halves, in nats; NaN of an empty one."""
     summed = np.empty(len(val))
     for rows in length_batches(val.source.lengths + val.target.lengths, CELLS):
-        summed[rows] = proxy.loss(*batch(val, rows, device)).double().cpu().numpy()
+        summed[rows] = proxy.loss(*padded_batch(val, rows, device)).double().cpu().numpy()
     words = val.target.lengths - 1
-    parts = {"all": np.ones(len(val), dtype=bool), "a": half == 0, "b": half == 1}
     return {
-        part: float(summed[rows].sum() / words[rows].sum()) if rows.any() else math.nan for part, rows in parts.items()
+        part: float(summed[rows].sum() / words[rows].sum()) if rows.any() else math.nan
+        for part, rows in part_masks(half).items()
     }
 
 
@@ -97,11 +93,3 @@ def proxy_values(proxy: TranslationProxy, given: Sentences) -> np.ndarray:
         x, y = (torch.from_numpy(side.astype(np.int64)).to(device) for side in (source, target))
         flat[offsets[rows[0]] : offsets[rows[-1] + 1]] = proxy.translations(x, y).cpu().numpy()
     return flat
-
-
-def batch(data: PairSplit, rows: np.ndarray, device: str) -> tuple[Tensor, Tensor]:
-    """Source [B, S] and target [B, T+1] of some pairs, padded at the end."""
-    source, target = (
-        torch.from_numpy(side.padded(rows, PAD)[0].astype(np.int64)).to(device) for side in (data.source, data.target)
-    )
-    return source, target

@@ -1,47 +1,47 @@
 """Tables, figures and sentences of `attention_translation`: those shared with classification, and how runs trained."""
 
-import dataclasses
-
 import pandas as pd
+from matplotlib.figure import Figure
 
 from orchestrator.experiment import Results, Summary
-from tasks.analysis.panels import file_name, of
+from tasks.analysis.panels import file_name, legend, of, outer_labels, panels
+from tasks.analysis.summary import not_finite
 from tasks.attention.attention_translation.config import Config
-from tasks.attention.attention_translation.figures import training_figure
 from tasks.attention.attention_translation.plan import planned_grids
+from tasks.attention.learning.figures import run_handles, run_lines
 from tasks.attention.learning.labels import Labels
 from tasks.attention.learning.reduce import summarise as summarise_attention
+from tasks.attention.learning.runs import Runs
 
 RUN = ["dataset", "kind", "seed"]
+PANELS = {"loss": "training loss (nats a target position)", "val_accuracy": "accuracy of the next word on val (%)"}
 CAPTIONS = {
     "trainings": "Each run after its best epoch by token accuracy on all of val, with BLEU by beam search where it was "
     "asked for (not of the uniform run, whose performance enters no statistic); one training a row, so no interval.",
     "proxies": "The epoch of the bag-of-words proxy with the lowest loss on val, and the one that half a alone would "
-    "choose; what else was trained is left out.",
-    "data": "What each translation was trained and evaluated on.",
-    "training": "Training loss (mean since the point before) and token accuracy on val after each epoch against "
-    "updates; a line a run, dashed with uniform attention. Nothing is averaged.",
+    "choose.",
+    "data": "Sentence pairs that each translator was trained and evaluated on.",
+    "training": "Training loss (mean since the point before) and token accuracy on val after each epoch; a line a run. "
+    "Nothing is averaged.",
 }
 
 
 def summarise(results: Results, config: Config) -> Summary:
     """What came out, whatever part of the sweep is done."""
-    shared = summarise_attention(results, labels_of(config))
-    training = results.table("training")
-    own = {
-        "trainings": trainings(training),
-        "proxies": results.table("proxies").query("chosen")[["dataset", "part", "epoch", "loss"]],
-        "data": results.table("data"),
-    }
-    own = {name: table for name, table in own.items() if len(table)}
-    figures = draw(training)
-    captions = {name: CAPTIONS[name.partition("-")[0]] for name in (*own, *figures)}
-    return dataclasses.replace(
-        shared,
-        tables={**shared.tables, **own},
-        figures={**shared.figures, **figures},
-        captions={**shared.captions, **captions},
-        notes=[*shared.notes, *notes(own.get("trainings"), training)],
+    training, proxies = results.table("training"), results.table("proxies")
+    table = trainings(training)
+    told = [not_finite(training["value"], "values of the training curves")] if len(training) else []
+    return summarise_attention(
+        results,
+        labels_of(config),
+        tables={
+            "trainings": table,
+            "proxies": proxies.loc[proxies["chosen"].astype(bool), ["dataset", "part", "epoch", "loss"]],
+            "data": results.table("data"),
+        },
+        drawn=draw(training, config.runs),
+        captions=CAPTIONS,
+        told=[*notes(table), *told],
     )
 
 
@@ -77,25 +77,33 @@ def trainings(training: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*RUN, "best_step", "val_accuracy", "best_bleu", "last_loss"])
 
 
-def draw(training: pd.DataFrame) -> dict[str, object]:
+def draw(training: pd.DataFrame, runs: Runs) -> dict[str, Figure]:
     """How the runs of each data set trained."""
     return {
-        f"training-{file_name(str(dataset))}": training_figure(of(training, dataset=dataset))
-        for dataset in dict.fromkeys(training["dataset"])
+        f"training-{file_name(str(dataset))}": training_figure(mine, runs)
+        for dataset, mine in training.groupby("dataset", sort=False)
     }
 
 
-def notes(table: pd.DataFrame | None, training: pd.DataFrame) -> list[str]:
-    """A sentence a data set on the trainings, and how many values are not finite."""
+def training_figure(rows: pd.DataFrame, runs: Runs) -> Figure:
+    """A panel a metric, a line a run, of one data set."""
+    figure, axes = panels(1, len(PANELS))
+    for axis, (metric, label) in zip(axes.flat, PANELS.items(), strict=True):
+        run_lines(axis, of(rows, metric=metric), "value", runs)
+        axis.set_ylabel(label)
+    outer_labels(axes, "training steps", PANELS["loss"])
+    legend(figure, run_handles())
+    return figure
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """A sentence a data set on the trainings."""
     told = []
-    for dataset, own in () if table is None else table.groupby("dataset", sort=False):
+    for dataset, own in table.groupby("dataset", sort=False):
         normal, uniform = of(own, kind="normal")["val_accuracy"], of(own, kind="uniform")["val_accuracy"]
         if len(normal) and len(uniform):
             told.append(
                 f"{dataset}: the best epochs reach {normal.min():.1f} to {normal.max():.1f} % of next words on val "
                 f"with learned attention, {uniform.max():.1f} % with attention frozen to uniform."
             )
-    lost = int(training["value"].isna().sum())
-    if lost:
-        told.append(f"{lost} of {len(training)} values of the training curves are not finite.")
     return told

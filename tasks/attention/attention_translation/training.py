@@ -1,40 +1,39 @@
-"""The stage `train_translator`: one run, or several at once, with its checkpoints (attention_dynamics 3.3).
+"""The stage `train_translator`: one run, or several at once, with its checkpoints.
 
-A checkpoint is `<kind>-<seed>/<step>.safetensors`, the weights after `step` updates; `best.safetensors` are those after
-the epoch with the best token accuracy on val. Adam with its default settings on the mean NLL of a batch's target
-positions. Each run has streams of its own for first weights, order and dropout, named by its seed; dropout also by the
-step, so that a training that goes on draws the same.
+Beside the checkpoints of steps, `best.safetensors` has the weights after the epoch with the best token accuracy on val.
+Each run has streams of its own for first weights, order and dropout, named by its seed; dropout also by the step, so
+that a training that goes on draws the same.
 
 Dimensions: G runs trained at once, B pairs of a batch, S source positions, T target positions.
 """
 
-import time
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from metrics.bleu import corpus_bleu
-from models.attention_translator import PAD, AttentionTranslator, draw_dropout
+from models.attention_translator import (
+    PAD,
+    AttentionTranslator,
+    DropoutMasks,
+    TranslatorConfig,
+    draw_dropout,
+)
+from models.stacked_translators import StackedTranslators
 from orchestrator.experiment import Context
 from tasks.attention.attention_translation.evaluation import config_of, measure, translate
-from tasks.attention.attention_translation.items import Sentences, sentences
-from tasks.attention.attention_translation.learners import Alone, Learner, Together
-from tasks.attention.attention_translation.params import BEST, PAIRS, TrainParams
-from tasks.attention.attention_translation.weights import load_checkpoint, new_translator, save_checkpoint
-from tasks.attention.learning.runs import Run, run_named
-from tasks.attention.learning.saved_state import Progress, digest, resume, save
-from tasks.attention.learning.scores import VAL
-from tasks.attention.pairs.artifact import PairSplit
-from tasks.attention.ragged import Ragged
+from tasks.attention.attention_translation.items import Sentences, padded_batch, sentences
+from tasks.attention.attention_translation.stages import BEST, PAIRS, TrainParams
+from tasks.attention.learning.runs import VAL, Run, run_named
+from tasks.attention.learning.trainer import Trainer, load_checkpoint, save_checkpoint
 from tasks.training.loop import write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
-from tasks.training.steps import data_orders, is_curve_point, n_steps
-
-STATE_SECONDS = 120.0  # between two saved states, at least: each holds all checkpoints so far
+from tasks.training.steps import data_orders, n_steps
 
 
 def train_translator(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
@@ -45,8 +44,6 @@ def train_translator(params: TrainParams, context: Context) -> dict[str, list[di
     Raises:
         ValueError: a checkpoint that the training never reaches.
     """
-    if context.artifact is None:
-        raise ValueError("train_translator writes checkpoints: give context.artifact, an empty directory")
     given = sentences(context.needs[PAIRS], (VAL,))
     train_pairs = given.pairs.train
     total = n_steps(len(train_pairs), params.batch_size, params.epochs)
@@ -61,111 +58,86 @@ def train_translator(params: TrainParams, context: Context) -> dict[str, list[di
         models = [
             new_translator(config_of(params, given.pairs.vocab_size, run), run.seed).to(context.device) for run in runs
         ]
-        learner: Learner = Alone(models[0]) if len(models) == 1 else Together(models)
-        rows = Training(params=params, context=context, given=given, runs=runs, learner=learner).run(total)
+        learner = models[0] if len(models) == 1 else StackedTranslators.of(models)
+        trainer = Trainer("train_translator", params, context, given.pairs.meta, learner, total)
+        rows = train(trainer, learner, given, params)
         if params.beams:
-            rows += best_bleu(params, given, runs, rows, context)
-    write_training(context.artifact, rows)
+            rows += best_bleu(trainer, given, params)
+    write_training(trainer.artifact, rows)
     return {"training": rows}
 
 
-class Training:
-    """A training in progress."""
-
-    def __init__(
-        self, *, params: TrainParams, context: Context, given: Sentences, runs: Sequence[Run], learner: Learner
-    ):
-        self._params, self._context, self._given, self._runs, self._learner = params, context, given, runs, learner
-        self._parameters = learner.parameters()
-        self._device = self._parameters[0].device
-        self._optimiser = torch.optim.Adam(self._parameters, lr=params.learning_rate, fused=True)
-        self._belongs = digest("train_translator", params, given.pairs.meta)
-        self._streams = [torch.Generator(device=self._device) for _ in runs]
-
-    def run(self, total: int) -> list[dict[str, Any]]:
-        """All updates, from the newest saved state on; writes checkpoints and returns the rows of the curve."""
-        train, params = self._given.pairs.train, self._params
-        found = resume(self._context, self._parameters, self._optimiser, self._belongs)
-        done = found or Progress(rows=[], losses=[0.0] * len(self._runs))
-        self._summed_G = torch.tensor(done.losses, device=self._device)
-        saved = time.perf_counter()
-        begin = done.step
-        per_epoch = n_steps(len(train), params.batch_size, 1)
-        orders = zip(*(data_orders(run.seed, len(train), params.epochs) for run in self._runs), strict=True)
-        for epoch, order in enumerate(orders):
-            for number in range(per_epoch):
-                step = epoch * per_epoch + number
-                if step < begin:
-                    continue
-                if step in params.saves:
-                    self._keep(str(step))
-                if step > begin and time.perf_counter() - saved >= STATE_SECONDS:
-                    done.losses = self._summed_G.tolist()
-                    save(self._context, done, self._parameters, self._optimiser, self._belongs)
-                    saved = time.perf_counter()
-                rows = slice(number * params.batch_size, (number + 1) * params.batch_size)
-                self._update(train, [one[rows].numpy() for one in order], step)
-                done.step, done.since = step + 1, done.since + 1
-                if is_curve_point(step, total, params.curve_points):
-                    losses = (self._summed_G / done.since).tolist()
-                    done.rows += [
-                        row(run, step + 1, "loss", loss) for run, loss in zip(self._runs, losses, strict=True)
-                    ]
-                    self._summed_G, done.since = torch.zeros_like(self._summed_G), 0
-                if number == per_epoch - 1:
-                    self._validate(done)
-        if total in params.saves:
-            self._keep(str(total))
-        return done.rows
-
-    def _update(self, train: PairSplit, rows: Sequence[np.ndarray], step: int) -> None:
-        """One step of each run on its own pairs."""
-        batches = [(self._ids(train.source, some), self._ids(train.target, some)) for some in rows]
-        dropout = []
-        config = config_of(self._params, self._given.pairs.vocab_size, self._runs[0])
-        for run, stream, (source, target) in zip(self._runs, self._streams, batches, strict=True):
-            stream.manual_seed(stream_seed(run.seed, "dropout", step))
-            dropout.append(draw_dropout(config, len(source), source.shape[1], target.shape[1] - 1, stream))
-        losses_G = self._learner.losses(batches, dropout)
-        self._optimiser.zero_grad(set_to_none=True)
-        losses_G.sum().backward()
-        self._optimiser.step()
-        self._summed_G += losses_G.detach()
-
-    def _ids(self, data: Ragged, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(data.padded(rows, PAD)[0].astype(np.int64)).to(self._device)
-
-    def _validate(self, done: Progress) -> None:
-        """After an epoch: the token accuracy of each run, and its weights where they are its best so far."""
-        for run, model in zip(self._runs, self._learner.models(), strict=True):
-            own = [r["value"] for r in accuracies(done.rows, run)]
-            accuracy = measure(model, self._given)[1][VAL]["all"]["accuracy"]
-            done.rows.append(row(run, done.step, "val_accuracy", accuracy))
-            if not own or accuracy > max(own):
-                self._write(run, model, BEST)
-
-    def _keep(self, name: str) -> None:
-        for run, model in zip(self._runs, self._learner.models(), strict=True):
-            self._write(run, model, name)
-
-    def _write(self, run: Run, model: AttentionTranslator, name: str) -> None:
-        assert self._context.artifact is not None  # train_translator has looked
-        save_checkpoint(self._context.artifact / run.name / f"{name}.safetensors", model)
+def new_translator(config: TranslatorConfig, seed: int) -> AttentionTranslator:
+    """First weights of a run, float32 on the CPU; those of a normal and a uniform run of one seed are equal."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "init"))
+        return AttentionTranslator(config)
 
 
-def best_bleu(
-    params: TrainParams, given: Sentences, runs: Sequence[Run], rows: Sequence[dict[str, Any]], context: Context
+def train(
+    trainer: Trainer, learner: AttentionTranslator | StackedTranslators, given: Sentences, params: TrainParams
 ) -> list[dict[str, Any]]:
+    """All updates, and the accuracy on val after each epoch; returns the rows of the curve."""
+    done, pairs = trainer.done, given.pairs.train
+    per_epoch = n_steps(len(pairs), params.batch_size, 1)
+    orders = zip(*(data_orders(run.seed, len(pairs), params.epochs) for run in trainer.runs), strict=True)
+    streams = [torch.Generator(device=trainer.device) for _ in trainer.runs]
+    order = next(itertools.islice(orders, done.step // per_epoch, None), ())
+    for step in trainer.steps():
+        start = step % per_epoch * params.batch_size
+        batches = [padded_batch(pairs, one[start : start + params.batch_size].numpy(), trainer.device) for one in order]
+        dropout = []
+        for run, stream, (source, target) in zip(trainer.runs, streams, batches, strict=True):
+            stream.manual_seed(stream_seed(run.seed, "dropout", step))
+            config = config_of(params, given.pairs.vocab_size, run)
+            dropout.append(draw_dropout(config, len(source), source.shape[1], target.shape[1] - 1, stream))
+        if losses := trainer.update(losses_of(learner, batches, dropout)):
+            done.rows += [row(run, done.step, "loss", loss) for run, loss in zip(trainer.runs, losses, strict=True)]
+        if done.step % per_epoch == 0:
+            validate(trainer, given)
+            order = next(orders, ())
+    return done.rows
+
+
+def losses_of(
+    learner: AttentionTranslator | StackedTranslators,
+    batches: Sequence[tuple[Tensor, Tensor]],
+    dropout: Sequence[DropoutMasks | None],
+) -> Tensor:
+    """Mean NLL of each run's own pairs [G], in nats a target position."""
+    if isinstance(learner, AttentionTranslator):
+        return learner.loss(*batches[0], dropout[0])[None]
+    source, target = (stacked([pair[side] for pair in batches]) for side in (0, 1))
+    return learner.losses(source, target, dropout)
+
+
+def stacked(rows: Sequence[Tensor]) -> Tensor:
+    """[B, S] of each run as one [G, B, S], padded at the end."""
+    width = max(ids.shape[1] for ids in rows)
+    return torch.stack([functional.pad(ids, (0, width - ids.shape[1]), value=PAD) for ids in rows])
+
+
+def validate(trainer: Trainer, given: Sentences) -> None:
+    """Add the token accuracy of each run to the rows, and keep its weights where they are its best so far."""
+    for run, model in zip(trainer.runs, trainer.models, strict=True):
+        own = [r["value"] for r in accuracies(trainer.done.rows, run)]
+        accuracy = measure(model, given)[1][VAL]["all"]["accuracy"]
+        trainer.done.rows.append(row(run, trainer.done.step, "val_accuracy", accuracy))
+        if not own or accuracy > max(own):
+            save_checkpoint(trainer.artifact, run, BEST, model)
+
+
+def best_bleu(trainer: Trainer, given: Sentences, params: TrainParams) -> list[dict[str, Any]]:
     """Rows with the BLEU on val of each run after its best epoch, as published at the end of a training."""
-    assert context.artifact is not None  # train_translator has looked
     found = []
-    for run in runs:
-        if run.kind == "uniform":  # its performance enters no statistic (quirk C8)
+    for run in trainer.runs:
+        if run.kind == "uniform":  # its performance enters no statistic
             continue
-        best = max(accuracies(rows, run), key=lambda r: r["value"])  # the first of equal ones, as when it was kept
+        # The first of equal ones, as when it was kept.
+        best = max(accuracies(trainer.done.rows, run), key=lambda r: r["value"])
         config = config_of(params, given.pairs.vocab_size, run)
-        model = load_checkpoint(context.artifact / run.name / f"{BEST}.safetensors", config).to(context.device)
-        said = translate(model, given, params.beams, params.max_length)
+        model = load_checkpoint(trainer.artifact, run, BEST, lambda config=config: AttentionTranslator(config))
+        said = translate(model.to(trainer.device), given, params.beams, params.max_length)
         found.append(row(run, best["step"], "best_bleu", corpus_bleu(said, given.references)))
     return found
 

@@ -1,4 +1,4 @@
-"""Which scores are compared with which, each pair once (attention_dynamics 5.2, 8.5).
+"""Which scores are compared with which, each pair once (README 3).
 
 Fixed sides u: alpha of the gold run at i*, Delta there (either sign), the proxies. Rankings v: alpha of the comparison
 runs and beta of the first of them (for alpha alone), beta of the uniform run (for all).
@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from metrics.agreement import Agreement, agreements
-from tasks.attention.learning.opened import HELD_OUT, Opened, gold_steps
-from tasks.attention.learning.params import Metric, Sign, StatisticsParams
+from metrics.learned_attention import Curve
+from tasks.attention.learning.opened import Opened, gold_steps
+from tasks.attention.learning.plan import Sign, StatisticsParams
+from tasks.attention.learning.runs import Metric
 from tasks.attention.learning.scores import PARTS
+
+HELD_OUT = "-heldout"
+"""What follows the name of a proxy whose epoch or strength was chosen on half a."""
 
 
 @dataclass(frozen=True, order=True)
@@ -38,17 +43,18 @@ class Comparisons:
             for b, theirs in enumerate(v):
                 self._found[mine, theirs] = (agreement, a, b)
 
-    def means(self, u: Side, v: Sequence[Side], part: str) -> np.ndarray:
-        """[len(v)] means over the items of a part."""
-        return np.array([self._number("mean", u, one, part) for one in v])
+    def numbers(self, name: str, u: Side, v: Sequence[Side], part: str) -> np.ndarray:
+        """[len(v)] `mean` over the items of a part, or `baseline`, the expected mean after shuffling."""
+        found = (self._found[u, one] for one in v)
+        return np.array([getattr(agreement, name)[a, b, PARTS.index(part)] for agreement, a, b in found], dtype=float)
 
-    def baselines(self, u: Side, v: Sequence[Side], part: str) -> np.ndarray:
-        """[len(v)] expected means after shuffling."""
-        return np.array([self._number("baseline", u, one, part) for one in v])
-
-    def _number(self, name: str, u: Side, v: Side, part: str) -> float:
-        agreement, a, b = self._found[u, v]
-        return float(getattr(agreement, name)[a, b, PARTS.index(part)])
+    def curve(self, u: Side, v: Sequence[Side], part: str, judged: str) -> Curve:
+        """A(u, v) over checkpoints of v, chosen on a part and judged on another."""
+        return Curve(
+            judged=self.numbers("mean", u, v, judged),
+            chosen=self.numbers("mean", u, v, part),
+            baseline=self.numbers("baseline", u, v, judged),
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows of the table `agreement`."""

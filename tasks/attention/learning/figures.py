@@ -1,26 +1,83 @@
 """Figures of either experiment: agreement while learning, bars of agreements, xi against the best performance."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from tasks.analysis.panels import GREY, legend, line_handle, of, outer_labels, panels, say_empty
-from tasks.attention.learning.labels import Labels
-from tasks.attention.learning.notes import METRICS, SPLITS
-from tasks.attention.learning.published import others
+from tasks.analysis.palette import CYCLE, GREY, PUBLISHED, THEORY
+from tasks.analysis.panels import file_name, legend, line_handle, of, outer_labels, panels, say_empty
+from tasks.attention.learning.labels import METRICS, SPLITS, Labels, others
+from tasks.attention.learning.runs import Runs
 
+CAPTIONS = {
+    "learning": (
+        "How attention is learned. Agreement A(u, v), mean over {item}s: alpha of the comparison runs at each "
+        "checkpoint with alpha of the gold run at its best one (thick; thin: each run, the only spread that is shown; "
+        "grey dashes: expectation for shuffled scores), beta of the uniform run with the gold run's alpha and with "
+        "the proxies, beta of run B with the gold run's alpha. Dotted, right axis: mean performance of the comparison "
+        "runs. The axis of training steps is linear up to the first checkpoint after 0, then logarithmic."
+    ),
+    "agreement": (
+        "The agreements of the published dictionary, mean over {item}s, maximum over checkpoints. Black ticks: "
+        "expectation of the same comparison for shuffled scores; dashed line: the published baseline (alpha with "
+        "alpha). Diamonds: checkpoints chosen on half a, agreement on half b. Cross: the published sign of Delta "
+        "(classification). Stars: printed by the authors for the same data set; rings: for the other data sets of the "
+        "task. There is one gold run, so no interval is shown."
+    ),
+    "crossing": (
+        "xi: mean performance of the comparison runs at the first checkpoint whose alpha agrees with the gold run's "
+        "best better than each agreement does; a triangle on the line is a xi that is never reached. The line is the "
+        "best performance of the gold run. Diamonds: the held-out variant (its line dashed); stars: printed by the "
+        "authors for the same data set. Read off the grid of checkpoints, so that noise at early ones can trigger it. "
+        "There is one xi a data set, so no interval is shown."
+    ),
+}
 KEYS = {"px": "proxy", "logistic": "logistic", "unif": "alpha", "grad": "Delta", "normal": "alpha, B"}
 """What is compared with beta of the uniform run; `normal`: with beta of run B."""
-COLOURS = {"px": "#d1701c", "logistic": "#b8a02c", "unif": "#1f5fa8", "grad": "#3f8f4f", "normal": "#7a4fa3"}
-ALPHA = "#b3263c"
+ALPHA = CYCLE[1]
+COLOURS = dict(zip(KEYS, (CYCLE[2], CYCLE[5], CYCLE[0], ALPHA, CYCLE[3]), strict=True))
 LINES = {
     "px": "beta of the proxy with beta of the uniform run",
     "logistic": "beta of the logistic regression with beta of the uniform run",
     "unif": "alpha of the gold run with beta of the uniform run",
     "normal": "alpha of the gold run with beta of run B",
 }
+HELD_OUT = "held out: chosen on half a, judged on half b"
+RUNS = {"gold run": CYCLE[1], "comparison runs": CYCLE[0], "uniform run": GREY}
+"""Colours of training curves."""
+
+
+def draw(tables: Mapping[str, pd.DataFrame], agreement: pd.DataFrame, labels: Labels) -> dict[str, Figure]:
+    """Learning of each data set, and what all of them agree on."""
+    figures: dict[str, Figure] = {}
+    for dataset, mine in tables["curves"].groupby("dataset", sort=False):
+        name = f"learning-{file_name(str(dataset))}"
+        figures[name] = learning_figure(mine, of(agreement, dataset=dataset), labels)
+    if len(tables["dictionary"]):
+        figures["agreement"] = agreement_figure(tables["dictionary"], labels)
+        figures["crossing"] = crossing_figure(tables["dictionary"], labels)
+    return figures
+
+
+def run_lines(axis: Axes, rows: pd.DataFrame, value: str, runs: Runs) -> None:
+    """A training curve a run, of one data set and metric; `run_handles` is their legend."""
+    gold, comparison, uniform = RUNS.values()
+    for (kind, seed), run in rows.groupby(["kind", "seed"]):
+        run = run.sort_values("step")
+        colour = uniform if kind == "uniform" else gold if seed == runs.gold.seed else comparison
+        axis.plot(run["step"], run[value], color=colour, linewidth=1.2, zorder=3 if colour == gold else 2)
+    axis.set_ylim(bottom=0)
+
+
+def run_handles() -> list[Line2D]:
+    """Entries of a legend for `run_lines`."""
+    return [line_handle(name, colour) for name, colour in RUNS.items()]
 
 
 def learning_figure(curves: pd.DataFrame, agreement: pd.DataFrame, labels: Labels) -> Figure:
@@ -29,32 +86,32 @@ def learning_figure(curves: pd.DataFrame, agreement: pd.DataFrame, labels: Label
     columns = list(dict.fromkeys(zip(curves["split"], curves["performance"], strict=True)))
     columns.sort(key=lambda column: (list(labels.performance).index(column[1]), list(SPLITS).index(column[0])))
     figure, axes = panels(len(metrics), len(columns), width=4.6, height=3.0, sharex=True, sharey="row")
-    handles = {
-        "alpha": line_handle("alpha of comparison runs with alpha of the gold run (thin: each)", ALPHA, linewidth=2.4)
-    }
+    handles = [line_handle("alpha of comparison runs with alpha of the gold run (thin: each)", ALPHA, linewidth=2.4)]
+    lines: dict[str, Line2D] = {}
     known = of(agreement, part="all")
-    for row, metric in enumerate(metrics):
-        for column, (split, performance) in enumerate(columns):
-            axis = axes[row, column]
-            mine = of(curves, metric=metric, split=split, performance=performance)
-            if not len(mine):
-                say_empty(axis)
-                continue
-            handles |= _learning(axis, mine, of(known, metric=metric, split=split), labels)
-            axis.set_title(f"{SPLITS[split]}, by {performance}", fontsize=10)
-            right = axis.twinx()
-            right.plot(mine["step"], mine["performance_value"], ":", color="black", linewidth=1.4)
-            right.spines["top"].set_visible(False)
-            right.set_ylabel(labels.performance[performance])
-    handles["shuffled"] = line_handle("the same, scores shuffled", GREY, linestyle="--")
-    handles["performance"] = line_handle("performance of comparison runs (right)", "black", linestyle=":")
-    outer_labels(axes, "updates", [METRICS[name] for name in metrics])
+    for (row, column), axis in np.ndenumerate(axes):
+        metric, (split, performance) = metrics[row], columns[column]
+        mine = of(curves, metric=metric, split=split, performance=performance)
+        if not len(mine):
+            say_empty(axis)
+            continue
+        lines |= _learning(axis, mine, of(known, metric=metric, split=split), labels)
+        axis.set_title(f"{SPLITS[split]}, by {performance}")
+        right = axis.twinx()
+        right.plot(mine["step"], mine["performance_value"], ":", color=THEORY)
+        right.grid(False)
+        right.spines["right"].set_visible(True)
+        right.set_ylabel(labels.performance[performance])
+    handles += lines.values()
+    handles.append(line_handle("the first, scores shuffled", GREY, linestyle="--"))
+    handles.append(line_handle("performance of comparison runs (right)", THEORY, linestyle=":"))
+    outer_labels(axes, "training steps", [METRICS[name] for name in metrics])
     figure.suptitle(str(curves["dataset"].iloc[0]))
     legend(figure, handles)
     return figure
 
 
-def _learning(axis: Axes, mine: pd.DataFrame, agreement: pd.DataFrame, labels: Labels) -> dict:
+def _learning(axis: Axes, mine: pd.DataFrame, agreement: pd.DataFrame, labels: Labels) -> dict[str, Line2D]:
     """The curves of one panel; legend entries of those drawn."""
     steps = mine["step"].to_numpy(dtype=float)
     axis.plot(steps, mine["agreement"], color=ALPHA, linewidth=2.4, zorder=3)
@@ -74,14 +131,14 @@ def _learning(axis: Axes, mine: pd.DataFrame, agreement: pd.DataFrame, labels: L
     for name, where in wanted.items():
         line = of(agreement, **where).sort_values("v_step")
         if len(line):
-            axis.plot(line["v_step"], line["mean"], color=COLOURS[name], linewidth=1.4)
+            axis.plot(line["v_step"], line["mean"], color=COLOURS[name])
             drawn[name] = line_handle(LINES[name], COLOURS[name])
     _step_axis(axis, steps)
     return drawn
 
 
 def _step_axis(axis: Axes, steps: np.ndarray) -> None:
-    """Updates, linear up to the first checkpoint after 0, logarithmic from there."""
+    """Training steps, linear up to the first checkpoint after 0, logarithmic from there."""
     positive = steps[steps > 0]
     if len(positive):
         axis.set_xscale("symlog", linthresh=float(positive.min()))
@@ -92,122 +149,106 @@ def _step_axis(axis: Axes, steps: np.ndarray) -> None:
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def agreement_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
-    """Bars of agr_*; a row of panels a data set and performance, a column a metric and split."""
-    rows, columns = _grid(dictionary, labels)
-    figure, axes = panels(len(rows), len(columns), width=3.4, height=2.6, sharey="col")
-    for row, (dataset, performance) in enumerate(rows):
-        for column, (metric, split) in enumerate(columns):
-            axis = axes[row, column]
-            mine = of(dictionary, dataset=dataset, performance=performance, metric=metric, split=split)
-            _bars(axis, mine.set_index("key"))
-            if metric == "top5":
-                _printed_elsewhere(axis, mine, labels, dataset, split, performance)
-            axis.set_title(f"{METRICS[metric]}, {split}", fontsize=10)
-    outer_labels(axes, "u of A(u, beta)", [f"{dataset}, by {performance}\nagreement" for dataset, performance in rows])
-    legend(
-        figure,
-        [
-            line_handle("same comparison, scores shuffled", "black", linewidth=1.8),
-            line_handle("baseline as published: alpha with alpha, shuffled", GREY, linestyle="--"),
-            line_handle(
-                "held out: chosen on half a, judged on half b", "black", linestyle="", marker="D", markersize=5
-            ),
-            line_handle("published sign of Delta", "black", linestyle="", marker="x", markersize=6),
-            line_handle("printed by the authors, same data", "#c8940a", linestyle="", marker="*", markersize=10),
-            line_handle(
-                "printed by the authors, other data", "black", linestyle="", marker="o", markersize=4, fillstyle="none"
-            ),
-        ],
-    )
-    return figure
+def _mark(label: str, colour: str, marker: str, size: float, **style: Any) -> Line2D:
+    return line_handle(label, colour, linestyle="", marker=marker, markersize=size, **style)
 
 
-def _bars(axis: Axes, values: pd.DataFrame) -> None:
-    names = [name for name in KEYS if f"agr_{name}" in values.index]
-    if not names:
-        say_empty(axis)
-        return
-    for place, name in enumerate(names):
-        entry = values.loc[f"agr_{name}"]
-        axis.bar(place, entry["value"], width=0.7, color=COLOURS[name], alpha=0.85)
-        chance = values["value"].get(f"baseline_{name}", np.nan)
-        axis.plot([place - 0.35, place + 0.35], [chance, chance], color="black", linewidth=1.8)
-        axis.plot(place + 0.18, entry["held_out"], "D", color="black", markersize=5, markerfacecolor="white")
-        axis.plot(place - 0.18, entry["legacy_sign"], "x", color="black", markersize=6, zorder=4)
-        axis.plot(place, entry["published"], "*", color="#c8940a", markersize=10, markeredgecolor="white", zorder=5)
-    axis.axhline(values["value"].get("baseline", np.nan), color=GREY, linestyle="--", linewidth=1.2)
-    axis.axhline(0, color="black", linewidth=0.6)
-    axis.set_xticks(range(len(names)), [KEYS[name] for name in names], fontsize=9)
+def _printed_mark() -> Line2D:
+    return _mark("printed by the authors, same data", PUBLISHED, "*", 10)
 
 
-def _printed_elsewhere(
-    axis: Axes, mine: pd.DataFrame, labels: Labels, dataset: str, split: str, performance: str
-) -> None:
-    names = [name for name in KEYS if f"agr_{name}" in set(mine["key"])]
-    for one in others(labels.task, dataset, split, performance):
-        for place, name in enumerate(names):
-            value = one.numbers.get(f"agr_{name}")
-            if value is not None:
-                axis.plot(place + 0.29, value, "o", color="black", markersize=4, fillstyle="none")
+def _key_panels(
+    dictionary: pd.DataFrame, labels: Labels, kind: str, sharey: str
+) -> tuple[Figure, np.ndarray, list[tuple[str, str]], list[tuple[Axes, pd.DataFrame, list[str]]]]:
+    """A panel a data set and performance (rows) and metric and split (columns), in the order of the plan.
 
-
-def crossing_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
-    """xi of each agreement against the best performance; panels as in `agreement_figure`."""
-    rows, columns = _grid(dictionary, labels)
-    figure, axes = panels(len(rows), len(columns), width=3.4, height=2.6, sharey="row")
-    for row, (dataset, performance) in enumerate(rows):
-        for column, (metric, split) in enumerate(columns):
-            axis = axes[row, column]
-            mine = of(dictionary, dataset=dataset, performance=performance, metric=metric, split=split)
-            _crossings(axis, mine.set_index("key"))
-            axis.set_title(f"{METRICS[metric]}, {split}", fontsize=10)
-    outer_labels(
-        axes,
-        "u of A(u, beta) that is exceeded",
-        [f"{dataset}\n{labels.performance[performance]}" for dataset, performance in rows],
-    )
-    legend(
-        figure,
-        [
-            line_handle("xi", "black", linestyle="", marker="o", markersize=7),
-            line_handle("never reached", "black", linestyle="", marker="^", markersize=7, fillstyle="none"),
-            line_handle("best performance of the gold run", "black"),
-            line_handle("held out: chosen on half a, judged on half b", GREY, linestyle="--", marker="D", markersize=5),
-            line_handle("printed by the authors, same data", "#c8940a", linestyle="", marker="*", markersize=10),
-        ],
-    )
-    return figure
-
-
-def _crossings(axis: Axes, values: pd.DataFrame) -> None:
-    names = [name for name in KEYS if f"xi_{name}" in values.index]
-    if not names:
-        say_empty(axis)
-        return
-    best = values.loc["best_perf"]
-    axis.axhline(best["value"], color="black", linewidth=1.4)
-    axis.axhline(best["held_out"], color=GREY, linewidth=1.2, linestyle="--")
-    for place, name in enumerate(names):
-        entry = values.loc[f"xi_{name}"]
-        if pd.isna(entry["step"]):
-            axis.plot(place - 0.12, best["value"], "^", color=COLOURS[name], markersize=8, markerfacecolor="white")
-        else:
-            axis.plot(place - 0.12, entry["value"], "o", color=COLOURS[name], markersize=7)
-        if pd.isna(entry["held_out_step"]):
-            axis.plot(place + 0.15, best["held_out"], "^", color=GREY, markersize=6, markerfacecolor="white")
-        else:
-            axis.plot(place + 0.15, entry["held_out"], "D", color=GREY, markersize=5)
-        axis.plot(place, entry["published"], "*", color="#c8940a", markersize=10, markeredgecolor="white")
-    axis.set_xticks(range(len(names)), [KEYS[name] for name in names], fontsize=9)
-    axis.set_xlim(-0.6, len(names) - 0.4)
-
-
-def _grid(dictionary: pd.DataFrame, labels: Labels) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Rows (data set, performance) and columns (metric, split) of panels, in the order of the plan."""
+    Returns:
+        The figure, its axes, what the rows are, and for each panel its axis, its values by key, and the names in `KEYS`
+        that have an entry of the kind, agr or xi.
+    """
     have = set(zip(dictionary["dataset"], dictionary["performance"], strict=True))
     rows = [(dataset, name) for dataset in labels.datasets for name in labels.performance if (dataset, name) in have]
     columns = [
         (metric, split) for metric in METRICS for split in SPLITS if len(of(dictionary, metric=metric, split=split))
     ]
-    return rows, columns
+    figure, axes = panels(len(rows), len(columns), width=3.4, height=2.6, sharey=sharey)
+    found = []
+    for (row, column), axis in np.ndenumerate(axes):
+        (dataset, performance), (metric, split) = rows[row], columns[column]
+        mine = of(dictionary, dataset=dataset, performance=performance, metric=metric, split=split).set_index("key")
+        names = [name for name in KEYS if f"{kind}_{name}" in mine.index]
+        if names:
+            found.append((axis, mine, names))
+            axis.set_xticks(range(len(names)), [KEYS[name] for name in names], fontsize=9)
+        else:
+            say_empty(axis)
+        axis.set_title(f"{METRICS[metric]}, {split}")
+    return figure, axes, rows, found
+
+
+def agreement_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
+    """Bars of agr_*; a row of panels a data set and performance, a column a metric and split."""
+    figure, axes, rows, found = _key_panels(dictionary, labels, "agr", sharey="col")
+    for axis, values, names in found:
+        for place, name in enumerate(names):
+            entry = values.loc[f"agr_{name}"]
+            axis.bar(place, entry["value"], width=0.7, color=COLOURS[name], alpha=0.85)
+            chance = values["value"].get(f"baseline_{name}", np.nan)
+            axis.plot([place - 0.35, place + 0.35], [chance, chance], color=THEORY, linewidth=1.8)
+            axis.plot(place + 0.18, entry["held_out"], "D", color=THEORY, markersize=5, markerfacecolor="white")
+            axis.plot(place - 0.18, entry["legacy_sign"], "x", color=THEORY, markersize=6, zorder=4)
+            axis.plot(place, entry["published"], "*", color=PUBLISHED, markersize=10, markeredgecolor="white", zorder=5)
+            for value in _printed_elsewhere(values.iloc[0], f"agr_{name}", labels):
+                axis.plot(place + 0.29, value, "o", color=THEORY, markersize=4, fillstyle="none")
+        axis.axhline(values["value"].get("baseline", np.nan), color=GREY, linestyle="--", linewidth=1.2)
+        axis.axhline(0, color=THEORY, linewidth=0.6)
+    outer_labels(axes, "u of A(u, beta)", [f"{dataset}, by {performance}\nagreement" for dataset, performance in rows])
+    marks = [
+        line_handle("same comparison, scores shuffled", THEORY, linewidth=1.8),
+        line_handle("baseline as published: alpha with alpha, shuffled", GREY, linestyle="--"),
+        _mark(HELD_OUT, THEORY, "D", 5, markerfacecolor="white"),
+        _mark("published sign of Delta", THEORY, "x", 6),
+        _printed_mark(),
+        _mark("printed by the authors, other data", THEORY, "o", 4, fillstyle="none"),
+    ]
+    legend(figure, marks)
+    return figure
+
+
+def _printed_elsewhere(panel: pd.Series, key: str, labels: Labels) -> list[float]:
+    if panel["metric"] != "top5":
+        return []
+    found = others(labels.task, panel["dataset"], panel["split"], panel["performance"])
+    return [value for one in found if (value := one.numbers.get(key)) is not None]
+
+
+def crossing_figure(dictionary: pd.DataFrame, labels: Labels) -> Figure:
+    """xi of each agreement against the best performance; panels as in `agreement_figure`."""
+    figure, axes, rows, found = _key_panels(dictionary, labels, "xi", sharey="row")
+    for axis, values, names in found:
+        best = values.loc["best_perf"]
+        axis.axhline(best["value"], color=THEORY)
+        axis.axhline(best["held_out"], color=GREY, linewidth=1.2, linestyle="--")
+        for place, name in enumerate(names):
+            entry = values.loc[f"xi_{name}"]
+            for side, step, shift, marker, colour in (
+                ("value", "step", -0.12, "o", COLOURS[name]),
+                ("held_out", "held_out_step", 0.15, "D", GREY),
+            ):
+                never = pd.isna(entry[step])
+                at, fill = (best, "white") if never else (entry, colour)
+                marker = "^" if never else marker
+                axis.plot(place + shift, at[side], marker, color=colour, markersize=6, markerfacecolor=fill)
+            axis.plot(place, entry["published"], "*", color=PUBLISHED, markersize=10, markeredgecolor="white")
+        axis.set_xlim(-0.6, len(names) - 0.4)
+    titles = [f"{dataset}\n{labels.performance[performance]}" for dataset, performance in rows]
+    outer_labels(axes, "u of A(u, beta) that is exceeded", titles)
+    marks = [
+        _mark("xi", THEORY, "o", 6),
+        _mark("never reached", THEORY, "^", 6, fillstyle="none"),
+        line_handle("best performance of the gold run", THEORY),
+        line_handle(HELD_OUT, GREY, linestyle="--", marker="D", markersize=5),
+        _printed_mark(),
+    ]
+    legend(figure, marks)
+    return figure

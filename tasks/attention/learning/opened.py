@@ -1,19 +1,80 @@
-"""The scores that the statistics read, opened and checked against each other."""
+"""The scores of checkpoints, opened and checked against each other, and which checkpoint of a run does best."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.attention.learning.choice import SELECTIONS, best_step, performance_at
-from tasks.attention.learning.params import StatisticsParams
-from tasks.attention.learning.plan import DELTA, PROXY
+from tasks.attention.learning.plan import DELTA, PROXY, StatisticsParams
 from tasks.attention.learning.runs import Run, checkpoint_name
-from tasks.attention.learning.scores import PARTS, Scores, read_scores
+from tasks.attention.learning.scores import Performance, Scores, part_masks, read_scores
 from tasks.data.errors import DataError
 
-HELD_OUT = "-heldout"
+SELECTIONS = {"same": ("all", "all"), "held_out": ("a", "b")}
+"""By selection: the part on which checkpoints are chosen, and the part on which they are judged."""
+
+
+def performance_at(performance: Performance, split: str, part: str, name: str, where: str) -> float:
+    """One number of a checkpoint.
+
+    Raises:
+        ValueError: the checkpoint has none of that name.
+    """
+    try:
+        return float(performance[split][part][name])
+    except KeyError:
+        raise ValueError(
+            f"{where}: no {name} of the part {part} of the split {split} among its scores; evaluate it with that "
+            "performance"
+        ) from None
+
+
+def best_step(values: Mapping[int, float], where: str) -> int:
+    """The first step with the largest value, i* of a run's performance; values that are NaN never win.
+
+    Raises:
+        ValueError: no value is a number.
+    """
+    steps = sorted(values)
+    numbers = np.array([values[step] for step in steps], dtype=float)
+    if np.isnan(numbers).all():
+        raise ValueError(f"{where}: performance is NaN at all of {len(steps)} checkpoints; none can be chosen")
+    return steps[int(np.nanargmax(numbers))]
+
+
+def chosen_steps(
+    told: Mapping[int, Performance], gold: Run, split: str, performances: Sequence[str]
+) -> dict[tuple[str, str], int]:
+    """The gold run's best step, i*, by performance and selection, from what it does at each step.
+
+    Raises:
+        ValueError: a checkpoint lacks a performance, or has no number anywhere.
+    """
+    found = {}
+    for name in performances:
+        for selection, (part, _) in SELECTIONS.items():
+            values = {
+                step: performance_at(one, split, part, name, checkpoint_name(gold, step)) for step, one in told.items()
+            }
+            found[name, selection] = best_step(values, f"{gold.name}, {name} of {split}, part {part}")
+    return found
+
+
+def delta_choice(
+    needs: Mapping[str, Path], gold: Run, steps: Sequence[int], splits: Sequence[str], performances: Sequence[str]
+) -> tuple[int, ...]:
+    """The steps whose Delta the statistics use: i* of every split, performance and selection. For the delta job.
+
+    Args:
+        needs: the job's `context.needs`, with the gold run's evaluations as named by `plan.gold_needs`.
+
+    Raises:
+        ValueError: as `chosen_steps`.
+        DataError: an artifact of scores is missing.
+    """
+    told = {step: read_scores(needs[checkpoint_name(gold, step)]).performance for step in steps}
+    return tuple(sorted({i for split in splits for i in chosen_steps(told, gold, split, performances).values()}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +109,7 @@ class Opened:
 
     def parts(self, split: str) -> np.ndarray:
         """Which items of a split are in `PARTS`, bool [parts, items]."""
-        rows = self.items.rows(split)
-        half = np.asarray(self.items.half)[rows]
-        return np.stack([np.ones(len(rows), dtype=bool), *(half == number for number in range(len(PARTS) - 1))])
+        return np.stack(list(part_masks(np.asarray(self.items.half)[self.items.rows(split)]).values()))
 
 
 def open_all(params: StatisticsParams, needs: Mapping[str, Path]) -> Opened:
@@ -94,9 +153,6 @@ def _open(needs: Mapping[str, Path], name: str) -> Scores:
 
 def gold_steps(opened: Opened, params: StatisticsParams, split: str) -> dict[tuple[str, str], int]:
     """i* for each performance and selection."""
-    gold, found = params.runs.gold, {}
-    for name in params.performances:
-        for selection, (part, _) in SELECTIONS.items():
-            values = {step: opened.performance(gold, step, split, part, name) for step in params.steps}
-            found[name, selection] = best_step(values, f"{gold.name}, {name} of {split}, part {part}")
-    return found
+    gold = params.runs.gold
+    told = {step: opened.evaluations[gold, step].performance for step in params.steps}
+    return chosen_steps(told, gold, split, params.performances)

@@ -1,74 +1,245 @@
-"""The job of the statistics, and what a delta job needs and chooses. Imports no torch."""
+"""The stage of the statistics as plans see it, and what the stages of both experiments share. Imports no torch.
+
+Groups of parameters (`Trainings`, `Checkpoint`, …) are inherited by the parameters of either experiment's stages; the
+job of the statistics needs their artifacts under the names that `statistics_job` gives.
+"""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from orchestrator.experiment import Job
-from tasks.attention.learning.params import ATTENTION_STATISTICS, Metric, StatisticsParams
-from tasks.attention.learning.runs import Run, Runs, checkpoint_name, complete
-from tasks.attention.learning.scores import TRAIN, VAL
+import pyarrow as pa
+from annotated_types import Ge
+
+from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, Several, shared
+from tasks.attention.learning.runs import (
+    Kind,
+    LearningOptions,
+    MetricOption,
+    Performance,
+    PerformanceOption,
+    Proxy,
+    ProxyOption,
+    Quantity,
+    Run,
+    RunOptions,
+    SplitOption,
+    checkpoint_name,
+)
+
+Sign = Literal["correct", "legacy"]
 
 DELTA, PROXY = "delta", "proxy-"
-PROXIES = ("px", "logistic")
-LOWER_IS_BETTER = ("perplexity",)
+Steps = Annotated[Several[int], Ge(0)]
+"""Checkpoints, as numbers of training steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainings(Limited):
+    """One run, or a block of runs that are trained together."""
+
+    runs: Several[str]
+    """Names of the runs: normal-20, uniform-12, …"""
+    saves: Steps
+    """Training steps after which weights are kept."""
+    curve_points: Positive = 100
+    """Maximum number of points of the training curve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Limited):
+    """One checkpoint of one run, and what is kept of it."""
+
+    kind: Kind
+    """normal, or uniform: attention frozen to one over the length."""
+    seed: int
+    """Random seed of the run."""
+    step: NotNegative
+    """Training steps that the checkpoint holds."""
+    quantities: tuple[Quantity, ...]
+    """Scores that are kept of each position."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldRun(Limited):
+    """The gold run, whose performance chooses checkpoints."""
+
+    seed: int
+    """Random seed of the gold run."""
+    steps: Steps
+    """All its checkpoints, among which it chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyTraining(Limited):
+    """How a bag-of-words proxy is trained."""
+
+    epochs: Positive
+    """Passes over the training set, of which the best counts."""
+    width: Positive = 256
+    """Size of the embeddings."""
+    batch_size: Positive = 64
+    """Batch size."""
+    learning_rate: AboveZero
+    """Constant learning rate of Adam, on the summed loss of a batch."""
+    seed: int = 0
+    """Random seed of weights and data order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Inputs(Limited):
+    dataset: str
+    """Name of the data set."""
+    inputs: str
+    """16 hex digits over the ids of all jobs that the numbers come from: one for each setting of what was trained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grid(RunOptions, _Inputs):
+    steps: Steps
+    """All checkpoints."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticsParams(SplitOption, MetricOption, PerformanceOption, ProxyOption, _Grid):
+    """Which runs and checkpoints are compared, and how.
+
+    Tuples spread over the rows. What else shapes them, such as the width of the models, is in `inputs`.
+    """
+
+    signs: Several[Sign] = ("correct",)
+    """Signs of Delta; legacy is the published one of classification, reported beside the correct one."""
+
+
+PERFORMANCE = TableSpec(
+    schema=pa.schema(
+        [
+            column("split", pa.string(), "val (the evaluation split), or train (a sample of the training split)"),
+            column("part", pa.string(), "all items of the split, or one fixed half of them, a or b"),
+            column("metric", pa.string(), "accuracy, perplexity, bleu, …"),
+            column("value", pa.float64(), "classification: a fraction; translation: percent, BLEU points 0-100"),
+        ]
+    ),
+    key=("split", "part", "metric"),
+    doc="How well each checkpoint does. The stage's parameters `dataset`, `kind`, `seed` and `step` say which it is.",
+)
+AGREEMENT = TableSpec(
+    schema=pa.schema(
+        [
+            column("split", pa.string(), "val or train"),
+            column("part", pa.string(), "items of the mean: all, or one fixed half, a or b"),
+            column("metric", pa.string(), "top5 (top-5 % match) or kendall (tau-b)"),
+            column("u", pa.string(), "supplies the argmax: alpha, beta, delta, or delta-legacy (the published sign)"),
+            column("u_run", pa.string(), "normal-<seed>, or a proxy: px, logistic (-heldout: chosen on half a)"),
+            column("u_step", pa.int64(), "training steps of u's checkpoint; none for a proxy"),
+            column("v", pa.string(), "supplies the ranking: alpha or beta"),
+            column("v_run", pa.string(), "normal-<seed> or uniform-<seed>"),
+            column("v_step", pa.int64(), "training steps of v's checkpoint"),
+            column("mean", pa.float64(), "mean over items; NaN where there is none"),
+            column("items", pa.int64(), "items in the mean: for top5 all, for kendall those where tau is defined"),
+            column(
+                "undefined",
+                pa.int64(),
+                "items where u or v has a NaN (top5: still in the mean, as published), or is constant (kendall alone)",
+            ),
+            column("baseline", pa.float64(), "expected mean after each v is shuffled, in closed form, same items"),
+        ]
+    ),
+    key=("split", "part", "metric", "u", "u_run", "u_step", "v", "v_run", "v_step"),
+    doc="Agreement A(u, v) of every pair that was compared (README 3).",
+)
+STATISTICS = TableSpec(
+    schema=pa.schema(
+        [
+            column("split", pa.string(), "val or train"),
+            column("performance", pa.string(), "what chose the gold run's checkpoint and gives xi: accuracy, bleu"),
+            column("metric", pa.string(), "top5 (top-5 % match) or kendall (tau-b)"),
+            column(
+                "selection",
+                pa.string(),
+                "same (checkpoints are chosen on the items that they are judged on, as published), or held_out (chosen "
+                "on half a, judged on half b)",
+            ),
+            column("sign", pa.string(), "sign of Delta: correct, or legacy (classification as published)"),
+            column(
+                "key",
+                pa.string(),
+                "key of the published dictionary: agr_*, xi_*, baseline, best_perf, alpha_corrs, alpha_perfs; and "
+                "baseline_*, the baseline of each agr_*",
+            ),
+            column("value", pa.float64(), "agreement, or performance in its unit; none where xi is never reached"),
+            column(
+                "step",
+                pa.int64(),
+                "training steps of the checkpoint of the value: the maximum of agr_*, the crossing of xi_*, the gold "
+                "run's best; none for baseline and what is never reached",
+            ),
+        ]
+    ),
+    key=("split", "performance", "metric", "selection", "sign", "key", "step"),
+    doc="The published dictionary of statistics (README 3), a row a key, or a key and checkpoint.",
+)
+
+GPU_IF_ANY = Resources(num_cpus=1, num_gpus=1)
+
+ATTENTION_STATISTICS = Stage(
+    name="attention_statistics",
+    function="tasks.attention.learning.statistics:attention_statistics",
+    params=StatisticsParams,
+    tables={"agreement": AGREEMENT, "statistics": STATISTICS},
+    resources=Resources(num_cpus=1),
+)
 
 
 def statistics_job(
+    options: LearningOptions,
     *,
     dataset: str,
-    runs: Runs,
-    steps: Sequence[int],
     evaluations: Mapping[tuple[Run, int], Job],
     delta: Job,
-    proxies: Mapping[str, Job],
-    performances: Sequence[str] = ("accuracy",),
-    metrics: Sequence[Metric] = ("top5", "kendall"),
-    splits: Sequence[str] = (VAL, TRAIN),
+    proxies: Mapping[Proxy, Job],
+    performances: tuple[Performance, ...] = ("accuracy",),
     legacy_sign: bool = False,
-    fingerprints: Mapping[str, str] | None = None,
 ) -> Job:
     """The statistics of one data set.
 
     Args:
-        evaluations: the job whose artifact holds the scores of a checkpoint, for each run of `runs.all` and step.
-        delta: its artifact holds `delta-<step>` for each step of `delta_choice`, in the correct sign.
-        proxies: by name, px or logistic; artifacts with `beta` and `beta-heldout`.
+        options: runs, metrics and splits.
+        evaluations: the job whose artifact holds the scores of a checkpoint, for each run of `options` and each step.
+        delta: its artifact holds `delta-<step>` for each step of `delta_choice`, in the correct sign; its fingerprints
+            are those of the data.
+        proxies: by name; artifacts with `beta` and `beta-heldout`.
         legacy_sign: classification: the numbers with the published sign of Delta too.
-        fingerprints: of the data, for the column `data`.
 
     Raises:
-        ValueError: a checkpoint has no evaluation, or a proxy or performance is none of those known.
+        ValueError: a checkpoint has no evaluation.
+        TypeError: a proxy or performance is none of those known.
     """
-    grid = complete(steps)
-    for run in runs.all:
+    grid = tuple(sorted({step for _, step in evaluations}))
+    for run in options.runs.all:
         for step in grid:
             if (run, step) not in evaluations:
                 raise ValueError(f"{dataset}: no evaluation of {run.name} at step {step}; all runs share one grid")
-    unknown = sorted(set(proxies) - set(PROXIES))
-    if unknown:
-        raise ValueError(f"no proxy {unknown[0]!r}; there are {' and '.join(PROXIES)}")
-    falling = sorted(set(performances) & set(LOWER_IS_BETTER))
-    if falling:
-        raise ValueError(f"performances has {falling[0]}, the less the better; give accuracy or bleu")
-    needs = {checkpoint_name(run, step): evaluations[run, step] for run in runs.all for step in grid}
+    needs = {checkpoint_name(run, step): evaluations[run, step] for run in options.runs.all for step in grid}
     needs[DELTA] = delta
     needs |= {PROXY + name: job for name, job in proxies.items()}
     ids = " ".join(f"{name}={job.id}" for name, job in sorted(needs.items()))
     params = StatisticsParams(
+        **shared(options, RunOptions),
         dataset=dataset,
         inputs=hashlib.sha256(ids.encode()).hexdigest()[:16],
-        seeds=runs.seeds,
-        uniform_seed=runs.uniform_seed,
         steps=grid,
         proxies=tuple(sorted(proxies)),
-        performances=tuple(performances),
-        metrics=tuple(metrics),
-        splits=tuple(splits),
+        performances=performances,
+        metrics=options.metrics,
+        splits=options.split_order,
         signs=("correct", "legacy") if legacy_sign else ("correct",),
     )
-    return Job(stage=ATTENTION_STATISTICS, params=params, needs=needs, fingerprints=fingerprints or {})
+    return Job(stage=ATTENTION_STATISTICS, params=params, needs=needs, fingerprints=delta.fingerprints)
 
 
-def gold_needs(runs: Runs, steps: Sequence[int], evaluations: Mapping[tuple[Run, int], Job]) -> dict[str, Job]:
+def gold_needs(run: Run, evaluations: Mapping[tuple[Run, int], Job]) -> dict[str, Job]:
     """What a delta job needs to choose its checkpoints: the gold run's evaluations, named as `delta_choice` expects."""
-    return {checkpoint_name(runs.gold, step): evaluations[runs.gold, step] for step in complete(steps)}
+    return {checkpoint_name(one, step): job for (one, step), job in evaluations.items() if one == run}

@@ -1,53 +1,66 @@
 """From the rows of either experiment to tables, figures and sentences, whatever part of the sweep is done."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metrics.intervals import mean_interval
 from orchestrator.experiment import Results, Summary
-from tasks.analysis.panels import file_name, of
-from tasks.attention.learning.captions import captions
-from tasks.attention.learning.figures import agreement_figure, crossing_figure, learning_figure
-from tasks.attention.learning.labels import Labels
-from tasks.attention.learning.notes import notes
-from tasks.attention.learning.published import published
+from tasks.analysis.panels import of
+from tasks.analysis.runs import over_runs
+from tasks.analysis.summary import missing, not_finite, summary
+from tasks.attention.learning import figures
+from tasks.attention.learning.labels import METRICS, SPLITS, Labels, published
 
 SET = ["dataset", "performance", "split", "metric"]
 """The columns that tell one dictionary of statistics from another."""
 OVER_STEPS = ("alpha_corrs", "alpha_perfs")
+CAPTIONS = {
+    "dictionary": (
+        "The published dictionary of statistics. value, step: as published, with the correct sign of Delta. held_out: "
+        "checkpoints chosen on half a, values of half b. legacy_sign: the published sign of Delta, where it changes "
+        "anything. published: printed by the authors for this data set (top-5 % match, early runs). A xi without value "
+        "and step is never reached."
+    ),
+    "curves": (
+        "Agreement of alpha with the gold run's best (at gold_step) at each checkpoint, and performance: means over "
+        "comparison runs, with Student's 95 % interval of the agreement over them (none for one) and its expectation "
+        "for shuffled scores."
+    ),
+    "runs": "Each run's best checkpoint (the first of equals; the lowest for perplexity) and its last, all items.",
+    "undefined": (
+        "Comparisons of a {item}, added up over checkpoints and runs, and how many are undefined: NaN on a side, for "
+        "Kendall's tau also constant scores."
+    ),
+}
 
 
-def summarise(results: Results, labels: Labels) -> Summary:
-    """Tables, figures and sentences; an empty table stays away, and the notes say what is missing."""
+def summarise(
+    results: Results,
+    labels: Labels,
+    *,
+    tables: Mapping[str, pd.DataFrame],
+    drawn: Mapping[str, Figure],
+    captions: Mapping[str, str],
+    told: Sequence[str],
+) -> Summary:
+    """The summary of an experiment: the statistics, and behind them what the experiment has of its own."""
     rows, agreement, performance = (results.table(name) for name in ("statistics", "agreement", "performance"))
-    tables = {
+    found = {
         "dictionary": dictionary(rows, labels),
         "curves": curves(rows, agreement),
         "runs": runs(performance),
         "undefined": undefined(agreement),
     }
-    figures = draw(tables, agreement, labels)
-    told = notes(tables, rows, performance, labels)
-    tables = {name: table for name, table in tables.items() if len(table)}
-    said = captions(labels)
-    chosen = {name: said[name] for name in tables}
-    chosen |= {
-        name: said[name.partition("-")[0]] for name in figures
-    }  # one figure a data set: the caption is the kind's
-    return Summary(tables=tables, figures=figures, captions=chosen, notes=told)
-
-
-def draw(tables: dict[str, pd.DataFrame], agreement: pd.DataFrame, labels: Labels) -> dict[str, Figure]:
-    """Learning of each data set, and what all of them agree on."""
-    figures: dict[str, Figure] = {}
-    for dataset in dict.fromkeys(tables["curves"]["dataset"]):
-        mine = of(tables["curves"], dataset=dataset)
-        figures[f"learning-{file_name(str(dataset))}"] = learning_figure(mine, of(agreement, dataset=dataset), labels)
-    if len(tables["dictionary"]):
-        figures["agreement"] = agreement_figure(tables["dictionary"], labels)
-        figures["crossing"] = crossing_figure(tables["dictionary"], labels)
-    return figures
+    said = {name: text.format(item=labels.item) for name, text in (CAPTIONS | figures.CAPTIONS).items()}
+    return summary(
+        {**found, **tables},
+        {**figures.draw(found, agreement, labels), **drawn},
+        {**said, **captions},
+        [*notes(found, rows, performance, labels), *told],
+    )
 
 
 def dictionary(rows: pd.DataFrame, labels: Labels) -> pd.DataFrame:
@@ -70,7 +83,7 @@ def dictionary(rows: pd.DataFrame, labels: Labels) -> pd.DataFrame:
     return table.assign(published=[_printed(row, labels) for row in table.to_dict("records")])[columns]
 
 
-def _printed(row: dict, labels: Labels) -> float:
+def _printed(row: dict[Any, Any], labels: Labels) -> float:
     found = published(labels.task, row["dataset"], row["split"], row["performance"])
     value = found.numbers.get(row["key"]) if found and row["metric"] == "top5" else None
     return np.nan if value is None else value
@@ -83,28 +96,15 @@ def curves(rows: pd.DataFrame, agreement: pd.DataFrame) -> pd.DataFrame:
     """
     columns = [*SET, "step", "agreement", "low", "high", "baseline", "performance_value", "gold_step"]
     known = of(rows, selection="same", sign="correct")
-    parts = [of(known, key=name)[[*SET, "step", "value"]] for name in OVER_STEPS]
-    table = parts[0].merge(parts[1], on=[*SET, "step"], suffixes=("", "_performance"))
-    if not len(table):
-        return pd.DataFrame(columns=columns)
-    best = of(known, key="best_perf").set_index(SET)["step"]
-    alpha = of(agreement, part="all", u="alpha", v="alpha")
-    found = []
-    for row in table.to_dict("records"):
-        names = tuple(row[name] for name in SET)
-        over = of(
-            alpha,
-            dataset=row["dataset"],
-            split=row["split"],
-            metric=row["metric"],
-            u_step=best[names],
-            v_step=row["step"],
-        )
-        _, low, high = mean_interval(over["mean"].tolist())
-        found.append({"low": low, "high": high, "baseline": over["baseline"].mean(), "gold_step": int(best[names])})
-    table = table.rename(columns={"value": "agreement", "value_performance": "performance_value"})
-    extra = pd.DataFrame(found, index=table.index)
-    return pd.concat([table, extra], axis=1).sort_values([*SET, "step"], ignore_index=True)[columns]
+    parts = [of(known, key=name)[[*SET, "step", "value"]] for name in (*OVER_STEPS, "best_perf")]
+    table = parts[0].rename(columns={"value": "agreement"})
+    table = table.merge(parts[1].rename(columns={"value": "performance_value"}), on=[*SET, "step"])
+    table = table.merge(parts[2].rename(columns={"step": "gold_step"}).drop(columns="value"), on=SET)
+    alpha = of(agreement, part="all", u="alpha", v="alpha").rename(columns={"u_step": "gold_step", "v_step": "step"})
+    key = ["dataset", "split", "metric", "gold_step", "step"]
+    spread = over_runs(alpha, key, value="mean", baseline=("baseline", "mean"))
+    table = table.merge(spread[[*key, "low", "high", "baseline"]], on=key, how="left")
+    return table.sort_values([*SET, "step"], ignore_index=True)[columns]
 
 
 def runs(performance: pd.DataFrame) -> pd.DataFrame:
@@ -127,10 +127,102 @@ def undefined(agreement: pd.DataFrame) -> pd.DataFrame:
     """A row a kind of comparison: how many items were compared, over all checkpoints, and how many were undefined."""
     columns = ["dataset", "split", "metric", "u", "v", "comparisons", "items", "undefined", "share"]
     known = of(agreement, part="all")
-    if not len(known):
-        return pd.DataFrame(columns=columns)
     # top5 keeps undefined items in its mean, kendall does not: what was compared is counted in different columns.
     compared = known["items"] + known["undefined"].where(known["metric"] == "kendall", 0)
     table = known.assign(items=compared).groupby(columns[:5], as_index=False)
     table = table.agg(comparisons=("mean", "size"), items=("items", "sum"), undefined=("undefined", "sum"))
     return table.assign(share=table["undefined"] / table["items"])[columns]
+
+
+def notes(
+    tables: Mapping[str, pd.DataFrame], rows: pd.DataFrame, performance: pd.DataFrame, labels: Labels
+) -> list[str]:
+    """The claimed inequalities, the held-out variant, what is missing or undefined."""
+    told = []
+    for (dataset, name, split, metric), mine in tables["dictionary"].groupby(SET):
+        lead = f"{dataset}, {SPLITS[split]}, {METRICS[metric]}, checkpoint by {name}"
+        values = mine.set_index("key")
+        counts = of(tables["undefined"], dataset=dataset, split=split, metric=metric)
+        told.append(f"{lead}: {_inequalities(values)} ({_items(counts, metric, labels)}).")
+        if split == "val":
+            told += _details(lead, values, labels.unit.get(name, ""))
+    return [
+        *told,
+        *_held_out(tables["dictionary"]),
+        *_missing(performance, rows, labels),
+        *_undefined(tables["undefined"], labels),
+        not_finite(rows.loc[~rows["key"].str.startswith("xi_"), "value"], "statistics other than xi"),
+    ]
+
+
+def _inequalities(values: pd.DataFrame) -> str:
+    px, unif, baseline = (float(values["value"].get(key, np.nan)) for key in ("agr_px", "agr_unif", "baseline"))
+    holds = "as the claims have it" if px > unif > baseline else "not in the order agr_px > agr_unif > baseline"
+    return f"agr_px {px:.3f}, agr_unif {unif:.3f}, baseline {baseline:.3f}: {holds}"
+
+
+def _items(counts: pd.DataFrame, metric: str, labels: Labels) -> str:
+    """How many items the means are over, and for shares how sure that makes them."""
+    items = round(counts["items"].sum() / max(1, counts["comparisons"].sum()))
+    said = f"{items:,} {labels.item}s"
+    if metric == "top5" and items:
+        said += f", each share with a standard error of {0.5 / np.sqrt(items):.3f} at most if they are independent"
+    return said
+
+
+def _details(lead: str, values: pd.DataFrame, unit: str) -> list[str]:
+    """When attention agrees better than each agreement, and what the sign of Delta changes."""
+    best = values.loc["best_perf"]
+    reached = []
+    for key, entry in values[values.index.str.startswith("xi_")].iterrows():
+        name = str(key).removeprefix("xi_")
+        never = pd.isna(entry["step"])
+        reached.append(f"{name} never" if never else f"{name} {entry['value']:.4g}{unit} (step {int(entry['step'])})")
+    told = [
+        f"{lead}: alpha agrees with the final one better than each agr_* from xi on: {', '.join(reached)}; the best "
+        f"performance is {best['value']:.4g}{unit} at step {int(best['step'])}."
+    ]
+    if "agr_grad" in values.index and not pd.isna(values.loc["agr_grad", "legacy_sign"]):
+        grad = values.loc["agr_grad"]
+        told.append(
+            f"{lead}: agr_grad is {grad['value']:.3f} with the correct sign of Delta, {grad['legacy_sign']:.3f} with "
+            "the published one."
+        )
+    return told
+
+
+def _held_out(dictionary: pd.DataFrame) -> list[str]:
+    """How much choosing checkpoints on the judged items adds."""
+    told = []
+    for metric, mine in dictionary[dictionary["key"].str.startswith("agr_")].groupby("metric"):
+        gain = (mine["value"] - mine["held_out"]).astype(float).dropna()
+        if len(gain):
+            told.append(
+                f"{METRICS[metric]}: agreements whose checkpoints are chosen on the judged items are higher than those "
+                f"chosen on one half and judged on the other by {gain.mean():+.3f} on average ({gain.min():+.3f} to "
+                f"{gain.max():+.3f}, {len(gain)} agreements)."
+            )
+    return told
+
+
+def _missing(performance: pd.DataFrame, rows: pd.DataFrame, labels: Labels) -> list[str]:
+    """How many of the planned checkpoints have no evaluation, and of which data sets there are no statistics."""
+    have = performance[["dataset", "kind", "seed", "step"]].drop_duplicates()["dataset"].value_counts()
+    told = []
+    for dataset in labels.datasets:
+        planned = len(labels.runs.all) * len(labels.steps[dataset])
+        told += missing(int(have.get(dataset, 0)), planned, f"evaluated checkpoints of {dataset}")
+    return told + missing(rows["dataset"].nunique(), len(labels.datasets), "data sets' statistics")
+
+
+def _undefined(counts: pd.DataFrame, labels: Labels) -> list[str]:
+    """What had no value, and what was done about it."""
+    rules = {
+        "top5": "a side has NaN; they count as published",
+        "kendall": "a side is constant or has NaN; they are in no mean",
+    }
+    return [
+        f"{METRICS[metric]}: {int(mine['undefined'].sum()):,} of {int(mine['items'].sum()):,} comparisons of a "
+        f"{labels.item} are undefined ({rules[str(metric)]})."
+        for metric, mine in counts.groupby("metric")
+    ]

@@ -1,14 +1,27 @@
-"""Which trainings an experiment compares: one gold run, comparison runs, one uniform run. Imports no torch.
+"""Which trainings an experiment compares, at which checkpoints and in what: the options of both. Imports no torch.
 
-A *run* is one training, named by its kind and seed: `normal-20`, `uniform-12`. The first normal seed is the *gold run*
-(attention_dynamics 1: `normal_A`), the others are *comparison runs*, the first of them B.
+A *run* is one training, named by its kind and seed: `normal-20`, `uniform-12`. The first normal seed is the *gold run*,
+the others are *comparison runs*, the first of them B; the *uniform run* has attention frozen to one over the length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import MinLen
+
+from orchestrator.limits import Distinct, Limited, Positive, Several, require, shared
+from orchestrator.options import Ints
 
 Kind = Literal["normal", "uniform"]
+Quantity = Literal["alpha", "beta", "delta"]
+Split = Literal["val", "train"]
+Metric = Literal["top5", "kendall"]
+Performance = Literal["accuracy", "bleu"]
+Proxy = Literal["px", "logistic"]
+
+VAL, TRAIN = SPLITS = ("val", "train")
+EVERYTHING: tuple[Quantity, ...] = ("alpha", "beta", "delta")
 
 
 @dataclass(frozen=True, order=True)
@@ -37,23 +50,22 @@ def run_named(name: str) -> Run:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
-    """The trainings that one set of statistics compares.
+class RunOptions(Limited):
+    """The trainings that one set of statistics compares, by their seeds."""
 
-    Raises:
-        ValueError: fewer than two normal seeds, or one given twice.
-    """
+    seeds: Annotated[Ints, MinLen(2), Distinct()] = (20, 13)
+    """Random seeds of the normal runs: the gold run's first, then those of the runs that it is compared with."""
+    uniform_seed: int = 12
+    """Random seed of the run with attention frozen to uniform."""
 
-    seeds: tuple[int, ...]
-    """Seeds of the normal runs, the gold run's first."""
-    uniform_seed: int
+    @property
+    def runs(self) -> "Runs":
+        return Runs(**shared(self, Runs))
 
-    def __post_init__(self):
-        if len(self.seeds) < 2 or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(
-                f"seeds is {' '.join(map(str, self.seeds)) or 'empty'}: give two normal seeds or more, each once; the "
-                "first is the gold run, and attention is compared with that of the others"
-            )
+
+@dataclass(frozen=True, kw_only=True)
+class Runs(RunOptions):
+    """The trainings themselves."""
 
     @property
     def gold(self) -> Run:
@@ -72,11 +84,72 @@ class Runs:
         """Gold, comparison, uniform."""
         return (self.gold, *self.comparison, self.uniform)
 
-    def quantities(self, run: Run) -> tuple[str, ...]:
-        """What the statistics need of each checkpoint of a run (attention_dynamics 8.1)."""
+    def blocks(self, size: int) -> Iterator[tuple[Run, ...]]:
+        """All runs, `size` at a time, that one job trains together."""
+        return (self.all[start : start + size] for start in range(0, len(self.all), size))
+
+    def quantities(self, run: Run) -> tuple[Quantity, ...]:
+        """What the statistics need of each checkpoint of a run; Delta is of the gold run's best alone."""
         if run == self.uniform:
             return ("beta",)
         return ("alpha", "beta") if run == self.comparison[0] else ("alpha",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOption(Limited):
+    """On which items attention is compared."""
+
+    splits: Several[Split] = SPLITS
+    """val: the evaluation split; train: a sample of the training split of the same size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricOption(Limited):
+    """How agreement is measured."""
+
+    metrics: Several[Metric] = ("top5", "kendall")
+    """top5: whether the maximum of one is among the top 5 % of the other; kendall: rank correlation tau-b."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerformanceOption(Limited):
+    """By what the gold run's checkpoint is chosen, the more the better."""
+
+    performances: Several[Performance] = ("accuracy",)
+    """What chooses the gold run's checkpoint and gives xi: accuracy, or bleu (a beam search a checkpoint)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyOption(Limited):
+    """Which models of bags of words are compared."""
+
+    proxies: Annotated[tuple[Proxy, ...], Distinct()] = ("px", "logistic")
+    """Word-level models: px (averaged embeddings), logistic (a logistic regression on token frequencies)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningOptions(SplitOption, MetricOption, RunOptions):
+    """The options that both experiments have."""
+
+    seeds_together: Positive = 1
+    """Number of runs that one job trains together, normal ones first: faster where one does not fill a GPU or core."""
+    proxy_width: Positive = 256
+    """Size of the bag-of-words proxy's embeddings."""
+    proxy_batch: Positive = 64
+    """Batch size of the bag-of-words proxy."""
+    proxy_seed: int = 0
+    """Random seed of the bag-of-words proxy's weights and data order; the published one had none."""
+    dump: Literal["needed", "everything"] = "needed"
+    """everything: keep alpha, beta and Delta of every run and checkpoint, not only what the statistics need."""
+
+    @property
+    def split_order(self) -> tuple[Split, ...]:
+        """The splits, val first: artifacts of scores list the items in one order."""
+        return tuple(split for split in SPLITS if split in self.splits)
+
+    def kept(self, run: Run) -> tuple[Quantity, ...]:
+        """The quantities of a run's checkpoints that are kept."""
+        return EVERYTHING if self.dump == "everything" else self.runs.quantities(run)
 
 
 def checkpoint_name(run: Run, step: int) -> str:
@@ -84,12 +157,15 @@ def checkpoint_name(run: Run, step: int) -> str:
     return f"{run.name}-{step}"
 
 
-def complete(steps: Sequence[int]) -> tuple[int, ...]:
-    """The grid in order.
+def checkpoint_steps(steps: int, save_every: int, custom: Iterable[int] = ()) -> tuple[int, ...]:
+    """Numbers of updates after which weights are kept, rising: multiples of `save_every`, `custom` ones, 0 and the end.
+
+    A checkpoint is named by the updates that it holds, also the last, which was published under the name 3999 and holds
+    4,000 updates.
 
     Raises:
-        ValueError: it is empty, or has a step twice.
+        ValueError: a custom checkpoint that the training never reaches.
     """
-    if not steps or len(set(steps)) < len(steps):
-        raise ValueError(f"checkpoints at {' '.join(map(str, steps)) or 'no step'}: give at least one, each once")
-    return tuple(sorted(steps))
+    for step in sorted(custom):
+        require(step <= steps, "custom_saves", step, f"at most {steps}, the steps of the training, or more steps")
+    return tuple(sorted({0, steps, *range(0, steps, save_every), *custom}))

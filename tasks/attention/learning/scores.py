@@ -14,9 +14,11 @@ and judged on the other.
 """
 
 import json
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +26,11 @@ from tasks.attention.ragged import Ragged, open_array
 from tasks.data.errors import DataError
 from tasks.training.seeds import numpy_stream
 
-VAL, TRAIN = "val", "train"
 PARTS = ("all", "a", "b")
+PROXY_PARTS = {"beta": "all", "beta-heldout": "a"}
+"""By quantity of a proxy: the part of the evaluation split that chose its epoch or strength."""
 SCORES = "scores.json"
+SAMPLE_SEED = 1  # published
 
 Performance = Mapping[str, Mapping[str, Mapping[str, float]]]
 """By split, then part, then name (accuracy, perplexity, bleu)."""
@@ -62,7 +66,7 @@ class Scores:
         for name, count in self.items.items():
             if name == split:
                 rows = np.arange(start, start + count)
-                return rows if part == "all" else rows[self.half[rows] == PARTS[1:].index(part)]
+                return rows[part_masks(self.half[rows])[part]]
             start += count
         raise DataError(f"no items of the split {split!r}, only of {', '.join(self.items)}")
 
@@ -105,8 +109,32 @@ def read_scores(directory: Path) -> Scores:
     )
 
 
+def performance_rows(performance: Performance) -> list[dict[str, Any]]:
+    """Rows of the table `performance`, one a number."""
+    return [
+        {"split": split, "part": part, "metric": metric, "value": value}
+        for split, parts in performance.items()
+        for part, numbers in parts.items()
+        for metric, value in numbers.items()
+    ]
+
+
 def halves(documents: int, split: str) -> np.ndarray:
     """Which half each document or sentence of a split falls into, uint8 [documents]; halves differ by one at most."""
     half = np.zeros(documents, dtype=np.uint8)
     half[numpy_stream(0, "attention", "half", split).permutation(documents)[: documents // 2]] = 1
     return half
+
+
+def part_masks(half: np.ndarray) -> dict[str, np.ndarray]:
+    """Which items each of `PARTS` has, bool [items], from the half of each."""
+    return dict(zip(PARTS, (np.ones(len(half), dtype=bool), half == 0, half == 1), strict=True))
+
+
+def train_sample(n_train: int, n_evaluated: int) -> np.ndarray:
+    """The documents or sentences of the training split that are evaluated, int64, as published.
+
+    As many as the evaluation split has; all where there are fewer, at which the published code stopped.
+    """
+    drawn = random.Random(SAMPLE_SEED).sample(range(n_train), min(n_evaluated, n_train))
+    return np.array(drawn, dtype=np.int64)

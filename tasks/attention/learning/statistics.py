@@ -1,7 +1,7 @@
 """The stage `attention_statistics`: from the scores of all checkpoints to the published dictionary, as tidy rows.
 
 Two selections stand beside each other: i*, and the checkpoint of each maximum, chosen on the items that they are judged
-on (as published), and chosen on half a and judged on half b (attention_dynamics quirk C4).
+on (as published), and chosen on half a and judged on half b (README 3).
 """
 
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from metrics.learned_attention import Curve, Found, learned_attention
+from metrics.learned_attention import Found, learned_attention
 from orchestrator.experiment import Context
-from tasks.attention.learning.choice import SELECTIONS
-from tasks.attention.learning.comparisons import Comparisons, Side, Sides, compare
-from tasks.attention.learning.opened import Opened, gold_steps, open_all
-from tasks.attention.learning.params import Metric, Sign, StatisticsParams
+from tasks.attention.learning.comparisons import Comparisons, Sides, compare
+from tasks.attention.learning.opened import SELECTIONS, Opened, gold_steps, open_all
+from tasks.attention.learning.plan import Sign, StatisticsParams
+from tasks.attention.learning.runs import Metric
 from tasks.training.numerics import exact_numerics, usable_bytes
 
 Rows = list[dict[str, Any]]
@@ -67,28 +67,23 @@ def _dictionary(
     part, judged = SELECTIONS[selection]
     sides, runs, split = Sides(params), params.runs, found.split
 
-    def curve(u: Side, v: list[Side]) -> Curve:
-        return Curve(
-            judged=found.means(u, v, judged), chosen=found.means(u, v, part), baseline=found.baselines(u, v, judged)
-        )
-
     gold = sides.alpha(best)
-    curves = {
-        "unif": curve(gold, sides.uniform),
-        **{name: curve(sides.proxy(name, selection == "held_out"), sides.uniform) for name in params.proxies},
-        "grad": curve(sides.delta(best, sign), sides.uniform),
-        "normal": curve(gold, sides.normal),
+    compared = {
+        "unif": (gold, sides.uniform),
+        **{name: (sides.proxy(name, selection == "held_out"), sides.uniform) for name in params.proxies},
+        "grad": (sides.delta(best, sign), sides.uniform),
+        "normal": (gold, sides.normal),
     }
     return learned_attention(
         params.steps,
         best=Found(opened.performance(runs.gold, best, split, judged, performance), best),
-        attention=np.stack([found.means(gold, run, judged) for run in sides.others]),
-        attention_baseline=np.stack([found.baselines(gold, run, judged) for run in sides.others]),
+        attention=np.stack([found.numbers("mean", gold, run, judged) for run in sides.others]),
+        attention_baseline=np.stack([found.numbers("baseline", gold, run, judged) for run in sides.others]),
         performance=np.array(
             [
                 [opened.performance(run, step, split, judged, performance) for step in params.steps]
                 for run in runs.comparison
             ]
         ),
-        curves=curves,
+        curves={name: found.curve(u, v, part, judged) for name, (u, v) in compared.items()},
     )

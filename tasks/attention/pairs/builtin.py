@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from tasks.attention.texts.documents import tokens
+from tasks.attention.texts.catalogue import tokens
 from tasks.data.builtin import split_sentences
 from tasks.training.seeds import stream_seed
 

@@ -1,12 +1,10 @@
 """A data set's files under a data directory: `{train,val}.{source,target}` in the data set's folder.
 
 The endings are those of the languages (`train.de`, `train.en`), or `src` and `trg`; the evaluation split may be called
-`valid` or `dev`. A file has one sentence a line, or is a JSON list of sentences (News Commentary, attention_dynamics
-3.1).
+`valid` or `dev`. A file has one sentence a line, or is a JSON list of sentences (News Commentary).
 """
 
 import functools
-import hashlib
 import itertools
 import json
 import re
@@ -15,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.attention.texts.parsing import check_text, text_lines
+from tasks.attention.texts.catalogue import plain
+from tasks.attention.texts.parsing import check_text, content_hash, text_lines
 from tasks.data.errors import DataError
+from tasks.data.places import State, file_states
 
 SPLITS = ("train", "val")
 STEMS = {"train": ("train",), "val": ("val", "valid", "dev")}
@@ -27,7 +27,7 @@ LANGUAGES: dict[str, tuple[str, str]] = {
     "news_commentary_v14_en_pt": ("en", "pt"),
     "news_commentary_v14_it_pt": ("it", "pt"),
 }
-"""The published data sets (attention_dynamics 3.1): source and target."""
+"""Source and target of the published data sets."""
 GENERAL = ("src", "trg")
 """Endings of source and target files where the languages are not."""
 
@@ -68,9 +68,9 @@ def find(dataset: str, languages: tuple[str, str], data_dir: Path) -> PairFiles:
     """
     if not data_dir.is_dir():
         raise DataError(f"{data_dir}: no such directory; give --data-dir a directory with the folder {dataset} in it")
-    folders = sorted(entry for entry in data_dir.iterdir() if entry.is_dir() and _plain(entry.name) == _plain(dataset))
-    others = {_plain(name) for name in LANGUAGES}
-    if not folders and _plain(data_dir.name) in others - {_plain(dataset)}:
+    folders = sorted(entry for entry in data_dir.iterdir() if entry.is_dir() and plain(entry.name) == plain(dataset))
+    others = {plain(name) for name in LANGUAGES}
+    if not folders and plain(data_dir.name) in others - {plain(dataset)}:
         raise DataError(f"{data_dir}: the folder of another data set than {dataset}; give --data-dir its own")
     folders = folders or [data_dir]  # it is the folder itself
     for folder in folders:
@@ -92,7 +92,7 @@ def find(dataset: str, languages: tuple[str, str], data_dir: Path) -> PairFiles:
 
 def fingerprint(files: PairFiles) -> str:
     """First 16 hex digits of SHA-256 over the sizes and bytes; read again only when a file has changed."""
-    return _hashed(files, _state(files))
+    return _hashed(files, file_states(files.all))
 
 
 def count(files: PairFiles, legacy_empty_lines: bool = False) -> dict[str, int]:
@@ -105,7 +105,7 @@ def count(files: PairFiles, legacy_empty_lines: bool = False) -> dict[str, int]:
     Raises:
         DataError: as `read`.
     """
-    return _counts(files, _state(files), legacy_empty_lines)
+    return _counts(files, file_states(files.all), legacy_empty_lines)
 
 
 def read(files: PairFiles, split: str, legacy_empty_lines: bool = False) -> Iterator[Line]:
@@ -114,7 +114,7 @@ def read(files: PairFiles, split: str, legacy_empty_lines: bool = False) -> Iter
     Args:
         files: of the data set.
         split: train or val.
-        legacy_empty_lines: whether the nothing behind the last line break is a line too (quirk T6).
+        legacy_empty_lines: whether the nothing behind the last line break is a line too.
 
     Raises:
         DataError: no UTF-8, a JSON list of something else than sentences, or files of different length.
@@ -177,27 +177,9 @@ def _split_files(folder: Path, split: str, endings: tuple[str, str]) -> tuple[Pa
     return None
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[_\- ]", "", name).lower()
-
-
-State = tuple[tuple[int, int], ...]
-
-
-def _state(files: PairFiles) -> State:
-    """Sizes and times of the files: when none changes, the bytes are taken to be the same."""
-    return tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in files.all)
-
-
 @functools.cache
 def _hashed(files: PairFiles, state: State) -> str:
-    digest = hashlib.sha256()
-    for path, (size, _) in zip(files.all, state, strict=True):
-        digest.update(f"{size}\n".encode())
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    return content_hash((f"{size}\n", path) for path, (_, size, _) in zip(files.all, state, strict=True))
 
 
 @functools.cache

@@ -1,38 +1,30 @@
-"""Where the sentence pairs of a data set come from. Imports no torch."""
+"""Where the sentence pairs of a data set come from: builtin, files, or Multi30k from the hub. Imports no torch."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.attention.pairs import builtin, files, hub
+from tasks.attention.pairs import builtin, files
 from tasks.attention.pairs.files import LANGUAGES, SPLITS, Line
+from tasks.attention.texts.sources import hub_rows
+from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.sources import Kind
+from tasks.data.places import Place, Source
+
+REPOS = {"multi30k": "bentrevett/multi30k"}
+SIZES = {"multi30k": {"train": 29_000, "val": 1_014}}
+PARTS = {"train": "train", "val": "validation"}
+
+Languages = tuple[str, str]
+"""Of source and target; endings of the files, columns of the hub."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PairSource:
-    """One data set by place and content."""
+class PairSource(Source):
+    """One data set by place and content; its sizes leave out pairs with an empty side."""
 
-    dataset: str
-    kind: Kind
-    fingerprint: str
-    """Hash of the pairs (builtin) or files, or the hub's commit."""
-    languages: tuple[str, str]
-    """Of source and target; endings of the files, columns of the hub."""
-    sizes: Mapping[str, int]
-    """Pairs of each split, those that are left out not counted. The hub's are those of the published data set: nothing
-    is downloaded to plan."""
-    path: str | None = None
-    """The data directory, absolute, for `files`."""
-
-    @property
-    def places(self) -> dict[str, str]:
-        """For `Job.paths`; `tasks.data.places.read_place` reads it."""
-        revision = {"revision": self.fingerprint} if self.kind == "hub" else {}
-        data = {} if self.path is None else {"data": self.path}
-        return {"kind": self.kind, "fingerprint": self.fingerprint, **data, **revision}
+    languages: Languages
 
 
 def locate_pairs(
@@ -45,75 +37,78 @@ def locate_pairs(
             network nor in its cache.
     """
     if dataset == builtin.NAME:
-        if languages not in (None, "-".join(builtin.LANGUAGES)):
-            raise DataError(f"{dataset} has the languages {'-'.join(builtin.LANGUAGES)}, not {languages}")
-        sizes = {split: len(builtin.pairs(split)) for split in SPLITS}
-        return PairSource(
-            dataset=dataset,
-            kind="builtin",
-            fingerprint=builtin.fingerprint(),
-            languages=builtin.LANGUAGES,
-            sizes=sizes,
-        )
-    plain = dataset.lower().replace("-", "_")
-    dataset = plain if plain in LANGUAGES else dataset
-    both = _languages(dataset, languages)
-    if data_dir is None:
-        revision = hub.resolve_revision(dataset, both)
-        return PairSource(dataset=dataset, kind="hub", fingerprint=revision, languages=both, sizes=hub.SIZES[dataset])
-    root = Path(data_dir).expanduser().absolute()
-    found = files.find(dataset, both, root)
+        both = builtin.LANGUAGES
+        if languages not in (None, "-".join(both)):
+            raise DataError(f"{dataset} has the languages {'-'.join(both)}, not {languages}")
+        place, sizes = Place(kind="builtin"), {split: len(builtin.pairs(split)) for split in SPLITS}
+    else:
+        plain = dataset.lower().replace("-", "_")
+        dataset = plain if plain in LANGUAGES else dataset
+        both = _languages(dataset, languages)
+        if data_dir is None:
+            commit = dataset_commit(_repo(dataset, both), _remedy(dataset, both))
+            place, sizes = Place(kind="hub", revision=commit), SIZES[dataset]
+        else:
+            root = Path(data_dir).expanduser().absolute()
+            place = Place(kind="files", path=str(root))
+            sizes = files.count(files.find(dataset, both, root), legacy_empty_lines)
     return PairSource(
-        dataset=dataset,
-        kind="files",
-        fingerprint=files.fingerprint(found),
+        task=dataset,
+        kind=place.kind,
+        fingerprint=fingerprint(dataset, both, place),
+        sizes=sizes,
+        path=place.path,
         languages=both,
-        sizes=files.count(found, legacy_empty_lines),
-        path=str(root),
     )
 
 
-def fingerprint(kind: Kind, dataset: str, languages: tuple[str, str], path: str | None, revision: str | None) -> str:
+def fingerprint(dataset: str, languages: Languages, place: Place) -> str:
     """The fingerprint of the data on this machine, to be compared with the planned one.
 
     Raises:
-        ValueError: when what the kind needs (path or revision) is None.
         DataError: missing files.
     """
-    if kind == "builtin":
-        return builtin.fingerprint()
-    if kind == "files":
-        return files.fingerprint(files.find(dataset, languages, Path(_given(path, "path", kind))))
-    return _given(revision, "revision", kind)
+    return place.pick(builtin.fingerprint, lambda root: files.fingerprint(files.find(dataset, languages, root)), str)
 
 
 def read(
-    kind: Kind,
-    dataset: str,
-    split: str,
-    languages: tuple[str, str],
-    path: str | None,
-    revision: str | None,
-    *,
-    legacy_empty_lines: bool = False,
+    dataset: str, split: str, languages: Languages, place: Place, *, legacy_empty_lines: bool = False
 ) -> Iterator[Line]:
     """The pairs of a split from the place that `locate_pairs` found, those with an empty side included.
 
     Raises:
-        ValueError: when what the kind needs (path or revision) is None.
         DataError: bad or missing data.
     """
-    if kind == "builtin":
-        for number, pair in enumerate(builtin.pairs(split), start=1):
-            yield Line(pair.source, pair.target, f"builtin pair {number} of {split}")
-    elif kind == "files":
-        found = files.find(dataset, languages, Path(_given(path, "path", kind)))
-        yield from files.read(found, split, legacy_empty_lines)
-    else:
-        yield from hub.read(dataset, split, languages, _given(revision, "revision", kind))
+    return place.pick(
+        lambda: (Line(*pair, f"builtin pair {i} of {split}") for i, pair in enumerate(builtin.pairs(split), start=1)),
+        lambda root: files.read(files.find(dataset, languages, root), split, legacy_empty_lines),
+        lambda commit: read_hub(dataset, split, languages, commit),
+    )
 
 
-def _languages(dataset: str, languages: str | None) -> tuple[str, str]:
+def read_hub(dataset: str, split: str, languages: Languages, revision: str) -> Iterator[Line]:
+    """The pairs of a split at one commit of the hub.
+
+    Raises:
+        DataError: it cannot be loaded, is cached at another commit, or lacks a language.
+    """
+    repo, remedy = _repo(dataset, languages), _remedy(dataset, languages)
+    for place, (source, target) in hub_rows(repo, None, PARTS[split], revision, languages, remedy):
+        yield Line(source or "", target or "", place)
+
+
+def _repo(dataset: str, languages: Languages) -> str:
+    if dataset not in REPOS:
+        raise DataError(f"{dataset} is not on the hub in the published form; {_remedy(dataset, languages)}")
+    return REPOS[dataset]
+
+
+def _remedy(dataset: str, languages: Languages) -> str:
+    source, target = languages
+    return f"give --data-dir DIR with {dataset}/train.{source}, train.{target}, val.{source} and val.{target}"
+
+
+def _languages(dataset: str, languages: str | None) -> Languages:
     if languages is None:
         if dataset in LANGUAGES:
             return LANGUAGES[dataset]
@@ -126,9 +121,3 @@ def _languages(dataset: str, languages: str | None) -> tuple[str, str]:
     if match is None or match[1] == match[2]:
         raise DataError(f"languages is {languages!r}; expected two endings of files as de-en, the source first")
     return match[1], match[2]
-
-
-def _given(value: str | None, name: str, kind: Kind) -> str:
-    if value is None:
-        raise ValueError(f"data of kind {kind!r} need a {name}")
-    return value

@@ -1,26 +1,90 @@
-"""The stage `subword_pairs`, which trains subwords and encodes sentence pairs, and `pair_report`, which counts them."""
+"""The stage `subword_pairs`, which trains subwords and encodes sentence pairs, and `pair_report`, which counts them.
 
+`open_pairs` reads what `subword_pairs` wrote:
+
+    <split>.source.npy, <split>.target.npy, each with .offsets.npy   ids (int32) end to end; split is train or val
+    <split>.references.json                                          the target sentences as they were read
+    subwords.model                                                   SentencePiece's own form
+    meta.json                                                        names, counts of each split
+"""
+
+import dataclasses
 import itertools
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tasks.attention.pairs.artifact import SPLITS, PairSplit, open_pairs, write_pairs
-from tasks.attention.pairs.files import Line
+from orchestrator.experiment import Context
+from tasks.attention.pairs.files import SPLITS, Line
 from tasks.attention.pairs.plan import SubwordPairsParams
 from tasks.attention.pairs.sources import fingerprint, read
 from tasks.attention.pairs.subwords import UNK, Subwords, trained
+from tasks.attention.ragged import Ragged, artifact_of, there
+from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.errors import DataError
-from tasks.data.places import check_fingerprint, read_place
+from tasks.data.places import place_here
 from tasks.training.seeds import numpy_stream
 
-if TYPE_CHECKING:
-    from orchestrator.experiment import Context
+STAGE = "subword_pairs"
+MODEL = "subwords.model"
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
+class PairSplit:
+    """The pairs of a split; ids are mapped from the files."""
+
+    source: Ragged
+    """int32: `<s>` pieces `</s>` of each source."""
+    target: Ragged
+    """int32: the same of each target."""
+    references: list[str]
+    """The target sentences as they were read, for BLEU."""
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """A data set of pairs."""
+
+    name: str
+    train: PairSplit
+    val: PairSplit
+    subwords: Subwords
+    meta: dict[str, Any]
+    """dataset, languages, and for each split its counts, as in the table `data`."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Pieces of the vocabulary; ids are 0 to this less one: pad 0, bos 1, eos 2, unk 3."""
+        return len(self.subwords)
+
+
+def open_pairs(directory: Path) -> Pairs:
+    """The data set of an artifact.
+
+    Raises:
+        DataError: it is not there, or is another stage's.
+    """
+    meta = read_meta(directory, STAGE)
+    train, val = (
+        PairSplit(
+            source=Ragged.open(directory, f"{split}.source"),
+            target=Ragged.open(directory, f"{split}.target"),
+            references=json.loads(there(directory / f"{split}.references.json").read_text("utf-8")),
+        )
+        for split in SPLITS
+    )
+    subwords = Subwords(there(directory / MODEL).read_bytes())
+    return Pairs(name=meta["dataset"], train=train, val=val, subwords=subwords, meta=meta)
+
+
+@dataclass(frozen=True)
 class Kept:
     """The sentences of a split, and what was left out."""
 
@@ -34,52 +98,42 @@ class Kept:
         return len(self.sources)
 
 
-def subword_pairs(params: SubwordPairsParams, context: "Context") -> dict[str, Any]:
+def subword_pairs(params: SubwordPairsParams, context: Context) -> dict[str, Any]:
     """Write subwords, ids and references into `context.artifact`; returns no rows.
 
     Raises:
         DataError: when the data on this machine are missing, bad or not the planned ones, or give no such vocabulary.
     """
-    if context.artifact is None:
-        raise ValueError("the subword_pairs stage writes an artifact: give context.artifact, an empty directory")
-    kind, path, revision = read_place(context.paths)
+    artifact, legacy = artifact_of(context, STAGE), params.legacy_empty_lines
     languages = (params.source_language, params.target_language)
-    here = fingerprint(kind, params.dataset, languages, path, revision)
-    check_fingerprint(params.dataset, path or kind, here, context.paths["fingerprint"])
-    where = f"{params.dataset} ({path or kind})"
+    place = place_here(params.dataset, context.paths, lambda here: fingerprint(params.dataset, languages, here))
+    where = f"{params.dataset} ({place})"
     kept, found = {}, {}
     for split in SPLITS:
-        lines = read(
-            kind, params.dataset, split, languages, path, revision, legacy_empty_lines=params.legacy_empty_lines
-        )
-        whole = kept_pairs(lines, params.legacy_empty_lines)
+        whole = kept_pairs(read(params.dataset, split, languages, place, legacy_empty_lines=legacy), legacy)
         found[split] = len(whole)
         if not found[split]:
             raise DataError(f"{where}: no pairs in {split}; expected at least one, get the files again")
         kept[split] = limited(whole, split, params)
     text = itertools.chain(kept["train"].sources, kept["train"].targets)
     model = trained(text, params.vocab_size, where)
-    subwords = Subwords(model)
-    splits, counts = {}, {}
+    (artifact / MODEL).write_bytes(model)
+    subwords, counts = Subwords(model), {}
     for split, part in kept.items():
-        pairs = PairSplit(
-            source=subwords.encode(part.sources), target=subwords.encode(part.targets), references=part.targets
-        )
-        splits[split] = pairs
         counts[split] = {
-            "pairs": len(pairs),
+            "pairs": len(part),
             "pairs_found": found[split],
             "empty_pairs": part.empty_pairs,
             "empty_sides": part.empty_sides,
             "first_empty_side": part.first_empty_side,
-            **_lengths(pairs),
+            **_write_split(artifact, split, part, subwords),
         }
     meta = {"dataset": params.dataset, "languages": languages, "vocab_size": len(subwords), "splits": counts}
-    write_pairs(context.artifact, splits, model, meta)
+    write_meta(artifact, {"stage": STAGE, **meta})
     return {}
 
 
-def pair_report(params: SubwordPairsParams, context: "Context") -> dict[str, Any]:
+def pair_report(params: SubwordPairsParams, context: Context) -> dict[str, Any]:
     """A row of the table `data` for each split."""
     counts = open_pairs(context.needs["data"]).meta["splits"]
     return {"data": [{"split": split, **counts[split]} for split in SPLITS]}
@@ -88,19 +142,18 @@ def pair_report(params: SubwordPairsParams, context: "Context") -> dict[str, Any
 def kept_pairs(lines: Iterable[Line], legacy_empty_lines: bool) -> Kept:
     """The pairs with text on both sides; the others are counted, and the first with one empty side is named.
 
-    Published code keeps empty lines, which become pairs of `<s> </s>` (quirk T6).
+    Published code keeps empty lines, which become pairs of `<s> </s>`.
     """
-    kept = Kept()
+    sources, targets, counts, first = [], [], [0, 0, 0], ""
     for line in lines:
-        empty = line.empty_sides
-        if empty and not legacy_empty_lines:
-            kept.empty_pairs += empty == 2
-            kept.empty_sides += empty == 1
-            kept.first_empty_side = kept.first_empty_side or (line.place if empty == 1 else "")
-            continue
-        kept.sources.append(line.source)
-        kept.targets.append(line.target)
-    return kept
+        empty = 0 if legacy_empty_lines else line.empty_sides
+        counts[empty] += 1
+        if not empty:
+            sources.append(line.source)
+            targets.append(line.target)
+        elif empty == 1:
+            first = first or line.place
+    return Kept(sources, targets, empty_pairs=counts[2], empty_sides=counts[1], first_empty_side=first)
 
 
 def limited(kept: Kept, split: str, params: SubwordPairsParams) -> Kept:
@@ -110,23 +163,23 @@ def limited(kept: Kept, split: str, params: SubwordPairsParams) -> Kept:
         return kept
     raw = numpy_stream(0, "limit", "pairs", params.dataset, split).bit_generator.random_raw(len(kept))
     rows = np.sort(np.argsort(raw, kind="stable")[:limit]).tolist()
-    return Kept(
-        sources=[kept.sources[i] for i in rows],
-        targets=[kept.targets[i] for i in rows],
-        empty_pairs=kept.empty_pairs,
-        empty_sides=kept.empty_sides,
-        first_empty_side=kept.first_empty_side,
-    )
+    sources, targets = ([side[i] for i in rows] for side in (kept.sources, kept.targets))
+    return dataclasses.replace(kept, sources=sources, targets=targets)
 
 
-def _lengths(pairs: PairSplit) -> dict[str, float | int]:
-    source, target = pairs.source, pairs.target
+def _write_split(directory: Path, split: str, kept: Kept, subwords: Subwords) -> dict[str, float | int]:
+    """Write ids and references of a split; returns counts of its pieces."""
+    source, target = subwords.encode(kept.sources), subwords.encode(kept.targets)
+    source.save(directory, f"{split}.source")
+    target.save(directory, f"{split}.target")
+    text = json.dumps(kept.targets, ensure_ascii=False, indent=0)
+    (directory / f"{split}.references.json").write_text(text, "utf-8")
     unknown = int((source.values == UNK).sum() + (target.values == UNK).sum())
-    inner = len(source.values) + len(target.values) - 4 * len(pairs)
+    inner = len(source.values) + len(target.values) - 4 * len(kept)
     return {
         "source_tokens": len(source.values),
         "target_tokens": len(target.values),
-        "target_positions": len(target.values) - len(pairs),
+        "target_positions": len(target.values) - len(kept),
         "longest_source": int(source.lengths.max()),
         "longest_target": int(target.lengths.max()),
         "unknown_share": unknown / max(1, inner),

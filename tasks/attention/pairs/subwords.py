@@ -1,4 +1,4 @@
-"""One SentencePiece model for both languages (attention_dynamics 3.1): trained once, the same bytes every time."""
+"""One SentencePiece model for both languages: trained once, the same bytes every time."""
 
 import io
 import re

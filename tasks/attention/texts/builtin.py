@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import json
 
-from tasks.attention.texts.documents import SPLITS, Document
+from tasks.attention.texts.catalogue import SPLITS, Document
 from tasks.data.builtin import split_sentences
 
 NAME = "topics"
@@ -17,39 +17,14 @@ LENGTH = 2  # sentences of a document: of one alone, counted words tell the grou
 
 STATEMENTS = frozenset(
     (
-        "assert",
-        "assignment",
-        "async",
-        "await",
-        "break",
-        "calls",
-        "compound",
-        "context-managers",
-        "continue",
-        "debugger",
-        "del",
-        "exceptions",
-        "execmodel",
-        "global",
-        "import",
-        "nonlocal",
-        "raise",
-        "return",
-        "yield",
+        *("assert", "assignment", "async", "await", "break", "calls", "compound", "context-managers", "continue"),
+        *("debugger", "del", "exceptions", "execmodel", "global", "import", "nonlocal", "raise", "return", "yield"),
     )
 )
 DATA = frozenset(
     (
-        "dict",
-        "formatstrings",
-        "lists",
-        "sequence-types",
-        "string-methods",
-        "strings",
-        "types",
-        "typesmapping",
-        "typesmethods",
-        "typesseq",
+        *("dict", "formatstrings", "lists", "sequence-types", "string-methods", "strings"),
+        *("types", "typesmapping", "typesmethods", "typesseq"),
     )
 )
 

@@ -1,4 +1,4 @@
-"""The published data sets by name (attention_dynamics 2.1): which classes, and where the hub has them.
+"""What a labelled document is, and the published data sets by name: which classes, and where the hub has them.
 
 Counts of documents are the published ones, so that a plan downloads nothing. Two sets have more than two classes, and
 the pairs that stand for them in the literature on attention are taken: World against Business (AG News) and baseball
@@ -6,8 +6,56 @@ against hockey (Newsgroups; Jain & Wallace, Attention is not Explanation, 2019).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from tasks.data.errors import DataError
+
+Split = Literal["train", "test"]
+SPLITS: tuple[Split, ...] = ("train", "test")
+
+TOKEN = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:['’]\w+)*|[^\w\s]")
+
+
+class Document(NamedTuple):
+    """One document as it was read."""
+
+    label: str
+    """As the data write it; whole numbers without a decimal point."""
+    text: str | Sequence[str]
+    """Raw text, or the tokens of data that come tokenised."""
+    place: str
+    """Where it stands, for messages: `file:line`, or what a reader can find."""
+
+
+Documents = Iterator[Document]
+
+
+def tokens(text: str | Sequence[str]) -> Sequence[str]:
+    """Tokens of a document: of raw text the lower-cased words, numbers and single punctuation marks.
+
+    A word is letters, digits and underscores with apostrophes inside (`don't`); a number keeps its points and commas
+    (`1,000.5`); every other mark stands alone. Data that come tokenised stay as they are.
+    """
+    return TOKEN.findall(text.lower()) if isinstance(text, str) else text
+
+
+def written_label(value: Any, place: str) -> str:
+    """A label as text: 1, 1.0 and True are `1`, and text loses the blanks around it.
+
+    Raises:
+        DataError: for anything that is neither a number nor text, and for empty text.
+    """
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise DataError(f"{place}: the label is {value!r}; expected 0 or 1, or the name of a class")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +163,15 @@ _OTHER_NAMES = {
 
 def canonical(name: str) -> str:
     """The published name of a data set or folder, whatever case, blanks, `_` and `-` it has; any other name itself."""
-    published = {_plain(known): known for known in CATALOGUE} | _OTHER_NAMES
-    return published.get(_plain(name), name)
+    published = {plain(known): known for known in CATALOGUE} | _OTHER_NAMES
+    return published.get(plain(name), name)
 
 
 def same(name: str, other: str) -> bool:
     """Whether two names mean one data set."""
-    return canonical(name) == canonical(other) or _plain(name) == _plain(other)
+    return canonical(name) == canonical(other) or plain(name) == plain(other)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A name without case, blanks, `_` and `-`."""
     return re.sub(r"[_\- ]", "", name).lower()

@@ -6,14 +6,14 @@ Case, `_`, `-` and blanks of names do not matter.
 """
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from tasks.attention.texts.catalogue import CATALOGUE, canonical, same
-from tasks.attention.texts.documents import SPLITS, Documents
-from tasks.attention.texts.parsing import ENDINGS, read_published, read_texts
+from tasks.attention.texts.catalogue import CATALOGUE, SPLITS, Documents, canonical, same
+from tasks.attention.texts.parsing import ENDINGS, content_hash, read_published, read_texts
 from tasks.data.errors import DataError
+from tasks.data.places import State, file_states
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +26,10 @@ class TextFiles:
     """Whether they are of the published form, ids and their vocabulary."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Labels:
-    """What labels the documents of a split have."""
+class Labels(NamedTuple):
+    """The labels of a split's documents, in the order in which they first appear."""
 
     counts: dict[str, int]
-    """Documents by label, in the order in which labels first appear."""
     first: dict[str, str]
     """Where each label stands first."""
 
@@ -63,7 +61,7 @@ def find(dataset: str, data_dir: Path) -> TextFiles:
 
 def fingerprint(files: TextFiles) -> str:
     """First 16 hex digits of SHA-256 over the forms, sizes and bytes; read again only when a file has changed."""
-    return _hashed(files, _state(files))
+    return _hashed(files, file_states((files.train, files.test)))
 
 
 def labels(files: TextFiles, dataset: str) -> dict[str, Labels]:
@@ -74,7 +72,7 @@ def labels(files: TextFiles, dataset: str) -> dict[str, Labels]:
     Raises:
         DataError: as `read`.
     """
-    return _labels(files, dataset, _state(files))
+    return _labels(files, dataset, file_states((files.train, files.test)))
 
 
 def read(files: TextFiles, dataset: str, split: str) -> Documents:
@@ -103,23 +101,12 @@ def _split_file(folder: Path, split: str, dataset: str, published: bool) -> Path
     return found[0] if found else None
 
 
-State = tuple[tuple[int, int], ...]
-
-
-def _state(files: TextFiles) -> State:
-    """Sizes and times of the files: when none changes, the bytes are taken to be the same."""
-    return tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in (files.train, files.test))
-
-
 @functools.cache
 def _hashed(files: TextFiles, state: State) -> str:
-    digest = hashlib.sha256()
-    for split, path, (size, _) in zip(SPLITS, (files.train, files.test), state, strict=True):
-        digest.update(f"{split}{path.suffix} {files.published} {size}\n".encode())
-        with open(path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
+    pairs = zip(SPLITS, (files.train, files.test), state, strict=True)
+    return content_hash(
+        (f"{split}{path.suffix} {files.published} {size}\n", path) for split, path, (_, size, _) in pairs
+    )
 
 
 @functools.cache
@@ -134,5 +121,5 @@ def _labels(files: TextFiles, dataset: str, state: State) -> dict[str, Labels]:
         if not counts:
             path = files.train if split == "train" else files.test
             raise DataError(f"{path}: no documents; expected at least one, get the file again")
-        found[split] = Labels(counts=counts, first=first)
+        found[split] = Labels(counts, first)
     return found

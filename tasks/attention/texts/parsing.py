@@ -3,13 +3,14 @@
 import codecs
 import contextlib
 import csv
+import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks.attention.texts.documents import Document, Documents, written_label
+from tasks.attention.texts.catalogue import Document, Documents, written_label
 from tasks.data.errors import DataError
 
 LABELS = ("label", "class", "category")
@@ -39,7 +40,7 @@ def read_texts(path: Path, escaped_newlines: bool = False) -> Documents:
 
 
 def read_published(path: Path, vocabulary: Path) -> Documents:
-    """The documents of `<name>_train.json` or `<name>_test.json` (attention_dynamics 2.1).
+    """The documents of `<name>_train.json` or `<name>_test.json`, the published form.
 
     Args:
         path: the file: `XY`, a list of [ids, label].
@@ -84,6 +85,17 @@ def text_lines(path: Path) -> Iterator[str]:
                     f"{path}:{number}: byte 0x{content[problem.start]:02x} is not UTF-8; "
                     "convert the file to UTF-8 (for example with iconv)"
                 ) from None
+
+
+def content_hash(files: Iterable[tuple[str, Path]]) -> str:
+    """First 16 hex digits of SHA-256 over what stands for each file, such as its size, and its bytes."""
+    digest = hashlib.sha256()
+    for head, path in files:
+        digest.update(head.encode())
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:16]
 
 
 def check_text(text: str, place: str) -> None:

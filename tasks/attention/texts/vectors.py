@@ -6,28 +6,20 @@ D numbers of a vector.
 """
 
 import functools
-import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tasks.attention.texts.parsing import content_hash
 from tasks.data.errors import DataError
+from tasks.data.places import State, file_states
 
 PICKLED = (".pkl", ".pickle", ".p")
 
 
-@dataclass(frozen=True, kw_only=True)
-class VectorFile:
-    """A file of vectors by place and content."""
-
-    path: str
-    fingerprint: str
-
-
-def locate_vectors(path: str) -> VectorFile:
-    """Find a file of vectors and take its hash, again only when it has changed.
+def locate_vectors(path: str) -> tuple[str, str]:
+    """Find a file of vectors: its absolute path, and its hash, taken again only when it has changed.
 
     Raises:
         DataError: no such file, an empty one, or a pickle.
@@ -40,10 +32,9 @@ def locate_vectors(path: str) -> VectorFile:
         )
     if not place.is_file():
         raise DataError(f"{place}: no such file; give --word-vectors a text file, one word and its vector a line")
-    state = place.stat()
-    if state.st_size == 0:
+    if place.stat().st_size == 0:
         raise DataError(f"{place}: an empty file; expected one word and its vector a line")
-    return VectorFile(path=str(place), fingerprint=_hashed(place, state.st_size, state.st_mtime_ns))
+    return str(place), _hashed(place, file_states([place]))
 
 
 def read_vectors(path: Path, words: Collection[str]) -> dict[str, np.ndarray]:
@@ -89,6 +80,5 @@ def read_vectors(path: Path, words: Collection[str]) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def _hashed(path: Path, size: int, changed: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def _hashed(path: Path, state: State) -> str:
+    return content_hash([("", path)])

@@ -1,14 +1,18 @@
-"""Which tokens have an id, and documents as ids (attention_dynamics 2.2).
+"""Documents of two classes as numbers of their tokens, which tokens have an id, and documents as ids.
 
 N documents, S tokens of one, V tokens that have an id, U tokens that occur.
 """
 
+import itertools
+from array import array
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tasks.attention.ragged import Ragged
+from tasks.attention.texts.catalogue import Document, tokens
+from tasks.data.errors import DataError
 
 SPECIAL = ("<pad>", "<bos>", "<eos>", "<unk>")
 PAD, BOS, EOS, UNK = range(4)
@@ -25,6 +29,62 @@ class Types:
         """The number of each token; new ones are added."""
         numbers = self.numbers
         return [numbers.setdefault(token, len(numbers)) for token in tokens]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbered:
+    """Some documents of a split as numbers of `Types`."""
+
+    rows: Ragged
+    """int32."""
+    labels: np.ndarray
+    """int8 [N]."""
+    empty: int
+    """Documents without a token."""
+    first_empty: str
+    """Where the first of those stands; empty where there is none."""
+
+
+def numbered(
+    documents: Iterable[Document], classes: tuple[str, str], rows: np.ndarray, types: Types, max_tokens: int
+) -> Numbered:
+    """Some of the documents of two classes as numbers of tokens; new tokens are added to `types`. No text is kept.
+
+    Args:
+        documents: in the order of the file.
+        classes: labels; documents of others are passed over and have no number.
+        rows: numbers of the documents that are wanted, int64 [N], in the order wanted.
+        types: numbers of tokens.
+        max_tokens: of all documents together, for which there is memory.
+
+    Raises:
+        DataError: there are more.
+    """
+    values, offsets, labels = array("i"), array("q", [0]), array("b")
+    empty, first_empty = 0, ""
+    wanted = np.zeros(rows.max() + 1, dtype=bool)
+    wanted[rows] = True
+    of_classes = (document for document in documents if document.label in classes)
+    for document in itertools.compress(of_classes, wanted.tolist()):
+        values.extend(types.of(tokens(document.text)))
+        if len(values) > max_tokens:
+            raise DataError(
+                f"{document.place}: here are more than the {max_tokens:,} tokens that memory has room for; use fewer "
+                "documents (--train-limit, --test-limit) or give the job more memory"
+            )
+        if len(values) == offsets[-1]:
+            empty += 1
+            first_empty = first_empty or document.place
+        offsets.append(len(values))
+        labels.append(classes.index(document.label))
+    order = np.argsort(np.argsort(rows))  # of each wanted one among those that were read
+    read_in = Ragged(np.array(values, dtype=np.int32), np.array(offsets, dtype=np.int64))
+    return Numbered(
+        rows=read_in.take(order) if np.any(np.diff(order) < 0) else read_in,
+        labels=np.array(labels, dtype=np.int8)[order],
+        empty=empty,
+        first_empty=first_empty,
+    )
 
 
 def vocabulary(types: Types, train: Ragged, pretrained: Collection[str] = ()) -> list[str]:

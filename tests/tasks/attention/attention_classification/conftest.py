@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.attention_classification.params import TrainParams
-from tasks.attention.texts.plan import texts_job
+from tasks.attention.attention_classification.stages import TrainParams
+from tasks.attention.texts.plan import TextOptions, texts_job
 
-JOB = texts_job("topics", None, train_limit=40, test_limit=12, max_length=12)
+JOB = texts_job("topics", None, options=TextOptions(train_limit=40, test_limit=12, max_length=12))
 DATA = dataclasses.asdict(JOB.params)
 SIZES = {"embedding": 5, "hidden": 4, "intermediate": 3, "batch_size": 6, "learning_rate": 1e-2}
 TRAIN = TrainParams(**DATA, **SIZES, runs=("normal-20",), saves=(0, 3, 5, 9))

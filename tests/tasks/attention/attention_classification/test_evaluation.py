@@ -12,12 +12,11 @@ from models.attention_classifier import AttentionClassifier, ClassifierConfig
 from orchestrator.experiment import Context
 from tasks.attention.attention_classification import evaluation
 from tasks.attention.attention_classification.evaluation import classifier_delta, evaluate_classifier
-from tasks.attention.attention_classification.items import train_sample
-from tasks.attention.attention_classification.params import DeltaParams, EvaluateParams
+from tasks.attention.attention_classification.stages import DeltaParams, EvaluateParams
 from tasks.attention.attention_classification.training import train_classifier
 from tasks.attention.learning.runs import Run, checkpoint_name
-from tasks.attention.learning.scores import read_scores
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.learning.scores import read_scores, train_sample
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import DATA, SIZES, TRAIN, change
 
@@ -86,8 +85,8 @@ def test_only_what_is_asked_for_is_kept(data, run, tmp_path):
 
 def test_the_sample_is_the_published_one_and_no_larger_than_the_training_set():
     random.seed(1)
-    assert train_sample(500, 30) == random.sample(range(500), 30)
-    assert sorted(train_sample(20, 30)) == list(range(20))
+    assert train_sample(500, 30).tolist() == random.sample(range(500), 30)
+    assert sorted(train_sample(20, 30).tolist()) == list(range(20))
 
 
 def delta_context(data, run, directory, steps):
@@ -119,7 +118,7 @@ def test_delta_is_computed_where_the_gold_run_is_best(data, run, tmp_path):
 
 
 def test_a_missing_or_broken_checkpoint_is_named(data, run, tmp_path):
-    with pytest.raises(DataError, match=r"normal-20/4\.safetensors: no such checkpoint; run the training"):
+    with pytest.raises(DataError, match=r"normal-20/4\.safetensors: no such checkpoint, only 0, 3, 5, 9; run"):
         evaluated(change(EVALUATE, step=4), data, run, tmp_path / "a")
     (tmp_path / "normal-20").mkdir()
     (tmp_path / "normal-20" / "9.safetensors").write_bytes(b"cut off")

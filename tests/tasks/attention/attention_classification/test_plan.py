@@ -123,13 +123,13 @@ def test_published_settings():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": (20,)}, "two normal seeds or more"),
-        ({"custom_saves": (201,)}, "custom-saves has 201"),
-        ({"steps": 0}, "steps 0"),
+        ({"seeds": (20,)}, "seeds is 20: give at least 2"),
+        ({"custom_saves": (201,)}, "custom-saves is 201: give at most 200"),
+        ({"steps": 0}, "steps is 0"),
         ({"proxies": ("px", "px")}, "proxies"),
         ({"hidden": 0}, "hidden is 0"),
         ({"learning_rate": 0.0}, "learning-rate is 0.0"),
-        ({"logistic_strengths": (1.0, -1.0)}, "logistic-strengths has -1.0"),
+        ({"logistic_strengths": (1.0, -1.0)}, "logistic-strengths is -1.0"),
         ({"pretrained_embeddings": True}, "--word-vectors"),
         ({"splits": ()}, "splits"),
     ],

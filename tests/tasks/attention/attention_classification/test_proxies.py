@@ -8,13 +8,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from orchestrator.experiment import Context
-from tasks.attention.attention_classification.embedding_proxy import embedding_proxy
-from tasks.attention.attention_classification.logistic_proxy import frequencies, logistic_proxy
-from tasks.attention.attention_classification.params import EmbeddingProxyParams, LogisticProxyParams
-from tasks.attention.attention_classification.proxy_scores import Chosen, best, parts_of
+from tasks.attention.attention_classification.proxies import (
+    Chosen,
+    best,
+    embedding_proxy,
+    frequencies,
+    logistic_proxy,
+)
+from tasks.attention.attention_classification.stages import EmbeddingProxyParams, LogisticProxyParams
 from tasks.attention.learning.scores import read_scores
 from tasks.attention.ragged import Ragged
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import DATA, change
 
@@ -99,12 +103,6 @@ def test_only_what_is_strictly_better_is_kept_and_any_number_beats_none():
     for at, goodness in enumerate([float("nan"), 0.5, 0.5, 0.7, float("nan"), 0.6]):
         best(kept, "all", goodness, float(at), np.zeros(1))
         assert kept["all"].at == [0, 1, 1, 3, 3, 3][at]
-
-
-def test_halves_part_the_test_documents():
-    parts = parts_of(13)
-    assert sorted([*parts["a"], *parts["b"]]) == parts["all"].tolist() == list(range(13))
-    assert abs(len(parts["a"]) - len(parts["b"])) == 1
 
 
 def test_frequencies_of_no_documents_are_none():

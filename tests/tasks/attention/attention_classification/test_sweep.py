@@ -25,7 +25,7 @@ def read(out, table):
 
 def test_runs_checkpoints_proxies_and_statistics_come_together_and_nothing_is_done_twice(tmp_path, capsys, monkeypatch):
     # The shared figures have tests of their own, and are most of a tiny sweep's time.
-    monkeypatch.setattr("tasks.attention.learning.reduce.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.attention.learning.figures.draw", lambda *given: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     performance = read(tmp_path, "performance")
     assert len(performance) == 3 * 4 * 2 * 3  # runs, checkpoints, splits, parts

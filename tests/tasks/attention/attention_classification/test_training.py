@@ -9,10 +9,11 @@ from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Context
 from orchestrator.storage import Storage
 from tasks.attention.attention_classification import training
-from tasks.attention.attention_classification.batches import batch_rows, on_device
-from tasks.attention.attention_classification.training import new_classifier, train_classifier
+from tasks.attention.attention_classification.items import on_device
+from tasks.attention.attention_classification.training import batch_rows, new_classifier, train_classifier
+from tasks.attention.learning import trainer
 from tasks.attention.learning.runs import run_named
-from tasks.attention.texts.artifact import open_texts
+from tasks.attention.texts.stages import open_texts
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_classification.conftest import TRAIN, change
 
@@ -118,21 +119,21 @@ class Killed(Exception):
 def test_a_killed_training_ends_as_one_that_was_not(names, data, tmp_path, monkeypatch):
     params = change(TRAIN, runs=names, curve_points=3)
     whole = trained(params, data, tmp_path / "whole")
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
-    done, update = 0, training.update
+    monkeypatch.setattr(trainer, "STATE_SECONDS", 0.0)
+    done, losses_of = 0, training.losses_of
 
     def deadly(*given):
         nonlocal done
         done += 1
-        if done == 8:  # after the state of step 5
+        if done == 8:  # after the state of step 7
             raise Killed
-        return update(*given)
+        return losses_of(*given)
 
-    monkeypatch.setattr(training, "update", deadly)
+    monkeypatch.setattr(training, "losses_of", deadly)
     with pytest.raises(Killed):
         trained(params, data, tmp_path / "dead", saved=tmp_path / "saved")
     rows, files = trained(params, data, tmp_path / "alive", saved=tmp_path / "saved")
-    assert done == 8 + 4, "the second attempt should begin at step 5"
+    assert done == 8 + 2, "the second attempt should begin at step 7"
     same(files, whole[1])
     assert without_time(rows) == without_time(whole[0])
     # Another training finds that the state is not its own.

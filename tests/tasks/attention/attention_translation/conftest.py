@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.attention_translation.params import PAIRS, TrainParams
-from tasks.attention.pairs.plan import SubwordPairsParams, pairs_job
+from tasks.attention.attention_translation.config import BeamSearch
+from tasks.attention.attention_translation.stages import PAIRS, TrainParams
+from tasks.attention.pairs.plan import PairOptions, SubwordPairsParams, pairs_job
 from tasks.attention.pairs.stages import subword_pairs
 
 SIZES: dict[str, Any] = {"vocab_size": 300, "train_limit": 50, "val_limit": 9}
@@ -17,7 +18,7 @@ SIZES: dict[str, Any] = {"vocab_size": 300, "train_limit": 50, "val_limit": 9}
 def pairs(tmp_path_factory):
     """The directory of the artifact."""
     directory = tmp_path_factory.mktemp("pairs")
-    job = pairs_job("rule_language", None, **SIZES)
+    job = pairs_job("rule_language", None, options=PairOptions(**SIZES))
     subword_pairs(job.params, Context(artifact=directory, paths=job.paths))
     return directory
 
@@ -26,7 +27,8 @@ def params(cls: type[Any] = TrainParams, /, **given: Any) -> Any:
     """Parameters of a tiny translator of these pairs."""
     data = asdict(SubwordPairsParams(dataset="rule_language", source_language="en", target_language="rule", **SIZES))
     sizes = {"hidden": 8, "layers": 2, "dropout": 0.3, "batch_size": 16, "epochs": 2}
-    return cls(**(data | sizes | given))
+    beams = {"beams": 0} if issubclass(cls, BeamSearch) else {}
+    return cls(**(data | sizes | beams | given))
 
 
 def train(pairs, artifact, checkpoints=None, **given):

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from models.attention_translator import AttentionTranslator
 from models.translation_proxy import TranslationProxy
 from models.translator_delta import batch_bytes, deltas
 from models.translator_scores import contributions, read_batch
 from orchestrator.experiment import Context
 from tasks.attention.attention_translation import evaluation
-from tasks.attention.attention_translation.deltas import delta_chunks
-from tasks.attention.attention_translation.evaluation import evaluate_translator, translator_delta
-from tasks.attention.attention_translation.items import sentences, train_sample
-from tasks.attention.attention_translation.params import PAIRS, TRAINING_JOB, DeltaParams, EvaluateParams, ProxyParams
+from tasks.attention.attention_translation.evaluation import delta_chunks, evaluate_translator, translator_delta
+from tasks.attention.attention_translation.items import sentences
 from tasks.attention.attention_translation.proxy import translation_proxy
-from tasks.attention.attention_translation.weights import load_checkpoint
+from tasks.attention.attention_translation.stages import PAIRS, TRAINING_JOB, DeltaParams, EvaluateParams, ProxyParams
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.scores import read_scores
-from tasks.attention.pairs.artifact import open_pairs
+from tasks.attention.learning.scores import read_scores, train_sample
+from tasks.attention.learning.trainer import load_checkpoint
+from tasks.attention.pairs.stages import open_pairs
 from tests.tasks.attention.attention_translation.conftest import SIZES, params, train
 
 DATA = {"dataset": "rule_language", "source_language": "en", "target_language": "rule", **SIZES}
@@ -42,7 +42,7 @@ def evaluate(pairs, trained, artifact, **given):
 
 def model_of(pairs, trained, step):
     config = evaluation.config_of(params(runs=("x",), saves=(0,)), open_pairs(pairs).vocab_size, Run("normal", 20))
-    return load_checkpoint(trained / "normal-20" / f"{step}.safetensors", config)
+    return load_checkpoint(trained, Run("normal", 20), step, lambda: AttentionTranslator(config))
 
 
 def test_items_are_positions_of_val_and_then_of_the_published_sample(pairs, trained, tmp_path):

@@ -26,7 +26,7 @@ def read(out, table):
 
 def test_every_checkpoint_is_measured_and_every_statistic_is_there(tmp_path, monkeypatch):
     for module in (
-        "tasks.attention.learning.reduce",
+        "tasks.attention.learning.figures",
         "tasks.attention.attention_translation.reduce",
     ):  # figures take seconds
         monkeypatch.setattr(importlib.import_module(module), "draw", lambda *given: {})

@@ -4,11 +4,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.attention_translator import AttentionTranslator, TranslatorConfig
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.storage import Storage
 from tasks.attention.attention_translation import training
-from tasks.attention.attention_translation.weights import load_checkpoint, new_translator
-from tasks.attention.learning.runs import run_named
+from tasks.attention.attention_translation.training import new_translator
+from tasks.attention.learning import trainer
+from tasks.attention.learning.runs import Run, run_named
+from tasks.attention.learning.trainer import load_checkpoint
 from tasks.data.errors import DataError
 from tests.tasks.attention.attention_translation.conftest import train
 
@@ -62,33 +65,28 @@ def test_runs_together_are_runs_alone(pairs, tmp_path):
 @pytest.mark.parametrize("runs", [("normal-20",), ("normal-20", "uniform-12")])
 def test_a_killed_training_goes_on_with_the_same_numbers(pairs, tmp_path, monkeypatch, runs):
     whole = train(pairs, tmp_path / "whole", runs=runs, layers=1)
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "STATE_SECONDS", 0.0)
     saved = Checkpoints(Storage.at(str(tmp_path / "states")), "train_translator", "0123456789abcdef")
-    update = training.Training._update
+    done, losses_of = 0, training.losses_of
 
-    def dies(self, train, rows, step):
-        if step == 6:
+    def dies(*given):
+        nonlocal done
+        done += 1
+        if done == 7:
             raise KeyboardInterrupt
-        update(self, train, rows, step)
+        return losses_of(*given)
 
-    monkeypatch.setattr(training.Training, "_update", dies)
+    monkeypatch.setattr(training, "losses_of", dies)
     with pytest.raises(KeyboardInterrupt):
         train(pairs, tmp_path / "killed", saved, runs=runs, layers=1)
-    steps = []
-
-    def watched(self, train, rows, step):
-        steps.append(step)
-        update(self, train, rows, step)
-
-    monkeypatch.setattr(training.Training, "_update", watched)
     assert train(pairs, tmp_path / "after", saved, runs=runs, layers=1) == whole
-    assert steps == [6, 7]
+    assert done == 7 + 2, "the second attempt should begin at step 6"
     for run in runs:
         same(weights(tmp_path / "whole", run), weights(tmp_path / "after", run))
 
 
 def test_a_state_of_other_parameters_is_passed_over(pairs, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(training, "STATE_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "STATE_SECONDS", 0.0)
     saved = Checkpoints(Storage.at(str(tmp_path / "states")), "train_translator", "0123456789abcdef")
     train(pairs, tmp_path / "first", saved, layers=1, epochs=1, saves=(0, 4))
     train(pairs, tmp_path / "other", saved, layers=1, epochs=1, saves=(0, 4), learning_rate=2e-3)
@@ -98,17 +96,15 @@ def test_a_state_of_other_parameters_is_passed_over(pairs, tmp_path, monkeypatch
 
 
 def test_first_weights_are_of_the_seed_alone(pairs, tmp_path):
-    from models.attention_translator import TranslatorConfig
-
     config = TranslatorConfig(vocab_size=20, hidden=4)
     one, other = (new_translator(config, 5).state_dict() for _ in range(2))
     same({"x": one}, {"x": other})
     assert not torch.equal(one["query.weight"], new_translator(config, 6).state_dict()["query.weight"])
     train(pairs, tmp_path, saves=(0, 8))
     with pytest.raises(DataError, match=r"3\.safetensors: no such checkpoint, only 0, 8, best"):
-        load_checkpoint(tmp_path / "normal-20" / "3.safetensors", config)
-    with pytest.raises(DataError, match=r"0\.safetensors: .*run its training again"):
-        load_checkpoint(tmp_path / "normal-20" / "0.safetensors", config)
+        load_checkpoint(tmp_path, Run("normal", 20), 3, lambda: AttentionTranslator(config))
+    with pytest.raises(DataError, match=r"0\.safetensors: .*run the training of normal-20 again"):
+        load_checkpoint(tmp_path, Run("normal", 20), 0, lambda: AttentionTranslator(config))
 
 
 def test_bad_trainings_are_named(pairs, tmp_path):

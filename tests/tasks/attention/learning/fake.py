@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.experiment import Job, Stage, TableSpec
-from tasks.attention.learning.params import PERFORMANCE
-from tasks.attention.learning.plan import gold_needs, statistics_job
-from tasks.attention.learning.runs import Run, Runs, checkpoint_name
+from tasks.attention.learning.plan import PERFORMANCE, gold_needs, statistics_job
+from tasks.attention.learning.runs import LearningOptions, Run, checkpoint_name
 from tasks.attention.learning.scores import PARTS, Scores, halves, write_scores
 
-RUNS = Runs(seeds=(20, 13, 14), uniform_seed=12)
+OPTIONS = LearningOptions(seeds=(20, 13, 14))
+RUNS = OPTIONS.runs
 STEPS = (0, 10, 50, 100)
 ITEMS = {"val": 30, "train": 20}
 GROWTH = {0: 0.0, 10: 0.3, 50: 1.0, 100: 2.0}
@@ -39,17 +39,19 @@ FAKE = Stage(
 )
 
 
-def jobs(legacy_sign: bool = True, **asked) -> tuple[Job, dict[tuple[Run, int], Job]]:
+def jobs(
+    options: LearningOptions = OPTIONS, legacy_sign: bool = True, **asked
+) -> tuple[Job, dict[tuple[Run, int], Job]]:
     """The job of the statistics, and those of the evaluations."""
     evaluations = {
         (run, step): Job(stage=FAKE, params=FakeParams(kind=run.kind, seed=run.seed, step=step))
         for run in RUNS.all
         for step in STEPS
     }
-    delta = Job(stage=FAKE, params=FakeParams(what="delta"), needs=gold_needs(RUNS, STEPS, evaluations))
+    delta = Job(stage=FAKE, params=FakeParams(what="delta"), needs=gold_needs(RUNS.gold, evaluations))
     proxies = {name: Job(stage=FAKE, params=FakeParams(what=name)) for name in ("px", "logistic")}
-    given = {"runs": RUNS, "steps": STEPS, "evaluations": evaluations, "delta": delta, "proxies": proxies, **asked}
-    return statistics_job(dataset="made", legacy_sign=legacy_sign, **given), evaluations
+    given = {"evaluations": evaluations, "delta": delta, "proxies": proxies, **asked}
+    return statistics_job(options, dataset="made", legacy_sign=legacy_sign, **given), evaluations
 
 
 def performance(run: Run, step: int) -> dict[str, dict[str, dict[str, float]]]:

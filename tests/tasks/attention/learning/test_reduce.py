@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.learning.labels import Labels
-from tasks.attention.learning.params import AGREEMENT, STATISTICS
-from tasks.attention.learning.published import PUBLISHED, others, published
+from tasks.attention.learning.labels import PUBLISHED, Labels, others, published
+from tasks.attention.learning.plan import AGREEMENT, STATISTICS
 from tasks.attention.learning.reduce import summarise
-from tasks.attention.learning.runs import Runs
+from tasks.attention.learning.runs import LearningOptions
 from tasks.attention.learning.statistics import attention_statistics
 from tests.fake_results import FakeResults
-from tests.tasks.attention.learning.fake import RUNS, SPECS, STEPS, jobs, performance_rows, write_all
+from tests.tasks.attention.learning.fake import OPTIONS, RUNS, SPECS, STEPS, jobs, performance_rows, write_all
 
 LABELS = Labels(
     task="classification",
@@ -27,6 +26,10 @@ LABELS = Labels(
 TABLES = {**SPECS, "agreement": AGREEMENT, "statistics": STATISTICS}
 
 
+def summary_of(results, labels):
+    return summarise(results, labels, tables={}, drawn={}, captions={}, told=[])
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """Jobs with their rows: all evaluations, and the statistics."""
@@ -38,14 +41,12 @@ def done(tmp_path_factory):
 
 def test_a_whole_sweep(done):
     evaluations, statistics = done
-    summary = summarise(FakeResults(TABLES, [*evaluations, statistics]), LABELS)
+    summary = summary_of(FakeResults(TABLES, [*evaluations, statistics]), LABELS)
     assert set(summary.tables) == {"dictionary", "curves", "runs", "undefined"}
     assert set(summary.figures) == {"learning-made", "agreement", "crossing"}
     assert set(summary.captions) == set(summary.tables) | set(summary.figures)
-    told = "\n".join(summary.notes)
-    assert "missing" not in told
-    assert "as the text expects" in told
-    assert "0 of " in told
+    assert not any("missing" in note for note in summary.notes)
+    assert (summary.tables["undefined"]["undefined"] == 0).all()
     dictionary = summary.tables["dictionary"].set_index(["split", "metric", "key"])
     entry = dictionary.loc["val", "top5", "agr_grad"]
     assert entry["value"] > entry["legacy_sign"]
@@ -62,7 +63,9 @@ def test_a_whole_sweep(done):
 
 
 def test_two_performances_choose_two_checkpoints(tmp_path):
-    job, evaluations = jobs(performances=("accuracy", "bleu"), legacy_sign=False, metrics=("top5",))
+    job, evaluations = jobs(
+        dataclasses.replace(OPTIONS, metrics=("top5",)), performances=("accuracy", "bleu"), legacy_sign=False
+    )
     rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
     rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
     labels = dataclasses.replace(
@@ -72,7 +75,7 @@ def test_two_performances_choose_two_checkpoints(tmp_path):
         performance={"accuracy": "accuracy (%)", "bleu": "BLEU (0-100)"},
         unit={"accuracy": " %", "bleu": " BLEU"},
     )
-    summary = summarise(FakeResults(TABLES, rows), labels)
+    summary = summary_of(FakeResults(TABLES, rows), labels)
     best = summary.tables["dictionary"].query("key == 'best_perf' and split == 'val'").set_index("performance")
     assert best["step"].to_dict() == {"accuracy": 100, "bleu": 50}
     titles = [axis.get_title() for axis in summary.figures["learning-made"].axes]
@@ -82,15 +85,15 @@ def test_two_performances_choose_two_checkpoints(tmp_path):
         for split in ("evaluation split", "sample of the training split")
     ]
     assert len([axis for axis in summary.figures["agreement"].axes if axis.get_title()]) == 4
-    assert not any("published one" in note for note in summary.notes)
+    assert summary.tables["dictionary"]["legacy_sign"].isna().all()
 
 
 def test_one_comparison_run_has_no_interval(tmp_path):
-    runs = Runs(seeds=(20, 13), uniform_seed=12)
-    job, evaluations = jobs(runs=runs, metrics=("kendall",), splits=("val",), legacy_sign=False)
+    options = LearningOptions(seeds=(20, 13), metrics=("kendall",), splits=("val",))
+    job, evaluations = jobs(options, legacy_sign=False)
     rows = [(one, {"performance": performance_rows(run, step)}) for (run, step), one in evaluations.items()]
     rows.append((job, attention_statistics(job.params, Context(needs=write_all(tmp_path)))))
-    summary = summarise(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=runs))
+    summary = summary_of(FakeResults(TABLES, rows), dataclasses.replace(LABELS, runs=options.runs))
     curves = summary.tables["curves"]
     assert curves["low"].isna().all()
     assert curves["agreement"].notna().all()
@@ -99,12 +102,12 @@ def test_one_comparison_run_has_no_interval(tmp_path):
 
 def test_a_sweep_that_has_just_begun_says_what_is_missing(done):
     evaluations, (job, _) = done
-    summary = summarise(FakeResults(TABLES, [*evaluations[:3], (job, {})]), LABELS)
+    summary = summary_of(FakeResults(TABLES, [*evaluations[:3], (job, {})]), LABELS)
     assert set(summary.tables) == {"runs"}
     assert not summary.figures
-    told = "\n".join(summary.notes)
-    assert "normal-20 (1 of 4 checkpoints), normal-13 (4 of 4 checkpoints)" in told
-    assert "made: no statistics yet." in told
+    assert summary.tables["runs"]["checkpoints"].unique().tolist() == [3]
+    assert "13 of 16 evaluated checkpoints of made are missing." in summary.notes
+    assert "1 of 1 data sets' statistics are missing." in summary.notes
 
 
 def test_published_numbers_are_found_under_any_form_of_a_name():
@@ -123,7 +126,7 @@ def test_values_that_are_not_numbers_do_not_stop_it(done):
         "agreement": [{**row, "mean": np.nan} if row["metric"] == "kendall" else row for row in tables["agreement"]],
         "statistics": [{**row, "value": np.nan} if row["metric"] == "kendall" else row for row in tables["statistics"]],
     }
-    summary = summarise(FakeResults(TABLES, [*evaluations, (job, broken)]), LABELS)
-    assert any(
-        "statistics other than xi are not finite" in note and not note.startswith("0 ") for note in summary.notes
-    )
+    summary = summary_of(FakeResults(TABLES, [*evaluations, (job, broken)]), LABELS)
+    dictionary = summary.tables["dictionary"].set_index("metric")
+    assert dictionary.loc["kendall", "value"].isna().all()
+    assert dictionary.loc["top5", "value"].notna().any()

@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 
 from orchestrator.experiment import Context
-from tasks.attention.learning.choice import best_step, delta_choice
+from tasks.attention.learning.opened import best_step, delta_choice
 from tasks.attention.learning.runs import Run, Runs
 from tasks.attention.learning.scores import read_scores
 from tasks.attention.learning.statistics import attention_statistics
 from tasks.data.errors import DataError
-from tests.tasks.attention.learning.fake import ITEMS, RUNS, STEPS, jobs, write_all
+from tests.tasks.attention.learning.fake import ITEMS, OPTIONS, RUNS, STEPS, jobs, write_all
 
 
 @pytest.fixture(scope="module")
@@ -198,14 +198,14 @@ def test_the_plan_wants_the_whole_grid():
     lacking = {key: value for key, value in evaluations.items() if key != (Run("normal", 14), 50)}
     with pytest.raises(ValueError, match="made: no evaluation of normal-14 at step 50; all runs share one grid"):
         jobs(evaluations=lacking)
-    with pytest.raises(ValueError, match="perplexity, the less the better"):
+    with pytest.raises(TypeError, match="'perplexity'; choose one of 'accuracy', 'bleu'"):
         jobs(performances=("perplexity",))
-    with pytest.raises(ValueError, match="no proxy 'bow'"):
+    with pytest.raises(TypeError, match="'bow'; choose one of 'px', 'logistic'"):
         jobs(proxies={"bow": job})
-    with pytest.raises(ValueError, match="seeds is 20: give two normal seeds or more"):
+    with pytest.raises(ValueError, match="seeds is 20: give at least 2"):
         Runs(seeds=(20,), uniform_seed=12)
-    with pytest.raises(ValueError, match="checkpoints at no step"):
-        jobs(steps=())
+    with pytest.raises(ValueError, match="steps is empty: give at least one"):
+        jobs(evaluations={})
 
 
 def test_another_training_is_another_set_of_statistics():
@@ -225,5 +225,5 @@ def test_a_split_without_items_is_named(needs, tmp_path):
         (directory / "scores.json").write_text(json.dumps(told))
     with pytest.raises(DataError, match="made: the split train has no items"):
         attention_statistics(jobs()[0].params, Context(needs=moved))
-    only_val = attention_statistics(jobs(splits=("val",))[0].params, Context(needs=moved))
+    only_val = attention_statistics(jobs(dataclasses.replace(OPTIONS, splits=("val",)))[0].params, Context(needs=moved))
     assert {row["split"] for row in only_val["statistics"]} == {"val"}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.pairs.artifact import Pairs, open_pairs
-from tasks.attention.pairs.plan import pairs_job
+from tasks.attention.pairs.plan import PairOptions, pairs_job
+from tasks.attention.pairs.stages import Pairs, open_pairs
 
 
 @pytest.fixture
@@ -14,7 +14,8 @@ def made(tmp_path):
     """`made(dataset, data_dir, **options)`: the data set that the stage makes."""
 
     def make(dataset: str, data_dir: Path | None, name: str = "out", **options) -> Pairs:
-        job = pairs_job(dataset, None if data_dir is None else str(data_dir), **options)
+        place = None if data_dir is None else str(data_dir)
+        job = pairs_job(dataset, place, options=PairOptions(**options))
         directory = tmp_path / name
         directory.mkdir()
         job.stage.load()(job.params, Context(artifact=directory, paths=job.paths))

@@ -8,8 +8,9 @@ from datasets import Dataset
 
 from models.hub import HubUnavailable
 from orchestrator.experiment import Context
-from tasks.attention.pairs import files, hub
-from tasks.attention.pairs.plan import pair_sizes, pairs_job
+from tasks.attention.pairs import files
+from tasks.attention.pairs.plan import PairOptions, pair_sizes, pairs_job
+from tasks.attention.pairs.sources import read_hub
 from tasks.data.errors import DataError
 from tests.research_data import research_data
 
@@ -26,14 +27,15 @@ def test_lines_end_at_line_feeds_alone(write_pairs):
     data = write_pairs("multi30k", contents)
     assert lines(data, "multi30k", ("de", "en")) == [("a\u2028b\x0bc", "x"), ("d", "y")]
     assert lines(data / "multi30k", "multi30k", ("de", "en"), "val") == [("a", "b")]
-    assert pair_sizes("Multi30k", str(data)) == {"train": 2, "val": 1}
+    assert pair_sizes(pairs_job("Multi30k", str(data)), str(data)) == {"train": 2, "val": 1}
 
 
 def test_a_plan_counts_the_pairs_that_are_worked_with(write_pairs):
     contents = {"train.de": "a\n\nb\nc\n", "train.en": "x\n\n \ny\n", "val.de": "a\n", "val.en": "b\n"}
     data = str(write_pairs("multi30k", contents))
-    assert pair_sizes("multi30k", data) == {"train": 2, "val": 1}
-    assert pair_sizes("multi30k", data, legacy_empty_lines=True) == {"train": 5, "val": 2}
+    for legacy, sizes in ((False, {"train": 2, "val": 1}), (True, {"train": 5, "val": 2})):
+        job = pairs_job("multi30k", data, options=PairOptions(legacy_empty_lines=legacy))
+        assert pair_sizes(job, data) == sizes
 
 
 def test_news_commentary_has_lists_in_a_folder_with_hyphens(write_pairs):
@@ -137,16 +139,17 @@ def test_hub_rows(monkeypatch):
         return Dataset.from_dict(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr("tasks.attention.pairs.hub.ROWS", 2)
-    found = [(line.source, line.target) for line in hub.read("multi30k", "val", ("de", "en"), COMMIT)]
+    monkeypatch.setattr("tasks.attention.texts.sources.ROWS", 2)
+    found = [(line.source, line.target) for line in read_hub("multi30k", "val", ("de", "en"), COMMIT)]
     assert found == [("satz 0", ""), *((f"satz {i}", f"sentence {i}") for i in range(1, 5))]
     assert seen == [("bentrevett/multi30k", None, "validation", COMMIT)]
     with pytest.raises(DataError, match="no column fr, found de, en"):
-        list(hub.read("multi30k", "val", ("de", "fr"), COMMIT))
+        list(read_hub("multi30k", "val", ("de", "fr"), COMMIT))
 
 
 @pytest.mark.real_data
 def test_sizes_of_real_multi30k():
     folder = research_data("multi30k")
-    assert pair_sizes("multi30k", str(folder)) == {"train": 29_000, "val": 1_014}
-    assert pair_sizes("multi30k", str(folder.parent), train_limit=100) == {"train": 100, "val": 1_014}
+    assert pair_sizes(pairs_job("multi30k", str(folder)), str(folder)) == {"train": 29_000, "val": 1_014}
+    limited = pairs_job("multi30k", str(folder.parent), options=PairOptions(train_limit=100))
+    assert pair_sizes(limited, str(folder.parent)) == {"train": 100, "val": 1_014}

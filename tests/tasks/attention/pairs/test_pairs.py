@@ -7,10 +7,9 @@ import pytest
 
 from orchestrator.experiment import Context
 from tasks.attention.pairs import builtin
-from tasks.attention.pairs.artifact import open_pairs
 from tasks.attention.pairs.files import Line
-from tasks.attention.pairs.plan import SubwordPairsParams, pair_report_job, pair_sizes, pairs_job
-from tasks.attention.pairs.stages import kept_pairs, pair_report
+from tasks.attention.pairs.plan import PairOptions, pair_report_job, pair_sizes, pairs_job
+from tasks.attention.pairs.stages import kept_pairs, open_pairs, pair_report
 from tasks.attention.pairs.subwords import Subwords, trained
 from tasks.data.errors import DataError
 from tests.research_data import research_data
@@ -45,7 +44,8 @@ def test_the_stage_gives_the_same_bytes_each_time(made, tmp_path):
     for path in (tmp_path / "out").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
     assert (pairs.vocab_size, len(pairs.train), len(pairs.val)) == (400, 600, 50)
-    assert pair_sizes("rule_language", None, train_limit=600) == {"train": 600, "val": 300}
+    job = pairs_job("rule_language", None, options=PairOptions(train_limit=600))
+    assert pair_sizes(job, None) == {"train": 600, "val": 300}
     split = pairs.val
     for rows in (split.source, split.target):
         for i in range(len(split)):
@@ -53,7 +53,7 @@ def test_the_stage_gives_the_same_bytes_each_time(made, tmp_path):
             assert (row[0], row[-1]) == (1, 2)
             assert all(2 < token < 400 for token in row[1:-1])
     known = {pair.target: pair.source for pair in builtin.pairs("val")}
-    sources = pairs.decode([split.source[i] for i in range(50)])
+    sources = pairs.subwords.decode([split.source[i] for i in range(50)])
     without_unknown = [i for i in range(50) if not np.any(split.source[i] == 3)]
     assert len(without_unknown) > 40
     assert all(sources[i] == known[split.references[i]] for i in without_unknown)
@@ -104,7 +104,7 @@ def test_a_report_says_what_a_split_holds(tmp_path, write_pairs):
     contents["valid.en"] = "a house\n\n\nb\n" * 2
     contents["valid.de"] = "ein haus\n\nx\nb\n" * 2
     data = write_pairs("iwslt14", contents)
-    job = pairs_job("iwslt14", str(data), vocab_size=18)
+    job = pairs_job("iwslt14", str(data), options=PairOptions(vocab_size=18))
     (tmp_path / "out").mkdir()
     job.stage.load()(job.params, Context(artifact=tmp_path / "out", paths=job.paths))
     report = pair_report_job(job)
@@ -120,7 +120,7 @@ def test_a_report_says_what_a_split_holds(tmp_path, write_pairs):
     pairs = open_pairs(tmp_path / "out")
     assert train["target_positions"] == sum(len(pairs.train.target[i]) - 1 for i in range(4))
     assert pairs.val.references == ["a house", "b"] * 2
-    legacy = pairs_job("iwslt14", str(data), vocab_size=18, legacy_empty_lines=True)
+    legacy = pairs_job("iwslt14", str(data), options=PairOptions(vocab_size=18, legacy_empty_lines=True))
     (tmp_path / "legacy").mkdir()
     legacy.stage.load()(legacy.params, Context(artifact=tmp_path / "legacy", paths=legacy.paths))
     kept = open_pairs(tmp_path / "legacy")
@@ -130,12 +130,15 @@ def test_a_report_says_what_a_split_holds(tmp_path, write_pairs):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"vocab_size": 4}, "vocab_size is 4"), ({"val_limit": 0}, "val_limit is 0"), ({"train_limit": -3}, "is -3")],
+    [
+        ({"vocab_size": 4}, "vocab-size is 4: give at least 5"),
+        ({"val_limit": 0}, "val-limit is 0: give at least 1"),
+        ({"train_limit": -3}, "train-limit is -3"),
+    ],
 )
 def test_options_that_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
-        pairs_job("rule_language", None, **options)
-    assert SubwordPairsParams(dataset="x", source_language="a", target_language="b").vocab_size == 8000
+        PairOptions(**options)
 
 
 def test_a_damaged_artifact_is_named(made, tmp_path):
@@ -153,6 +156,6 @@ def test_real_multi30k_at_the_published_vocabulary(made):
     assert (pairs.vocab_size, len(pairs.train), len(pairs.val)) == (8000, 29_000, 1_014)
     counts = pairs.meta["splits"]
     assert all(counts[split][name] == 0 for split in counts for name in ("empty_pairs", "empty_sides"))
-    # 16,180 in attention_dynamics 3.1, of the text as published; this one is lower-cased and tokenised.
+    # 16,180 of the text as published; this one is lower-cased and tokenised.
     assert counts["val"]["target_positions"] == pytest.approx(16_180, rel=0.08)
-    assert pairs.decode([pairs.train.target[0]]) == pairs.train.references[:1]
+    assert pairs.subwords.decode([pairs.train.target[0]]) == pairs.train.references[:1]

@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.attention.texts.artifact import Texts, open_texts
-from tasks.attention.texts.plan import texts_job
+from tasks.attention.texts.plan import TextOptions, texts_job
+from tasks.attention.texts.stages import Texts, open_texts
 
 
 @pytest.fixture
 def made(tmp_path):
-    """`made(dataset, data_dir, **options)`: the data set that the stage makes."""
+    """`made(dataset, data_dir, word_vectors=…, **options)`: the data set that the stage makes."""
 
-    def make(dataset: str, data_dir: Path | None, name: str = "out", **options) -> Texts:
-        job = texts_job(dataset, None if data_dir is None else str(data_dir), **options)
+    def make(
+        dataset: str, data_dir: Path | None, name: str = "out", *, word_vectors: str | None = None, **options
+    ) -> Texts:
+        place = None if data_dir is None else str(data_dir)
+        job = texts_job(dataset, place, word_vectors=word_vectors, options=TextOptions(**options))
         directory = tmp_path / name
         directory.mkdir()
         job.stage.load()(job.params, Context(artifact=directory, paths=job.paths))

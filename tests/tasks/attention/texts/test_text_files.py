@@ -8,10 +8,11 @@ import pytest
 from datasets import Dataset
 
 from models.hub import HubUnavailable
-from tasks.attention.texts import files, hub
+from tasks.attention.texts import files
 from tasks.attention.texts.catalogue import CATALOGUE, canonical
 from tasks.attention.texts.parsing import read_texts
 from tasks.attention.texts.plan import text_sizes, texts_job
+from tasks.attention.texts.sources import read_hub
 from tasks.attention.texts.vectors import locate_vectors, read_vectors
 from tasks.data.errors import DataError
 from tests.payload import Payload
@@ -106,7 +107,7 @@ def test_more_than_two_labels_need_classes(write_files):
     with pytest.raises(DataError, match="no test document has the label '0'"):
         texts_job("mine", str(data), classes=("0", "1"))
     assert texts_job("mine", str(data), classes=("three", "1")).params.class_zero == "three"
-    assert text_sizes("mine", str(data), classes=("three", "1")) == {"train": 2, "test": 2}
+    assert text_sizes(texts_job("mine", str(data), classes=("three", "1")), str(data)) == {"train": 2, "test": 2}
 
 
 def test_labels_of_ag_news_from_zero_are_not_taken_for_the_published_ones(write_files):
@@ -192,21 +193,21 @@ def fake_hub(monkeypatch, columns):
 
 def test_hub_rows(monkeypatch):
     seen = fake_hub(monkeypatch, {"title": ["A", None], "content": ["b\\nc", "d"], "label": [0, 1]})
-    found = list(hub.read("Amzn", "test", COMMIT))
+    found = list(read_hub("Amzn", "test", COMMIT))
     assert [(d.label, d.text) for d in found] == [("1", "A b\nc"), ("2", " d")]
     assert seen == [("fancyzhx/amazon_polarity", None, "test", COMMIT)]
     fake_hub(monkeypatch, {"text": ["a"], "label": [-1]})
     with pytest.raises(DataError, match="row 0: the label is -1; expected 0 to 3"):
-        list(hub.read("AG_News", "train", COMMIT))
+        list(read_hub("AG_News", "train", COMMIT))
     with pytest.raises(DataError, match="no column label_text, found text, label"):
-        list(hub.read("Newsgroups", "train", COMMIT))
+        list(read_hub("Newsgroups", "train", COMMIT))
 
 
 def test_a_hub_data_set_without_test_split_is_divided_for_good(monkeypatch):
-    monkeypatch.setattr("tasks.attention.texts.hub.ROWS", 7)
+    monkeypatch.setattr("tasks.attention.texts.sources.ROWS", 7)
     rows = {"sms": [f"message {i}" for i in range(2100)], "label": [i % 2 for i in range(2100)]}
     fake_hub(monkeypatch, rows)
-    parts = [[d.text for d in hub.read("SMS", split, COMMIT)] for split in ("train", "test")]
+    parts = [[d.text for d in read_hub("SMS", split, COMMIT)] for split in ("train", "test")]
     assert [len(part) for part in parts] == [26, 2074]
     assert sorted(map(str, parts[0] + parts[1])) == sorted(rows["sms"])
     assert parts[1] != [f"message {i}" for i in range(2074)]
@@ -232,7 +233,7 @@ def test_two_classes_of_real_ag_news(made):
     texts = made("AG_News", folder.parent)
     assert texts.meta["classes"] == ["1", "3"]  # World and Business
     assert (len(texts.train), len(texts.test)) == (1662 + 1657, 481)
-    assert text_sizes("AG_News", str(folder)) == {"train": 3319, "test": 481}
+    assert text_sizes(texts_job("AG_News", str(folder)), str(folder)) == {"train": 3319, "test": 481}
     assert texts.meta["splits"]["train"]["other_classes"] == 1649 + 1632
     for word in ("#", "39", "\\", "oil", "iraq", "$"):  # left-overs of the published file stay as they are
         assert word in texts.vocabulary
