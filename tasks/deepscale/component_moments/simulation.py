@@ -18,10 +18,9 @@ import torch
 from torch import Tensor
 
 from metrics.token_moments import TokenSums, token_moments, token_sums
-from tasks.deepscale.component_moments.canonical import Simulation
-from tasks.deepscale.component_moments.components import run_block
-from tasks.deepscale.component_moments.drawing import draws
-from tasks.deepscale.component_moments.sizes import numbers
+from tasks.deepscale.component_moments.canonical import Simulation, numbers
+from tasks.deepscale.component_moments.components import draws, run_block
+from tasks.deepscale.component_moments.config import Effort
 
 BLOCKS = 32
 """Blocks that the trials are cut into at least (where there are as many): so many estimates tell a standard error."""
@@ -33,28 +32,12 @@ UNITS = {"x_mean": "x", "x_var": "x", "x_cov": "x", "x_cov_features": "x", "g_va
 """The quantities, and the side that each is of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How much is simulated."""
-
-    trials: int
-    """Trials of the first round."""
-    target: float = 0.0
-    """Further rounds follow while a standard error is above this share of the variance (of the square root of the mean
-    square, for the mean); 0: one round."""
-    most: int = 1
-    """Rounds at most."""
-    seed: int = 42
-    one_weight: bool = False
-    """All trials of a point share one draw of the weights, as published; standard errors then leave that draw out."""
-
-
 class Estimate(NamedTuple):
     """A measured moment."""
 
     value: float
     error: float
-    """Standard error; NaN of a single block."""
+    """Standard error; NaN of a single block, and without the draw of weights that all trials share as published."""
 
 
 @dataclass
@@ -99,6 +82,7 @@ def block_trials(simulation: Simulation, trials: int) -> int:
 
 def simulate(
     simulations: Sequence[Simulation],
+    trials: int,
     effort: Effort,
     *,
     device: torch.device,
@@ -109,7 +93,8 @@ def simulate(
 
     Args:
         simulations: what to simulate.
-        effort: how much of it.
+        trials: trials of the first round; further rounds follow while a standard error is above the effort's target.
+        effort: how much is simulated at most, and from which draws.
         device: where.
         budget: bytes that draws and what is made of them may take together.
         dtype: of draws and products; sums are float64.
@@ -118,7 +103,7 @@ def simulate(
         ValueError: one trial of one point does not fit into the budget; with both numbers.
     """
     first = simulations[0]
-    block = block_trials(first, effort.trials)
+    block = block_trials(first, trials)
     held = numbers(first.component, dict(first.shape)) * dtype.itemsize * block
     if held > budget:
         raise ValueError(
@@ -127,9 +112,9 @@ def simulate(
         )
     together = max(1, (min(budget, CPU_BYTES) if device.type == "cpu" else budget) // held)
     measured = [Measured() for _ in simulations]
-    rounds = math.ceil(effort.trials / block)
+    rounds = math.ceil(trials / block)
     active = list(range(len(simulations)))
-    for number in range(max(1, effort.most)):
+    for number in range(effort.most):
         for chunk in _chunks(active, together):
             _run(
                 [simulations[i] for i in chunk],
@@ -165,7 +150,7 @@ def _run(
             seed=effort.seed,
             block=block,
             trials=trials,
-            one_weight=effort.one_weight,
+            one_weight=effort.legacy_weights,
             device=device,
             dtype=dtype,
         )

@@ -6,11 +6,10 @@ import torch
 
 from tasks.deepscale.component_moments import simulation
 from tasks.deepscale.component_moments.canonical import Simulation, uses
-from tasks.deepscale.component_moments.components import run_block
-from tasks.deepscale.component_moments.drawing import Draws, draws
-from tasks.deepscale.component_moments.grids import GRIDS, points
-from tasks.deepscale.component_moments.predictions import predict
-from tasks.deepscale.component_moments.simulation import Effort, simulate
+from tasks.deepscale.component_moments.components import Draws, draws, run_block
+from tasks.deepscale.component_moments.config import GRIDS, Effort, points
+from tasks.deepscale.component_moments.moments import predict
+from tasks.deepscale.component_moments.simulation import simulate
 
 CPU = torch.device("cpu")
 SMALL = {"d": (8,), "d_in": (8,), "d_out": (6,), "dk": (4,), "L": (5,)}
@@ -23,8 +22,8 @@ def one_use(component, **values):
     return uses(component, point)
 
 
-def run(simulations, *, budget=1 << 30, dtype=torch.float32, **effort):
-    return simulate(simulations, Effort(**effort), device=CPU, budget=budget, dtype=dtype)
+def run(simulations, trials, *, budget=1 << 30, target=0.0, most=1, seed=42):
+    return simulate(simulations, trials, Effort(target=target, most=most, seed=seed), device=CPU, budget=budget)
 
 
 def values(measured):
@@ -170,7 +169,7 @@ def test_forms_of_leading_order_are_near(component, axes, trials, tolerance):
 
 
 def test_the_published_gradient_of_attention_is_not_near():
-    """dslm 1.8: without the way through query and key most of the gradient is missing where r_g = 0 and T = 1."""
+    """Without the path through query and key most of the gradient is missing where r_g = 0 and scores vary by 1."""
     axes = {"d": (64.0,), "dk": (16.0,), "L": (128.0,), "sigma_qk": (1.0,), "p": (0.1,), "r_x": (0.0,), "r_g": (0.0,)}
     grid = [point for point, _ in points("attention", axes, beyond=False, most=1)]
     forms = predict("attention", grid)["g_var"]
