@@ -55,6 +55,11 @@ def depth_scaling(layers: int, k: float, alpha: float) -> tuple[float, float]:
     return 1 - branch_sq, branch_sq
 
 
+def branch_share(layers: int, branch_sq: float) -> float:
+    """Share of the final stream that branches have written: 1 - (1 - beta^2)^(2N), with lambda^2 = 1 - beta^2."""
+    return -float(np.expm1(2 * layers * np.log1p(-branch_sq)))
+
+
 def branch_correlation(r: ArrayLike, activation: Activation = "relu", input_var: float = 1.0) -> Array:
     """Correlation of the MLP's output (before dropout) where its input's is r: E[f f'] / E[f^2] (dslm 1.9, c(r)).
 
