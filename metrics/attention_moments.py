@@ -71,8 +71,8 @@ def published_attention_moments(
 ) -> AttentionMoments:
     """The brackets of the published code (tasks/deepscale/README.md 1).
 
-    They leave out the path of the gradient through Q and K: `g_var` is up to 92 % too small where the gradients of tokens
-    are independent and T = 1. Arguments as of `attention_moments`.
+    They leave out the gradient's path through Q and K: `g_var` is up to 92 % too small where gradients of tokens are
+    independent and T = 1. Arguments as of `attention_moments`.
     """
     r, r_g, T, p, d, L = (np.asarray(value, dtype=np.float64) for value in (r, r_g, T, p, d, L))
     tau = (1 - r) * T

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tasks.deepscale.component_moments import operations
 from tasks.deepscale.component_moments.canonical import Simulation, Sizes, widths
-from tasks.deepscale.component_moments.config import FFN_RATIO, SIZES, Component
+from tasks.deepscale.component_moments.config import FFN_RATIO, SIZES, Component, Effort
 from tasks.deepscale.component_moments.operations import Operation
 from tasks.training.seeds import torch_stream
 
@@ -73,23 +73,20 @@ class Draws:
 
 def draws(
     simulations: Sequence[Simulation],
+    effort: Effort,
     *,
-    seed: int,
     block: int,
     trials: int,
-    one_weight: bool,
     device: torch.device,
     dtype: torch.dtype = torch.float32,
 ) -> Draws:
-    """The streams of the block of this number, of `trials` trials; `one_weight`: weights are those of every block."""
+    """The streams of the block of this number, of `trials` trials."""
 
-    def streams(*names: str | int) -> list[torch.Generator]:
-        return [
-            torch_stream(seed, "component_moments", simulation.name, *names, device=str(device))
-            for simulation in simulations
-        ]
+    def streams(name: str | int) -> list[torch.Generator]:
+        names = ((effort.seed, "component_moments", simulation.name, name) for simulation in simulations)
+        return [torch_stream(*each, device=str(device)) for each in names]
 
-    shared = streams("weights") if one_weight else None
+    shared = streams("weights") if effort.legacy_weights else None
     return Draws(generators=streams(block), weight_generators=shared, trials=trials, device=device, dtype=dtype)
 
 
@@ -97,16 +94,11 @@ def _column(values_G: Tensor, like: Tensor) -> Tensor:
     return values_G.to(like.dtype)[:, None, None, None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Passed:
-    """What a block of trials gives; None where the simulation leaves a side out."""
+def run_block(simulations: Sequence[Simulation], draws: Draws) -> tuple[Tensor | None, Tensor | None]:
+    """Output and gradient of the input of one block of trials, [G, B, T, D] each; None for a side that is left out.
 
-    y: Tensor | None
-    dx: Tensor | None
-
-
-def run_block(simulations: Sequence[Simulation], draws: Draws) -> Passed:
-    """One block of trials of simulations that share component, side and sizes."""
+    The simulations share component, side and sizes.
+    """
     first = simulations[0]
     sizes = dict(first.shape)
     points = [dict(simulation.point) for simulation in simulations]
@@ -116,22 +108,20 @@ def run_block(simulations: Sequence[Simulation], draws: Draws) -> Passed:
         if name not in SIZES
     }
     T, (d_in, d_out) = sizes["L"], widths(first.component, sizes)
-    if first.side == "g":  # the transposed operation alone, since these gradients know nothing of the input
-        back = _TRANSPOSED[first.component](draws, values, sizes)
-        return Passed(y=None, dx=back(draws.tokens(T, d_out, values["r_g"], values["sigma_g"]))[0])
     operation = _MAKERS[first.component](draws, values, sizes)
-    y, back = operation(draws.tokens(T, d_in, values["r_x"], values["sigma_x"], values.get("mu")))
+    if first.side == "g":  # these gradients know nothing of the input: a token of zeros stands for it
+        x = torch.zeros(1, 1, 1, d_in, device=draws.device, dtype=draws.dtype)
+    else:
+        x = draws.tokens(T, d_in, values["r_x"], values["sigma_x"], values.get("mu"))
+    y, back = operation(x)
     if first.side == "x":
-        return Passed(y=y, dx=None)
-    return Passed(y=y, dx=back(draws.tokens(T, d_out, values["r_g"], values["sigma_g"])))
+        return y, None
+    dx = back(draws.tokens(T, d_out, values["r_g"], values["sigma_g"]))
+    return (None if first.side == "g" else y), dx
 
 
 def _linear(draws: Draws, values: Values, sizes: Sizes) -> Operation:
     return operations.linear(draws.weight(sizes["d_in"], sizes["d_out"], values["sigma_w"]))
-
-
-def _transposed_linear(draws: Draws, values: Values, sizes: Sizes) -> Operation:
-    return operations.linear(draws.weight(sizes["d_in"], sizes["d_out"], values["sigma_w"]).mT)
 
 
 def _dropout(draws: Draws, values: Values, sizes: Sizes) -> Operation:
@@ -188,8 +178,4 @@ _MAKERS: Mapping[Component, Callable[[Draws, Values, Sizes], Operation]] = {
     "ffn_gelu": _ffn(operations.gelu),
     "attention_block": _attention_block,
     "residual": _residual,
-}
-_TRANSPOSED: Mapping[Component, Callable[[Draws, Values, Sizes], Operation]] = {
-    "linear": _transposed_linear,
-    "dropout": _dropout,
 }

@@ -51,8 +51,7 @@ def test_homogeneity_is_exact(component):
 def block(one):
     generator = torch.Generator().manual_seed(3)
     drawn = Draws(generators=[generator], weight_generators=None, trials=2, device=CPU, dtype=torch.float64)
-    passed = run_block([one], drawn)
-    return passed.y, passed.dx
+    return run_block([one], drawn)
 
 
 def test_neither_memory_nor_neighbours_change_a_number(monkeypatch):
@@ -92,7 +91,7 @@ def test_one_draw_of_weights_is_shared_as_published():
     one = one_use("attention", r_x=0.5)[0].simulation
 
     def outputs(shared, block):
-        drawn = draws([one], seed=0, block=block, trials=2, one_weight=shared, device=CPU)
+        drawn = draws([one], Effort(seed=0, legacy_weights=shared), block=block, trials=2, device=CPU)
         return drawn.weight(8, 4, torch.ones(1))
 
     assert torch.equal(outputs(True, 0), outputs(True, 1))
