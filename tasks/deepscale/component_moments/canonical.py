@@ -56,9 +56,8 @@ class Use:
 
 def uses(component: Component, point: Point) -> tuple[Use, ...]:
     """The simulations of a grid point: one, or one forward and one backward."""
-    values = dict(point)
-    sigma_g = values.pop("sigma_g")
-    values["sigma_g"] = 1.0
+    sigma_g = point["sigma_g"]
+    values = {**point, "sigma_g": 1.0}
     x_scale, g_scale = 1.0, sigma_g
     if component == "linear":
         sigma_x, sigma_w = values["sigma_x"], values["sigma_w"]

@@ -13,13 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from metrics import block_moments, component_moments
-from metrics.component_moments import Moments
 from metrics.published_errors import published_error
 from orchestrator.experiment import Context
 from tasks.deepscale.component_moments.canonical import Simulation, Use, sizes_of, uses, widths
 from tasks.deepscale.component_moments.config import FFN_RATIO, Component, Point
 from tasks.deepscale.component_moments.simulation import UNITS, Estimate, Measured, simulate
-from tasks.deepscale.component_moments.stages import NUMBERS, MomentsParams
+from tasks.deepscale.component_moments.stages import FORMS, NUMBERS, MomentsParams
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 
 Rows = list[dict[str, Any]]
@@ -27,7 +26,15 @@ Array = NDArray[np.float64]
 ROUNDING = 2.0**-22
 """What float32 may move a moment systematically, in units of its scale: some values are exact, so that their standard
 error is no measure (the mean of a LayerNorm)."""
-FIVE = {"x_mean": "mean", "x_var": "var", "x_cov": "cov", "g_var": "g_var", "g_cov": "g_cov"}
+FIELDS = {
+    "x_mean": "mean",
+    "x_var": "var",
+    "x_cov": "cov",
+    "x_cov_features": "cov_features",
+    "g_var": "g_var",
+    "g_cov": "g_cov",
+}
+"""Names of the moments in `metrics`; a component has most of them."""
 SEVERAL_FORMS = {"x_var_full": "x_var", "g_var_full": "g_var"}
 """Quantities that are another published form of a measured one."""
 
@@ -42,34 +49,32 @@ class Predicted(NamedTuple):
 def predict(component: Component, points: Sequence[Point]) -> dict[str, Predicted]:
     """The predictions of all quantities of a component for its points."""
     x = {name: np.array([point[name] for point in points], dtype=np.float64) for name in points[0]}
-    if component == "softmax":
-        at = (x["sigma_x"], x["r_x"], x["sigma_g"], x["r_g"], x["L"])
-        better = component_moments.softmax(*at, form="second_order")
-        approx, full = (component_moments.softmax(*at, form=form) for form in ("approx", "full"))
-        return {
-            "x_mean": Predicted(approx.mean, better.mean),
-            "x_var": Predicted(approx.var, better.var),
-            "x_var_full": Predicted(full.var, better.var),
-            "g_var": Predicted(approx.g_var, better.g_var),
-            "g_var_full": Predicted(full.g_var, better.g_var),
-        }
-    if component == "layernorm":
-        at = (x["sigma_x"], x["r_x"], x["sigma_g"], x["r_g"], x["d"])
-        published, exact = (component_moments.layernorm(*at, form=form) for form in ("published", "exact"))
-        fields = {**FIVE, "x_cov_features": "cov_features"}
-        return {name: Predicted(getattr(published, own), getattr(exact, own)) for name, own in fields.items()}
     published, exact = _both(component, x)
-    return {
-        name: Predicted(
-            np.full(len(points), np.nan) if published is None else getattr(published, own), getattr(exact, own)
-        )
-        for name, own in FIVE.items()
+    unknown = np.full(len(points), np.nan)
+    found = {
+        name: Predicted(getattr(published, own, unknown), getattr(exact, own))
+        for name, own in FIELDS.items()
+        if hasattr(exact, own)
     }
+    if component == "softmax":
+        full = component_moments.softmax(*_at(x, "L"), form="full")
+        found |= {name: Predicted(getattr(full, FIELDS[own]), found[own].exact) for name, own in SEVERAL_FORMS.items()}
+    return found
 
 
-def _both(component: Component, x: dict[str, Array]) -> tuple[Moments | None, Moments]:
-    """The published and the exact form; the same where there is but one, None where nobody published one."""
+def _at(x: dict[str, Array], *more: str) -> tuple[Array, ...]:
+    return tuple(x[name] for name in ("sigma_x", "r_x", "sigma_g", "r_g", *more))
+
+
+def _both(component: Component, x: dict[str, Array]) -> tuple[Any, Any]:
+    """The published and the exact moments; the same where there is but one form, None where nobody published one."""
     tokens, gradients = (x["sigma_x"], x["r_x"]), (x["sigma_g"], x["r_g"])
+    if component == "softmax":
+        at = _at(x, "L")
+        return component_moments.softmax(*at, form="approx"), component_moments.softmax(*at, form="second_order")
+    if component == "layernorm":
+        at = _at(x, "d")
+        return component_moments.layernorm(*at, form="published"), component_moments.layernorm(*at, form="exact")
     if component == "linear":
         s = x["sigma_w"] / np.sqrt(x["d_in"])
         only = component_moments.linear(x["mu"], *tokens, s, *gradients, x["d_in"], x["d_out"])
@@ -124,13 +129,8 @@ def moments(params: MomentsParams, context: Context) -> dict[str, Rows]:
             known |= dict(zip(group, found, strict=True))
         synchronise(device)
     seconds = time.perf_counter() - clock
-    measured = [scaled(several, known) for several in used]
-    trials = [max(known[use.simulation].trials for use in several) for several in used]
-    blocks = [max(len(known[use.simulation].blocks) for use in several) for several in used]
-    return {
-        "moments": _rows(params, points, measured, trials, blocks),
-        "moment_costs": [_cost(params, points, known, seconds)],
-    }
+    rows = _rows(params, used, known)
+    return {"moments": rows, "moment_costs": [_cost(points, known, seconds)]}
 
 
 def scaled(several: tuple[Use, ...], known: dict[Simulation, Measured]) -> dict[str, Estimate]:
@@ -144,44 +144,36 @@ def scaled(several: tuple[Use, ...], known: dict[Simulation, Measured]) -> dict[
     return found
 
 
-def _rows(
-    params: MomentsParams,
-    points: list[Point],
-    measured: list[dict[str, Estimate]],
-    trials: list[int],
-    blocks: list[int],
-) -> Rows:
+def _rows(params: MomentsParams, used: Sequence[tuple[Use, ...]], known: dict[Simulation, Measured]) -> Rows:
     """A row a point and quantity."""
+    measured = [scaled(several, known) for several in used]
+    points = [
+        {
+            "point": point_name(point),
+            "in_published_grid": published,
+            **{name: point.get(name) for name in NUMBERS},
+            "trials_done": max(known[use.simulation].trials for use in several),
+            "blocks": max(len(known[use.simulation].blocks) for use in several),
+        }
+        for point, published, several in zip(params.named_points, params.published, used, strict=True)
+    ]
     rows: Rows = []
-    predicted = predict(params.component, points)
-    for quantity, forms in predicted.items():
-        estimates = [known[SEVERAL_FORMS.get(quantity, quantity)] for known in measured]
-        m = np.array([estimate.value for estimate in estimates])
-        error = np.array([estimate.error for estimate in estimates])
+    predicted = predict(params.component, params.named_points)
+    for quantity in predicted:
+        estimates = [moments[SEVERAL_FORMS.get(quantity, quantity)] for moments in measured]
+        m, error = np.array(estimates).T
         columns = {"measured": m, "standard_error": error}
-        for ending, at in (("_published", 0), ("", 1)):
-            t, var, g_var = forms[at], predicted["x_var"][at], predicted["g_var"][at]
-            mean = predicted["x_mean"][at]
+        for form, ending in FORMS.items():
+            t, mean, var, g_var = (getattr(predicted[name], form) for name in (quantity, "x_mean", "x_var", "g_var"))
             scale = _scale(quantity, mean, var, g_var)
-            bias = (m - t) / np.where(t == 0, scale, np.abs(t))
-            columns["bias" + ending] = bias
+            columns[f"predicted_{form}"] = t
+            columns["bias" + ending] = (m - t) / np.where(t == 0, scale, np.abs(t))
             columns["z" + ending] = (m - t) / np.hypot(error, ROUNDING * scale)
             handed = handed_variance(params.component, quantity, var, g_var)
             columns["legacy_error" + ending] = published_error(m, t, handed)
-        columns["predicted_published"], columns["predicted_exact"] = forms
         plain = {name: values.tolist() for name, values in columns.items()}
         for at, point in enumerate(points):
-            rows.append(
-                {
-                    "point": point_name(point),
-                    "quantity": quantity,
-                    "in_published_grid": params.published[at],
-                    **{name: point.get(name) for name in NUMBERS},
-                    **{name: values[at] for name, values in plain.items()},
-                    "trials_done": trials[at],
-                    "blocks": blocks[at],
-                }
-            )
+            rows.append({**point, "quantity": quantity, **{name: values[at] for name, values in plain.items()}})
     return rows
 
 
@@ -197,7 +189,7 @@ def point_name(point: Point) -> str:
     return " ".join(f"{name}={value:.6g}" for name, value in point.items())
 
 
-def _cost(params: MomentsParams, points: list[Point], known: dict[Simulation, Measured], seconds: float) -> dict:
+def _cost(points: list[Point], known: dict[Simulation, Measured], seconds: float) -> dict:
     drawn = 0.0
     for simulation, measured in known.items():
         sizes = dict(simulation.shape)
