@@ -80,12 +80,7 @@ def block_trials(simulation: Simulation, trials: int) -> int:
 
 
 def simulate(
-    simulations: Sequence[Simulation],
-    trials: int,
-    effort: Effort,
-    *,
-    device: torch.device,
-    budget: int,
+    simulations: Sequence[Simulation], trials: int, effort: Effort, *, device: torch.device, budget: int
 ) -> list[Measured]:
     """The moments of each simulation; all share component, side and sizes.
 

@@ -45,7 +45,7 @@ CAPTIONS = {
         "write ever less of the stream. Points with beta^2 of 1 or more are left out; values below 1e-8 are not drawn."
     ),
 }
-COLOURS = dict(zip(("dslm", "xavier", "vanilla"), CYCLE, strict=False))
+COLOURS: dict[str, str] = dict(zip(("dslm", "xavier", "vanilla"), CYCLE, strict=False))
 ROWS = {
     "variance": "variance of the stream",
     "correlation": "correlation of tokens",

@@ -3,6 +3,8 @@
 A line is a network on a source: depth, source, norm, scheme. A seed draws weights, sequences, masked tokens, dropout.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -10,7 +12,7 @@ from metrics.activation_moments import Array
 from orchestrator.experiment import Results, Summary
 from tasks.analysis.panels import of
 from tasks.analysis.runs import over_runs
-from tasks.analysis.summary import missing, not_finite, summary
+from tasks.analysis.summary import interval, missing, not_finite, summary
 from tasks.deepscale.signal_propagation import figures
 from tasks.deepscale.signal_propagation.config import Config
 from tasks.deepscale.signal_propagation.published import NUMBERS
@@ -37,8 +39,9 @@ CAPTIONS = {
     "slopes": (
         "One number a curve: mean over seeds, low and high Student's 95 % interval; the theory from the same ends; the "
         "number read off the published figure (width 1,024, 192 layers). variance_slope: a layer, least squares. "
-        "norm_exponent: d ln(weight norm) / d ln(layer). norm_factor: growth of the weight norm a layer. norm_range: "
-        "greatest over least weight norm. bottom_gradient: variance at the embeddings over that at the top."
+        "variance_min, variance_max: over layers. norm_exponent: d ln(weight norm) / d ln(layer), norm_factor: growth "
+        "of the weight norm a layer, both by least squares of logarithms. norm_range: greatest over least weight norm. "
+        "bottom_gradient: variance of the gradient at the embeddings over that at the top."
     ),
     "errors": (
         "Measurement against each form of the theory, over layers and seeds together: measured / theory - 1 in "
@@ -69,37 +72,28 @@ def summarise(results: Results, config: Config) -> Summary:
 def over_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     """Each layer's mean over seeds with Student's 95 % interval, `low` to `high`, and the theory's forms.
 
-    Of gradients and norms the mean is geometric, since seeds multiply them. Values that are not finite, and of a
-    geometric mean those that are not above 0, are left out and counted in `not_finite`.
+    Of a geometric mean values that are not above 0 are left out too, and counted in `not_finite`.
     """
-    logs = _in_logarithms(rows, ("measured", *THEORIES))
     means = {form: (form, "mean") for form in THEORIES}
-    table = over_runs(logs, [*LINE, "quantity", "layer"], value="measured", **means).drop(columns="sd")
-    log = table["quantity"].astype(str).str.startswith(GEOMETRIC).to_numpy(dtype=bool)
-    for name in ("mean", "low", "high", *THEORIES):
-        values = table[name].to_numpy(dtype=float)
-        table[name] = np.where(log, np.exp(np.where(log, values, 0.0)), values)
-    return table
+    logs = _where_geometric(np.log, rows, ("measured", *THEORIES))
+    table = over_runs(logs, [*LINE, "quantity", "layer"], value="measured", count="seeds", **means).drop(columns="sd")
+    return _where_geometric(np.exp, table, ("mean", "low", "high", *THEORIES))
 
 
-def _in_logarithms(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """The rows with logarithms of what has a geometric mean; NaN for what is not finite."""
-    log = rows["quantity"].astype(str).str.startswith(GEOMETRIC).to_numpy(dtype=bool)
+def _where_geometric(function: Callable[[Array], Array], rows: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rows with a function of the columns that have a geometric mean; NaN for what is not finite."""
+    geometric = rows["quantity"].astype(str).str.startswith(GEOMETRIC).to_numpy(dtype=bool)
     found = {}
     for name in names:
         values = rows[name].to_numpy(dtype=float)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.where(log, np.log(values), values)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            values = np.where(geometric, function(values), values)
         found[name] = np.where(np.isfinite(values), values, np.nan)
     return rows.assign(**found)
 
 
 def errors(rows: pd.DataFrame) -> pd.DataFrame:
-    """How far the theory is from each network, by quantity: over layers and seeds together.
-
-    `unit` is percent of the theory, or, of correlations, a difference. `bias` is the median with its sign; `median`
-    and `p90` are of its size. The form with the published gradient stands beside where it says something else.
-    """
+    """How far the theory is from each network, by quantity; the published form only where it is another one."""
     found = []
     for (*line, quantity), group in rows.groupby([*LINE, "quantity"], observed=True):
         for form in THEORIES:
@@ -109,10 +103,8 @@ def errors(rows: pd.DataFrame) -> pd.DataFrame:
             measured, theory = (known[name].to_numpy(dtype=float) for name in ("measured", form))
             bounded = quantity in BOUNDED
             error = measured - theory if bounded else 100 * (measured / theory - 1)
-            size = np.abs(error)
-            unit = "difference" if bounded else "%"
-            sizes = (np.median(error), np.median(size), np.quantile(size, 0.9))
-            found.append((*line, quantity, form, unit, *map(float, sizes), len(known)))
+            sizes = (np.median(error), np.median(np.abs(error)), np.quantile(np.abs(error), 0.9))
+            found.append((*line, quantity, form, "difference" if bounded else "%", *map(float, sizes), len(known)))
     return pd.DataFrame(found, columns=[*LINE, "quantity", "form", "unit", "bias", "median", "p90", "n"])
 
 
@@ -136,12 +128,7 @@ def slopes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def numbers(variance: Array, weight_profile: Array, gradient_variance: Array) -> dict[str, float]:
-    """The measures of `slopes`: of the stream [N + 1], of weights [N], of the gradient [N + 1].
-
-    variance_slope: least squares over layers, a layer. norm_exponent: of ln(weight norm) over ln(layer). norm_factor:
-    exp of the least-squares slope of ln(weight norm) over layers. variance_min, variance_max: over layers. norm_range:
-    greatest over least weight norm. bottom_gradient: the gradient's variance at the embeddings over that at the top.
-    """
+    """The measures of `slopes`, as its caption says, of the stream [N + 1], of weights [N], of the gradient [N + 1]."""
     n = np.arange(1, len(weight_profile) + 1)
     log = np.log(weight_profile)
     return {
@@ -197,13 +184,10 @@ def _slopes_told(table: pd.DataFrame, measure: str, variants: tuple[tuple[str, s
     texts = []
     for norm, scheme in variants:
         for row in of(table, measure=measure, norm=norm, scheme=scheme).itertuples():
-            published = (
-                "" if np.isnan(row.published) else f"; published figure, 192 layers of width 1,024: {row.published:g}"
-            )
-            spread = "" if np.isnan(row.low) else f" ({row.low:.4g} to {row.high:.4g})"
+            published = "" if np.isnan(row.published) else f"; published figure: {row.published:g}"
             texts.append(
-                f"{norm}-LN {scheme}, {row.layers} layers, {row.source}: {measure.replace('_', ' ')} "
-                f"{row.mean:.4g}{spread}, theory {row.theory:.4g}{published}."
+                f"{norm}-LN {scheme}, {row.layers} layers, {row.source}: {measure.replace('_', ' ')} {row.mean:.4g} "
+                f"({interval(row.low, row.high, '.4g')}), theory {row.theory:.4g}{published}."
             )
     return texts
 
@@ -212,13 +196,14 @@ def _rule_told(rule: pd.DataFrame) -> list[str]:
     """How far the gradient is from the top's at the greatest depth, by alpha, where there is dropout."""
     if not len(rule):
         return []
-    here = of(rule, layers=rule["layers"].max(), norm="pre", top_rg=rule["top_rg"].min(), k=rule["k"].max())
-    here = of(here, dropout=here["dropout"].max()).sort_values("alpha").drop_duplicates("alpha")
+    layers = rule["layers"].max()
+    here = of(rule, layers=layers, norm="pre", top_rg=rule["top_rg"].min(), k=rule["k"].max())
+    dropout = here["dropout"].max()
+    here = of(here, dropout=dropout).sort_values("alpha").drop_duplicates("alpha")
     parts = [f"{row.gradient_gain:.3g} at alpha {row.alpha:g}" for row in here.itertuples()]
     if not parts:
         return []
-    first = here.iloc[0]
     return [
-        f"Theory, pre-LN DeepScaleLM of {first['layers']} layers with dropout {first['dropout']:g}: the gradient's "
-        f"variance at the input over that at the top is {', '.join(parts)}."
+        f"Theory, pre-LN DeepScaleLM of {layers} layers with dropout {dropout:g}: the gradient's variance at the input "
+        f"over that at the top is {', '.join(parts)}."
     ]

@@ -92,8 +92,10 @@ def open_batch(params: SignalParams, context: Context) -> tuple[MicroBatch, floa
     documents = open_documents(context.needs["documents"], "train")
     if params.vocab_size is not None:
         check_vocabulary(documents.meta, params.vocab_size)
-    sizes = {"length": params.length, "global_batch": params.batch, "micro_batch": params.batch}
-    batches = Batches(documents, **sizes, seed=params.seed, buckets=False)
+    size = params.batch
+    batches = Batches(
+        documents, length=params.length, global_batch=size, micro_batch=size, seed=params.seed, buckets=False
+    )
     batch = next(iter(batches.micro_batches(0)))
     return batch, documents.meta["same_token"], params.vocab_size or documents.meta["vocab_size"]
 
