@@ -58,14 +58,7 @@ MARKS = 1500  # of a component's points; more are one blot
 def draw(
     rows: pd.DataFrame, tail: pd.DataFrame, tables: dict[str, pd.DataFrame], components: Sequence[str]
 ) -> dict[str, Figure]:
-    """The figures that there are rows for.
-
-    Args:
-        rows: of the table `moments`, not empty.
-        tail: those of the variance of attention's gradient that stand beside the published ones.
-        tables: summary tables by name.
-        components: their order.
-    """
+    """The figures that there are rows for; `tail` are rows of attention's `g_var` that compare with the published."""
     figures = {"agreement": agreement_figure(rows, components)}
     if len(tables["biases"]):
         figures["errors"] = error_figure(tables["biases"])
@@ -179,15 +172,9 @@ def correlation_figure(rows: pd.DataFrame) -> Figure:
                     marks = {"color": SIMULATED, "marker": "o", "capsize": 3}
                     axis.errorbar([at], [mean - base], yerr=[[mean - low], [high - mean]], **marks)
     outer_labels(axes, "correlation r of two tokens before", ["correlation behind", "less the exact curve"])
-    legend(
-        figure,
-        [
-            line_handle("exact", THEORY),
-            line_handle("published polynomial", PUBLISHED, linestyle="--"),
-            line_handle("simulated", SIMULATED, marker="o", linestyle=""),
-            line_handle("unchanged", GREY, linestyle=":"),
-        ],
-    )
+    handles = [line_handle("exact", THEORY), line_handle("published polynomial", PUBLISHED, linestyle="--")]
+    handles += [line_handle("simulated", SIMULATED, marker="o", linestyle="")]
+    legend(figure, [*handles, line_handle("unchanged", GREY, linestyle=":")])
     return figure
 
 

@@ -100,13 +100,9 @@ def _both(component: Component, x: dict[str, Array]) -> tuple[Any, Any]:
 
 def handed_variance(component: Component, quantity: str, var: Array, g_var: Array) -> Array | None:
     """The predicted variance that the published error metric gets for a quantity; None: none."""
-    if component == "softmax":
+    if component == "softmax" or "_var" in quantity or (component, quantity) == ("attention", "g_cov"):
         return None
-    if quantity in ("x_mean", "x_cov", "x_cov_features"):
-        return var
-    if quantity == "g_cov" and component != "attention":
-        return g_var
-    return None
+    return g_var if quantity == "g_cov" else var
 
 
 def moments(params: MomentsParams, context: Context) -> dict[str, Rows]:

@@ -20,7 +20,7 @@ LEAST_TRIALS = 64
 class _Planned(NamedTuple):
     shape: tuple[tuple[str, int], ...]
     simulation: Simulation
-    """Of a point with two, the forward one."""
+    """The forward one, where a point has two."""
     point: Point
     published: bool
 

@@ -85,37 +85,32 @@ NUMBERS = {
     "L": "number of tokens",
 }
 QUANTITIES = ("x_mean", "x_var", "x_var_full", "x_cov", "x_cov_features", "g_var", "g_var_full", "g_cov")
+QUANTITY = (
+    "x_mean, x_var, x_cov (two tokens), x_cov_features (two features) of the output; g_var, g_cov of the input's "
+    "gradient; _full: the published second form of softmax"
+)
+BIAS = (
+    "(measured - {0}) / |{0}|; where 0 is predicted, in units of the predicted standard deviation (means) or variance "
+    "(covariances)"
+)
+Z = "(measured - {0}) / standard error, which includes rounding of float32"
 FORMS = {"published": "_published", "exact": ""}
 """Closed forms, and the ending of the columns that hold against each."""
 MOMENTS = TableSpec(
     schema=pa.schema(
         [
             column("point", pa.string(), "the point's numbers as text; unique within a component"),
-            column(
-                "quantity",
-                pa.string(),
-                "x_mean, x_var, x_cov (two tokens), x_cov_features (two features) of the output; g_var, g_cov of the "
-                "input's gradient; _full: the published second form of softmax",
-            ),
+            column("quantity", pa.string(), QUANTITY),
             column("in_published_grid", pa.bool_(), "whether the published grid has the point"),
             *(column(name, pa.float64(), doc + "; null: the component has none") for name, doc in NUMBERS.items()),
             column("predicted_published", pa.float64(), "published closed form; NaN: nobody published one"),
             column("predicted_exact", pa.float64(), "exact closed form, or the best one known (attention, softmax)"),
             column("measured", pa.float64(), "mean over the simulation's trials"),
             column("standard_error", pa.float64(), "standard error of `measured`, by batch means; NaN with one block"),
-            column(
-                "bias_published",
-                pa.float64(),
-                "(measured - predicted_published) / |predicted_published|; where that is 0 in units of the predicted "
-                "standard deviation (means) or variance (covariances)",
-            ),
-            column("bias", pa.float64(), "(measured - predicted_exact) / |predicted_exact|, likewise"),
-            column("z_published", pa.float64(), "(measured - predicted_published) / standard error"),
-            column(
-                "z",
-                pa.float64(),
-                "(measured - predicted_exact) / standard error; both z count rounding of float32 to the error",
-            ),
+            column("bias_published", pa.float64(), BIAS.format("predicted_published")),
+            column("bias", pa.float64(), BIAS.format("predicted_exact")),
+            column("z_published", pa.float64(), Z.format("predicted_published")),
+            column("z", pa.float64(), Z.format("predicted_exact")),
             column("legacy_error_published", pa.float64(), "published error metric (a share) of the published form"),
             column("legacy_error", pa.float64(), "published error metric (a share) of the exact form"),
             column("trials_done", pa.int64(), "trials of the point's simulation"),

@@ -4,7 +4,7 @@ Letters: N layers, H width, I feed-forward width.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import product
 from typing import Any
 
@@ -68,7 +68,7 @@ class Ends:
 
     @property
     def finite(self) -> bool:
-        return bool(np.isfinite([self.var, self.r, self.top_g, self.top_rg]).all()) and self.var > 0
+        return bool(np.isfinite(astuple(self)).all()) and self.var > 0
 
 
 def free_ends(config: DeepBertConfig, spreads: Spreads, same_token: float, same_segment: float, top_g: float) -> Ends:
@@ -88,21 +88,20 @@ def free_ends(config: DeepBertConfig, spreads: Spreads, same_token: float, same_
 def theory_rows(
     config: DeepBertConfig, spreads: Spreads, ends: Ends, tokens: float, n_tokens: int, published: bool = False
 ) -> dict[str, Array]:
-    """Curves by the name of their quantity: of the stream [N + 1], of weights [N].
+    """Curves by the name of their quantity: of the stream [N + 1], of weights [N]; none where an end is not finite.
 
     Args:
         config: the network's.
         spreads: standard deviations of its weights.
-        ends: what the recursion starts from; where they are not finite, neither is a curve.
-        tokens: as of `setting_of`.
+        ends: where the recursion starts.
+        tokens: mean over tokens of how many tokens their sequence has.
         n_tokens: tokens of the batch.
         published: with the published gradient of attention, and without what it does not lead to.
     """
     if not ends.finite:
         return {}
     gains, setting = gains_of(config, spreads), setting_of(config, tokens)
-    start = {"var": ends.var, "r": ends.r, "top_g": ends.top_g, "top_rg": ends.top_rg}
-    found = propagate(gains, setting, **start, published=published)
+    found = propagate(gains, setting, **asdict(ends), published=published)
     curves = {
         "variance": found.var,
         "correlation": found.r,
