@@ -1,4 +1,4 @@
-"""One sample of masked words and sentence order as published: token by token, on Python lists.
+"""One sample of masked words and sentence order as published: token by token, on Python lists (dslm 4.1).
 
 Its random numbers are given, those that the fast way draws, so that both must give the same. It differs from the
 published code where `whole_words` says so.
