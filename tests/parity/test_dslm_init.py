@@ -1,4 +1,4 @@
-"""Initial weights of DeepScaleLM against the published code's numbers, and the activations' moments."""
+"""Initial weights of DeepScaleLM (tasks/deepscale/README.md 3) against the published code, and activation moments."""
 
 import numpy as np
 import pytest
