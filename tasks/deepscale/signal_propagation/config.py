@@ -3,47 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Lt
 
-from orchestrator.limits import Distinct, Limited, NotNegative, Positive, Probability, Several
+from orchestrator.limits import Distinct, Limited, Positive, Probability, Several
 from orchestrator.options import Ints
-from tasks.deepscale.deep_bert.params import Activation, Norm, Scheme
+from tasks.deepscale.deep_bert.params import Network, Norm, Scheme
 from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
+from tasks.deepscale.pretraining_text.plan import DocumentLimit
 from tasks.encoders.options import SeveralInts
 
 Source = Literal["text", "zipf", "uniform"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Width(Limited):
-    """How wide a network is."""
-
-    width: Positive = 1024
-    """Hidden size."""
-    heads: Positive = 16
-    """Attention heads."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network(Width):
-    """The network but for its depth, its LayerNorms and its scheme."""
-
-    intermediate: NotNegative = 0
-    """Width of the MLPs; 0: four times the width."""
-    activation: Activation = "relu"
-    """Activation of the MLPs. Published: relu."""
-    dropout: Probability = 0.1
-    """Dropout of embeddings and branches."""
-    attention_dropout: Probability = 0.1
-    """Dropout of attention probabilities."""
-    branch_k: float = 0.96
-    """k of dslm: beta^2 = branch-k / layers^branch-alpha. Published: 0.005 for 192 layers, which is this k."""
-    branch_alpha: float = 1.0
-    """alpha of dslm, see branch-k."""
-    correlation: Annotated[float, Gt(0), Le(1)] | None = None
-    """Correlation of two tokens' embeddings before dropout, for dslm; None: from the data. Published: 0.221."""
-    legacy_logit_scale: bool = False
-    """Published factor before the decoder of dslm, right for a dropout of 0.1 alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +37,7 @@ class Padding(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Padding, Batch, Network):
+class Config(Padding, Batch, Network, DocumentLimit):
     """How do variances of the stream and of its gradient change through depth, and does the theory say so?"""
 
     norms: Several[Norm] = ("pre", "post")
@@ -85,8 +54,6 @@ class Config(Padding, Batch, Network):
     """Text: wikipedia (the hub's), builtin (Python's own documentation), a directory of text, or a text file."""
     tokenizer: str = "google-bert/bert-base-uncased"
     """Tokenizer: a hub name, a directory, or builtin."""
-    document_limit: Positive | None = 20_000
-    """Maximum number of documents; a batch needs few."""
     rule_depths: Annotated[Ints, Ge(1), Distinct()] = (12, 24, 48, 96, 192, 384, 768, 1536)
     """Depths at which the theory alone is evaluated, for the rule of depth."""
     rule_ks: Annotated[Several[float], Gt(0), Lt(1)] = (0.5, 0.96)
@@ -102,18 +69,26 @@ class Config(Padding, Batch, Network):
     text does."""
 
 
+_K = 0.96  # beta^2 = 0.005 for 192 layers, as published
+_PUBLISHED = {
+    "document_limit": 20_000,  # a batch needs few
+    "width": 1024,
+    "heads": 16,
+    "branch_k": _K,
+}
 _SMALL = {
     "corpus": "builtin",
     "tokenizer": "builtin",
-    "document_limit": None,
     "vocab_size": 4096,
     "width": 64,
     "heads": 4,
     "length": 64,
+    "branch_k": _K,
 }
 PRESETS = {
-    "paper": Config(),
+    "paper": Config(**_PUBLISHED),
     "legacy": Config(
+        **_PUBLISHED,
         schemes=("xavier", "dslm"),
         sources=("text",),
         seeds=(1234,),

@@ -19,8 +19,9 @@ def plan(config: Config) -> Iterator[Job]:
     """
     for layers in config.rule_depths:
         params = DepthRuleParams(
-            **shared(config, DepthRuleParams),
             layers=layers,
+            width=config.width,
+            heads=config.heads,
             tokens=config.length,
             activation=config.activation,
             ks=config.rule_ks,

@@ -7,7 +7,7 @@ import pyarrow as pa
 from orchestrator.experiment import Resources, Stage, TableSpec, column
 from orchestrator.limits import Limited, Positive, require
 from tasks.deepscale.deep_bert.params import Activation, DeepBertParams
-from tasks.deepscale.signal_propagation.config import Batch, Network, Padding, Source, Width
+from tasks.deepscale.signal_propagation.config import Batch, Padding, Source
 
 MATRICES = ("qk", "v", "out", "up", "down")
 THEORIES = ("theory", "theory_free", "theory_published")
@@ -31,27 +31,26 @@ class _Draws(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignalParams(Padding, _Draws, Batch, _Text, Network, DeepBertParams):
+class SignalParams(Padding, _Draws, Batch, _Text, DeepBertParams):
     """A network with its initial weights, and the one batch that goes through it (README 2)."""
 
     def __post_init__(self):
         super().__post_init__()
-        DeepBertParams.__post_init__(self)  # it is no group of limits, whose chain of checks ends before it
         require(self.source in ("text", "zipf", "uniform"), "source", self.source, "text, zipf or uniform")
         fine = self.source == "text" or self.vocab_size is not None
         require(fine, "vocab_size", self.vocab_size, f"the number of random tokens of the source {self.source}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Depth(Limited):
-    layers: Positive
-    """Number of layers."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DepthRuleParams(Width, _Depth):
+class DepthRuleParams(Limited):
     """A grid of DeepScaleLM networks of one depth that only the theory goes through (README 2)."""
 
+    layers: Positive
+    """Number of layers."""
+    width: Positive
+    """Hidden size."""
+    heads: Positive
+    """Attention heads."""
     tokens: Positive
     """Tokens of a sequence."""
     activation: Activation = "relu"
