@@ -1,6 +1,6 @@
 """What simulating moments over a grid saves: `python benchmarks/moments.py [--only PART ...]`.
 
-The plain way is the published one (dslm 1.1): one grid point after another, tokens from a multivariate normal
+The plain way is the published one: one grid point after another, tokens from a multivariate normal
 distribution with an L x L covariance, autograd, and the L x L sample covariance of output and gradient. As built,
 points share simulations where only a scale tells them apart, run together in blocks, and need neither matrix nor graph.
 Rows give the seconds of the processor and, in their names, how far the process grew for one point, plain against as

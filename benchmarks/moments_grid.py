@@ -18,15 +18,15 @@ from torch.distributions import MultivariateNormal
 
 from metrics.token_moments import token_moments, token_sums
 from tasks.deepscale.component_moments import operations
-from tasks.deepscale.component_moments.canonical import uses
-from tasks.deepscale.component_moments.grids import Component, Point, points
-from tasks.deepscale.component_moments.simulation import Effort, simulate
-from tasks.deepscale.component_moments.sizes import sizes_of, widths
-from tasks.deepscale.component_moments.stage import scaled
+from tasks.deepscale.component_moments.canonical import sizes_of, uses, widths
+from tasks.deepscale.component_moments.config import Component, Effort, Point, points
+from tasks.deepscale.component_moments.moments import scaled
+from tasks.deepscale.component_moments.simulation import simulate
 
 Row = tuple[str, float, float, float]
 NAMES = ("x_mean", "x_var", "x_cov", "g_var", "g_cov")
 MOST_Z = 5.0
+ONE_ROUND = Effort(target=0.0, most=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,9 +113,8 @@ def as_built(case: Case) -> list[dict[str, Any]]:
     """The estimates of every grid point."""
     used = [uses(case.component, point) for point in case.grid]
     simulations = list(dict.fromkeys(use.simulation for several in used for use in several))
-    effort = Effort(trials=case.trials)
     with torch.inference_mode():
-        measured = simulate(simulations, effort, device=torch.device("cpu"), budget=1 << 30)
+        measured = simulate(simulations, case.trials, ONE_ROUND, device=torch.device("cpu"), budget=1 << 30)
     known = dict(zip(simulations, measured, strict=True))
     return [scaled(several, known) for several in used]
 
@@ -197,4 +196,4 @@ def _one_plain(case: Case) -> object:
 def _one_built(case: Case) -> object:
     one = uses(case.component, case.grid[0])[0].simulation
     with torch.inference_mode():
-        return simulate([one], Effort(trials=case.trials), device=torch.device("cpu"), budget=1 << 30)
+        return simulate([one], case.trials, ONE_ROUND, device=torch.device("cpu"), budget=1 << 30)

@@ -1,4 +1,4 @@
-"""Moments of ReLU and GeLU of a centred Gaussian, in closed form (dslm 1.4, 1.5).
+"""Moments of ReLU and GeLU of a centred Gaussian, in closed form.
 
 For x, x' ~ N(0, sigma^2) with correlation r and f the activation: the mean and variance of f(x), the covariance of f(x)
 and f(x'), and the second moment and the cross moment of the slope f'. A gradient of variance s_g^2 and correlation r_g
@@ -45,7 +45,7 @@ class ActivationMoments:
 
 
 def relu_moments(sigma: ArrayLike, r: ArrayLike) -> ActivationMoments:
-    """Moments of max(x, 0) (dslm 1.4; exact).
+    """Moments of max(x, 0) (exact).
 
     Raises:
         ValueError: sigma is negative or r is outside [-1, 1].
@@ -62,7 +62,7 @@ def relu_moments(sigma: ArrayLike, r: ArrayLike) -> ActivationMoments:
 
 
 def gelu_moments(sigma: ArrayLike, r: ArrayLike) -> ActivationMoments:
-    """Moments of x Phi(x), the exact form of GeLU (dslm 1.5; exact).
+    """Moments of x Phi(x), the exact form of GeLU (exact).
 
     Raises:
         ValueError: sigma is negative or r is outside [-1, 1].

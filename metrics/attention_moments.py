@@ -1,14 +1,14 @@
 """Moments of softmax attention with random weights, forward and backward, in units of what comes in.
 
 One head reads tokens x of width d with correlation r between tokens: Q, K, V are x times matrices of independent
-entries, Y = dropout(softmax(Q K^T / sqrt(dk))) V. Four brackets say what becomes of the moments (dslm 1.8):
+entries, Y = dropout(softmax(Q K^T / sqrt(dk))) V. Four brackets say what becomes of the moments:
 
     var Y  = A var      A = d sigma_v^2 sigma_x^2           (mean 0)
     cov Y  = A cov      of two tokens, same feature
     var dX = Gm g_var   Gm = dk sigma_v^2 sigma_g^2
     cov dX = Gm g_cov
 
-The same brackets hold for a whole block: with the output projection A = (d sigma_v^2)(d sigma_o^2) (dslm 3.2).
+The same brackets hold for a whole block: with the output projection A = (d sigma_v^2)(d sigma_o^2).
 `T` is the variance of a score at r = 0: d^2 sigma_x^4 sigma_q^2 sigma_k^2.
 
 All functions take numbers or arrays that broadcast, and compute in float64.
@@ -37,7 +37,7 @@ class AttentionMoments(NamedTuple):
 def attention_moments(
     r: ArrayLike, r_g: ArrayLike, *, T: ArrayLike, p: ArrayLike, d: ArrayLike, L: ArrayLike
 ) -> AttentionMoments:
-    """The derived brackets, with the gradient's way through Q and K (dslm 1.8, "derived").
+    """The derived brackets, with the gradient's path through Q and K, which the published code leaves out.
 
     They are leading orders in 1/L and 1/d: within about 1 % of simulation for (1 - r) T <= 1, and `var` up to 5 % at
     T = 1 with dk = 32 and L = 128.
@@ -69,9 +69,9 @@ def attention_moments(
 def published_attention_moments(
     r: ArrayLike, r_g: ArrayLike, *, T: ArrayLike, p: ArrayLike, d: ArrayLike, L: ArrayLike
 ) -> AttentionMoments:
-    """The brackets of the published code (dslm 1.8, "repo forms").
+    """The brackets of the published code (tasks/deepscale/README.md 1).
 
-    They leave out the gradient's way through Q and K: `g_var` is up to 92 % too small where the gradients of tokens are
+    They leave out the gradient's path through Q and K: `g_var` is up to 92 % too small where gradients of tokens are
     independent and T = 1. Arguments as of `attention_moments`.
     """
     r, r_g, T, p, d, L = (np.asarray(value, dtype=np.float64) for value in (r, r_g, T, p, d, L))

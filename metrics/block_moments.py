@@ -1,4 +1,4 @@
-"""Moments of activations, attention and whole blocks with random weights, in closed form (dslm 1.4, 1.5, 1.8, 3.2).
+"""Moments of activations, attention and whole blocks with random weights, in closed form (tasks/deepscale/README.md 1).
 
 Inputs, gradients and what comes back are those of `component_moments`; the input's mean is 0 here. Attention and blocks
 are leading orders in 1/d and 1/L; ReLU and GeLU alone are exact.
@@ -16,7 +16,7 @@ from metrics.component_moments import Moments, arrays, broadcast, check
 
 
 def activation(sigma_x: ArrayLike, r: ArrayLike, sigma_g: ArrayLike, r_g: ArrayLike, *, kind: Activation) -> Moments:
-    """ReLU or GeLU of a centred Gaussian (dslm 1.4, 1.5); exact."""
+    """ReLU or GeLU of a centred Gaussian; exact."""
     sigma_x, r, sigma_g, r_g = arrays(sigma_x, r, sigma_g, r_g)
     check(r=r, r_g=r_g)
     found = MOMENTS[kind](sigma_x, r)
@@ -29,7 +29,7 @@ def attention(
     sigma_x: ArrayLike, r: ArrayLike, sigma_v: ArrayLike, sigma_qk: ArrayLike, p: ArrayLike, sigma_g: ArrayLike,
     r_g: ArrayLike, d: ArrayLike, dk: ArrayLike, L: ArrayLike, *, published: bool,
 ) -> Moments:  # fmt: skip
-    """One head of attention: dropout(softmax(Q K^T / sqrt(dk))) V, no output projection (dslm 1.8).
+    """One head of attention: dropout(softmax(Q K^T / sqrt(dk))) V, no output projection.
 
     Args:
         sigma_x: spread of the tokens.
@@ -58,7 +58,7 @@ def attention_block(
     sigma_x: ArrayLike, r: ArrayLike, sigma_v: ArrayLike, sigma_o: ArrayLike, sigma_qk: ArrayLike, p: ArrayLike,
     sigma_g: ArrayLike, r_g: ArrayLike, d: ArrayLike, L: ArrayLike, *, published: bool,
 ) -> Moments:  # fmt: skip
-    """All heads (together as wide as the tokens), the output projection and dropout (dslm 3.2).
+    """All heads (together as wide as the tokens), the output projection and dropout.
 
     Spreads are times sqrt(d), sigma_o that of the output projection. p is the dropout of probabilities and of output.
     """
@@ -78,7 +78,7 @@ def ffn_block(
     sigma_x: ArrayLike, r: ArrayLike, sigma_up: ArrayLike, sigma_down: ArrayLike, p: ArrayLike, sigma_g: ArrayLike,
     r_g: ArrayLike, d: ArrayLike, I: ArrayLike, *, kind: Activation,  # noqa: E741
 ) -> Moments:  # fmt: skip
-    """dropout(act(x W_up) W_down) from d to I to d features (dslm 3.2, with either activation).
+    """dropout(act(x W_up) W_down) from d to I to d features, with either activation.
 
     Args:
         sigma_x: spread of the tokens.
@@ -113,7 +113,7 @@ def residual(
 ) -> Moments:  # fmt: skip
     """skip x + branch f(x), where f has the moments `of` for these x and gradients, and ends in random weights.
 
-    Such a branch is uncorrelated with x, forward and backward, so the moments add (dslm 3.2).
+    Such a branch is uncorrelated with x, forward and backward, so the moments add.
     """
     sigma_x, r, sigma_g, r_g, skip, branch = arrays(sigma_x, r, sigma_g, r_g, skip, branch)
     check(r=r, r_g=r_g)

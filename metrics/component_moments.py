@@ -1,4 +1,4 @@
-"""Moments of one component with random input, forward and backward, in closed form (dslm 1.3 to 1.7).
+"""Moments of one component with random input, forward and backward, in closed form (tasks/deepscale/README.md 1).
 
 Input: tokens of mean mu and variance sigma_x^2, two of them correlated by r at the same feature, features independent.
 Gradient of the output: mean 0, variance sigma_g^2, correlation r_g, independent of the input. Each function gives the
@@ -37,7 +37,7 @@ def linear(
     mu: ArrayLike, sigma_x: ArrayLike, r: ArrayLike, s: ArrayLike, sigma_g: ArrayLike, r_g: ArrayLike,
     d_in: ArrayLike, d_out: ArrayLike,
 ) -> Moments:  # fmt: skip
-    """y = x W with independent entries of W of mean 0 and standard deviation s, no bias (dslm 1.3); exact."""
+    """y = x W with independent entries of W of mean 0 and standard deviation s, no bias; exact."""
     mu, sigma_x, r, s, sigma_g, r_g, d_in, d_out = arrays(mu, sigma_x, r, s, sigma_g, r_g, d_in, d_out)
     check(r=r, r_g=r_g, d_in=d_in, d_out=d_out)
     gain, back = d_in * s**2, d_out * s**2 * sigma_g**2
@@ -47,7 +47,7 @@ def linear(
 def dropout(
     mu: ArrayLike, sigma_x: ArrayLike, r: ArrayLike, sigma_g: ArrayLike, r_g: ArrayLike, p: ArrayLike
 ) -> Moments:
-    """Inverted dropout: kept values are divided by 1 - p (dslm 1.6); exact."""
+    """Inverted dropout: kept values are divided by 1 - p; exact."""
     mu, sigma_x, r, sigma_g, r_g, p = arrays(mu, sigma_x, r, sigma_g, r_g, p)
     check(r=r, r_g=r_g, p=p)
     var = (sigma_x**2 + p * mu**2) / (1 - p)
@@ -69,7 +69,7 @@ def layernorm(
     sigma_x: ArrayLike, r: ArrayLike, sigma_g: ArrayLike, r_g: ArrayLike, d: ArrayLike, *, form: LayerNormForm,
     eps: float = 1e-5,
 ) -> LayerNormMoments:  # fmt: skip
-    """LayerNorm without gain and bias (dslm 1.6); the mean of its input does not matter.
+    """LayerNorm without gain and bias; the mean of its input does not matter.
 
     Args:
         sigma_x: spread of the input.
@@ -77,8 +77,8 @@ def layernorm(
         sigma_g: spread of the gradient.
         r_g: its correlation.
         d: width; more than 5 for other forms than the published (below 4 the gradient's variance is infinite).
-        form: "published" (limits of d to infinity, but for 1 - 1/d and -1/(d - 1)); "first_order" in 1/d, as dslm 1.6
-            has them, eps in the variance alone; "exact" for every d and to first order in eps / sigma_x^2.
+        form: "published" (limits of d to infinity, but for 1 - 1/d and -1/(d - 1)); "first_order" in 1/d, with
+            eps in the variance alone; "exact" for every d and to first order in eps / sigma_x^2.
         eps: what LayerNorm adds to the variance.
 
     The exact forms: with n = d - 1, normalised tokens have the sample correlation of n degrees of freedom, whose mean
@@ -137,7 +137,7 @@ class SoftmaxMoments(NamedTuple):
 def softmax(
     sigma_x: ArrayLike, r: ArrayLike, sigma_g: ArrayLike, r_g: ArrayLike, L: ArrayLike, *, form: SoftmaxForm
 ) -> SoftmaxMoments:
-    """Softmax over L elements that are correlated by r, with gradients correlated by r_g (dslm 1.7).
+    """Softmax over L elements that are correlated by r, with gradients correlated by r_g.
 
     What the elements have in common cancels, so all depends on w = (1 - r) sigma_x^2. None of the forms is exact: they
     need exp(w) small against L. "approx" and "full" are published and know no r_g; "second_order" is within 0.5 %

@@ -1,4 +1,4 @@
-"""What becomes of the correlation of two tokens in ReLU and in a feed-forward block, and polynomials (dslm 1.9).
+"""What becomes of the correlation of two tokens in ReLU and in a feed-forward block, and the published polynomials.
 
 Arrays in and out have one shape; r is the correlation that goes in, in [0, 1].
 """

@@ -1,9 +1,10 @@
-"""The numbers that DeepScaleLM draws weights by, from depth, dropout and the data's statistics (dslm 2.2, 3.2).
+"""The numbers that DeepScaleLM draws weights by, from depth, dropout and the data's statistics.
 
 DeepScaleLM (Kedia et al., ICML 2024) makes every residual step x <- lambda x + beta f(x), lambda^2 + beta^2 = 1, and
 draws weights such that each branch f gives variance 1 at initialisation: then so has the stream, at any depth. The
 attention branch averages values over tokens, so its variance depends on the correlation r of two tokens at its input,
-which grows with depth; the values' and outputs' standard deviations therefore differ by layer.
+which grows with depth; the values' and outputs' standard deviations therefore differ by layer
+(tasks/deepscale/README.md 3).
 
 NumPy float64; variances are of one element, correlations of two different tokens' same feature.
 """
@@ -26,7 +27,7 @@ Norm = Literal["pre", "post"]
 def embedding_correlation(same_token: float, same_segment: float = 2 / 3, tables: int = 3) -> float:
     """Correlation of two tokens of a sequence where embeddings are sums of `tables` tables of equal variance.
 
-    (1/tables) [P(same token) + P(same segment)]: positions always differ (dslm 2.2). With P(same token) from Zipf's law
+    (1/tables) [P(same token) + P(same segment)]: positions always differ. With P(same token) from Zipf's law
     and a uniform cut into two segments (2/3) it is 0.227; the published constant is 0.221. Without token types there
     are two tables and no segments.
 
@@ -41,7 +42,7 @@ def embedding_correlation(same_token: float, same_segment: float = 2 / 3, tables
 
 
 def depth_scaling(layers: int, k: float, alpha: float) -> tuple[float, float]:
-    """(lambda^2, beta^2) of N layers: beta^2 = k / N^alpha, lambda^2 = 1 - beta^2 (dslm 2.2).
+    """(lambda^2, beta^2) of N layers: beta^2 = k / N^alpha, lambda^2 = 1 - beta^2.
 
     Raises:
         ValueError: beta^2 is not between 0 and 1.
@@ -55,8 +56,13 @@ def depth_scaling(layers: int, k: float, alpha: float) -> tuple[float, float]:
     return 1 - branch_sq, branch_sq
 
 
+def branch_share(layers: int, branch_sq: float) -> float:
+    """Share of the final stream that branches have written: 1 - (1 - beta^2)^(2N), with lambda^2 = 1 - beta^2."""
+    return -float(np.expm1(2 * layers * np.log1p(-branch_sq)))
+
+
 def branch_correlation(r: ArrayLike, activation: Activation = "relu", input_var: float = 1.0) -> Array:
-    """Correlation of the MLP's output (before dropout) where its input's is r: E[f f'] / E[f^2] (dslm 1.9, c(r)).
+    """Correlation of the MLP's output (before dropout) where its input's is r: c(r) = E[f f'] / E[f^2].
 
     Args:
         r: correlation of two tokens at the MLP's input.
@@ -104,7 +110,7 @@ def value_spreads(
     activation: Activation = "relu",
     mlp_input_var: float = 1.0,
 ) -> ValueSpreads:
-    """Layer by layer the standard deviation s_l = sqrt(sqrt((1-p)/r_l)/H) of values and attention outputs (dslm 2.2).
+    """Layer by layer the standard deviation s_l = sqrt(sqrt((1-p)/r_l)/H) of values and attention outputs.
 
     It gives the attention branch the variance (H s^2)^2 r / (1-p) = 1 for long sequences. Correlations go through the
     residual steps with variance V, begun with V = 1 and r = (1-p) `correlation`:
@@ -119,7 +125,7 @@ def value_spreads(
         branch_sq: beta^2 (b2).
         correlation: of two tokens' embeddings before dropout, `embedding_correlation` of the data.
         norm: `post`: the skip connection starts at the LayerNorm's output, so V is 1 there. The published code does not
-            take that into account, which matters only where lambda^2 + beta^2 is not 1 (dslm 5, quirk 11).
+            take that into account, which matters only where lambda^2 + beta^2 is not 1 (tasks/deepscale/README.md 3).
         activation: of the MLP.
         mlp_input_var: variance of its argument, H s^2 with s of `mlp_spread`; ReLU does not depend on it.
 

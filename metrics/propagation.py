@@ -1,4 +1,4 @@
-"""Moments of the residual stream through a whole transformer, forward and backward (dslm 3.2).
+"""Moments of the residual stream through a whole transformer, forward and backward (tasks/deepscale/README.md 2).
 
 The stream has the variance V and the correlation r of two tokens; its gradient has the variance g and the correlation
 r_g. Each layer is two residual steps, attention and MLP: x <- lambda skip + beta Dropout(f(LN(x))). The skip connection
@@ -122,7 +122,7 @@ def propagate(
     top_rg: ArrayLike = 0.0,
     published: bool = False,
 ) -> Propagation:
-    """Send moments through the network (dslm 3.2).
+    """Send moments through the network.
 
     Args:
         gains: of every layer.

@@ -1,4 +1,4 @@
-"""Norms of single matrices' gradients, from the stream's moments (dslm 3.2, carried on to what stands in a branch).
+"""Norms of single matrices' gradients, from the stream's moments and those within a branch.
 
 Letters as in `metrics.propagation`.
 """

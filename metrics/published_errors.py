@@ -1,4 +1,4 @@
-"""The error of a measurement as the published simulations print it, and their percentiles (dslm 1.1).
+"""The error of a measurement as the published simulations print it, and their percentiles.
 
 Kept to set our numbers beside the published ones. It hides errors: where an output variance is given the smaller of two
 ratios counts, and where zero is predicted the error depends on the unit.

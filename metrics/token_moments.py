@@ -1,4 +1,4 @@
-"""Mean, variance and covariance of two tokens, of streamed blocks (dslm 1.1, 5.1).
+"""Mean, variance and covariance of two tokens, of streamed blocks.
 
 The published simulations average the off-diagonal of a T x T sample covariance; (sum_t y)^2 - sum_t y^2 is the same
 number in O(T) work and memory. Sums are float64, whatever the values are.

@@ -2,7 +2,7 @@
 
 Every residual step is x <- lambda skip + Dropout(beta f(LN(x))) with the branch f attention or MLP. `pre`: the skip
 connection is x itself. `post`: it is LN(x), so that the LayerNorm which textbook post-LN puts behind the sum stands at
-the beginning of the next step (dslm 2.1): with lambda = beta = 1 this is the original BERT, weight by weight, but that
+the beginning of the next step: with lambda = beta = 1 this is the original BERT, weight by weight, but that
 dropout of the embeddings comes before their LayerNorm. A last LayerNorm follows the layers. With lambda^2 + beta^2 = 1
 and the weights of `models.deep_bert_init` it is DeepScaleLM (Kedia et al., 2024).
 

@@ -1,4 +1,4 @@
-"""DeepBert with a new head for classes, or for one score a choice: tanh pooler, dropout, linear (dslm 4.3).
+"""DeepBert with a new head for classes, or for one score a choice: tanh pooler, dropout, linear.
 
 Dimensions: B batch, T tokens, H width, C outputs, K choices of a question.
 """

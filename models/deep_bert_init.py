@@ -1,7 +1,8 @@
-"""How a DeepBert's weights are drawn: normal with mean 0, a standard deviation a tensor, biases 0, gains 1 (dslm 2.2).
+"""How a DeepBert's weights are drawn: normal with mean 0, a standard deviation a tensor, biases 0, gains 1.
 
-`vanilla`: 0.02 everywhere, BERT's own. `xavier`: the published comparison. DeepScaleLM's depend on depth, dropout and
-data; whoever builds the network works them out (`metrics.dslm`) and hands them over as `Spreads`.
+`vanilla`: 0.02 everywhere, BERT's own. `xavier`: the published comparison (tasks/deepscale/README.md 3). DeepScaleLM's
+depend on depth, dropout and data; whoever builds the network works them out (`metrics.dslm`) and hands them over as
+`Spreads`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What one forward and one backward pass of a DeepBert tell of signal propagation, measured by hooks (dslm 2.3, 5).
+"""What one forward and one backward pass of a DeepBert tell of signal propagation, measured by hooks.
 
 Of the residual stream behind the embeddings and each layer, and of the loss's gradient there: variance and covariance
 of two tokens. Of each layer's matrices: the norm of their gradient. Sums are taken on the device in float64 and come

@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.curves import pretrain_bert_report
 from tasks.deepscale.deep_bert.pretraining import pretrain_bert
-from tasks.deepscale.deep_bert.report import pretrain_bert_report
-from tasks.deepscale.signal_propagation.params import SignalParams
-from tasks.deepscale.signal_propagation.stage import signals
+from tasks.deepscale.signal_propagation.signals import signals
+from tasks.deepscale.signal_propagation.stages import SignalParams
 from tests.tasks.deepscale.deep_bert.tiny import PARAMS, changed, context, write_documents
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

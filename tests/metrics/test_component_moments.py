@@ -94,8 +94,8 @@ def test_attention_of_one_far_look_is_that_of_independent_scores():
         assert getattr(published, name) == pytest.approx(getattr(exact, name)), name
 
 
-def test_published_gradient_is_as_much_too_small_as_the_text_says():
-    # dslm 1.8: by 25 % (r = r_g = .8), 37 % (.5, .5), 88 to 92 % (r_g = 0, d = 64, L = 256), at T = 1.
+def test_published_gradient_is_too_small_by_the_share_that_was_simulated():
+    # Too small by 25 % (r = r_g = .8), 37 % (.5, .5), 88 to 92 % (r_g = 0, d = 64, L = 256), at T = 1.
     def lost(r, r_g, d, L):
         at = {"T": 1.0, "p": 0.1, "d": d, "L": L}
         return 1 - float(published_attention_moments(r, r_g, **at).g_var / attention_moments(r, r_g, **at).g_var)
@@ -108,7 +108,7 @@ def test_published_gradient_is_as_much_too_small_as_the_text_says():
 def test_feed_forward_block_of_relu_is_that_of_the_whole_model_theory():
     r, r_g, p, d, inner = 0.4, 0.3, 0.1, 64, 256
     found = block_moments.ffn_block(1.0, r, 0.9, 1.1, p, 1.0, r_g, d, inner, kind="relu")
-    gain = (0.9 * 1.1) ** 2  # F of dslm 3.2
+    gain = (0.9 * 1.1) ** 2  # F, the gain of the MLP
     assert found.var == pytest.approx(gain / (2 * (1 - p)))
     assert found.cov == pytest.approx(gain / 2 * float(ffn_correlation(r)))
     assert found.g_var == pytest.approx(gain / (2 * (1 - p)))

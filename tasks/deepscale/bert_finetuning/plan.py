@@ -7,16 +7,24 @@ from typing import Any
 
 from models.checkpoints import resolve_model
 from orchestrator.experiment import Job
-from tasks.data.plan import planned_sizes, tokens_job
+from orchestrator.limits import shared
+from tasks.data.plan import ExampleLimits, planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.deepscale.bert_finetuning.config import PRETRAINED, Config
-from tasks.deepscale.bert_finetuning.params import DATA_REPORT, FINETUNE, DataParams, FinetuneParams, published
-from tasks.deepscale.deep_bert.plan import pretraining_job, report_job
+from tasks.deepscale.bert_finetuning.stages import DATA_REPORT, FINETUNE, DataParams, FinetuneParams, is_own
+from tasks.deepscale.deep_bert.stages import pretraining_jobs, report_job
 from tasks.deepscale.race.plan import choice_tokens_job
 from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
 from tasks.deepscale.race.sources import locate as locate_choices
 from tasks.encoders.params import JOB
 from tasks.encoders.plan import model_paths
+
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "QQP": {"epochs": 5},
+    "RACE": {"epochs": 5, "batch_size": 8, "warmup": 0.06},
+    "continuation": {"epochs": 5, "batch_size": 8, "warmup": 0.06},
+}
+"""The published settings of tasks (README 5) where they are not those of MNLI, the defaults of `FinetuneParams`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +34,6 @@ class Start:
     fields: Mapping[str, Any]
     """Those of `FinetuneParams` that name it."""
     tokenizer: str
-    layers: int
-    """For the cost of a plan; of a given checkpoint those of BERT-base."""
     needs: Mapping[str, Job] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
 
@@ -43,7 +49,8 @@ def plan(config: Config) -> Iterator[Job]:
         if "model" in start.needs:
             yield report_job(start.needs["model"])
     for task in config.tasks:
-        sizes = _sizes(config, task)
+        source = (locate_choices if task in CHOICE_TASKS else locate)(task, config.data_dir)
+        sizes = planned_sizes(source, config.train_limit, config.dev_limit)
         for tokenizer in dict.fromkeys(start.tokenizer for start in found):
             yield _report(config, _tokens(config, task, tokenizer))
         for start in found:
@@ -71,40 +78,23 @@ def starts(config: Config) -> list[Start]:
     return found
 
 
-def _pretrained(config: Config) -> list[Start]:
-    found = []
-    for layers in config.layers:
-        for norm in config.norms:
-            for scheme in config.schemes:
-                for seed in config.pretrain_seeds:
-                    job = pretraining_job(config, norm=norm, scheme=scheme, layers=layers, seed=seed)
-                    network = config.network(norm, scheme, layers)
-                    fields = {
-                        "model": f"{network.variant}, {layers} layers",
-                        "revision": JOB + job.id,
-                        "norm": norm,
-                        "scheme": scheme,
-                        "layers": layers,
-                        "pretrain_seed": seed,
-                    }
-                    found.append(Start(fields=fields, tokenizer=config.tokenizer, layers=layers, needs={"model": job}))
-    return found
+def _pretrained(config: Config) -> Iterator[Start]:
+    for job in pretraining_jobs(config, config.pretrain_seeds):
+        network = job.params
+        named = {"model": f"{network.variant}, {network.layers} layers", "revision": JOB + job.id}
+        variant = {name: getattr(network, name) for name in ("norm", "scheme", "layers")}
+        fields = named | variant | {"pretrain_seed": network.seed}
+        yield Start(fields=fields, tokenizer=config.tokenizer, needs={"model": job})
 
 
 def _given(config: Config, model: str) -> Start:
     ref = resolve_model(model, config.pickled_weights)
-    own = ref.path is not None and not _is_hugging_face(Path(ref.path))
+    own = ref.path is not None and is_own(Path(ref.path))
     return Start(
         fields={"model": ref.name, "revision": ref.revision},
         tokenizer=config.finetune_tokenizer or (config.tokenizer if own else model),
-        layers=12,
         paths=model_paths(ref),
     )
-
-
-def _is_hugging_face(directory: Path) -> bool:
-    """Whether config.json is not of this project; whoever loads it says what is wrong with it."""
-    return '"deep_bert"' not in (directory / "config.json").read_text(encoding="utf-8", errors="replace")
 
 
 def _tokens(config: Config, task: str, tokenizer: str) -> Job:
@@ -115,31 +105,25 @@ def _tokens(config: Config, task: str, tokenizer: str) -> Job:
     return tokens_job(task, config.data_dir, tokenizer, config.finetune_length, *limits)
 
 
-def _sizes(config: Config, task: str) -> Mapping[str, int]:
-    source = (locate_choices if task in CHOICE_TASKS else locate)(task, config.data_dir)
-    return planned_sizes(source, config.train_limit, config.dev_limit)
-
-
 def _report(config: Config, tokens: Job) -> Job:
-    shared = {name: getattr(tokens.params, name) for name in ("task", "tokenizer", "max_length")}
-    params = DataParams(**shared, train_limit=config.train_limit, dev_limit=config.dev_limit)
+    named = {name: getattr(tokens.params, name) for name in ("task", "tokenizer", "max_length")}
+    params = DataParams(**named, **shared(config, DataParams))
     return Job(stage=DATA_REPORT, params=params, needs={"tokens": tokens}, fingerprints=tokens.fingerprints)
 
 
 def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed: int, sizes: Mapping[str, int]) -> Job:
-    settings = published(task)
-    batch = config.finetune_batch or settings.batch_size
+    asked = {"epochs": config.finetune_epochs, "batch_size": config.finetune_batch, "warmup": config.finetune_warmup}
+    settings = {**PUBLISHED.get(task, {}), **{name: value for name, value in asked.items() if value is not None}}
     micro = config.finetune_micro_batch
+    if micro is not None and micro < settings.get("batch_size", FinetuneParams.batch_size):
+        settings["micro_batch"] = micro
     params = FinetuneParams(
         task=task,
         **start.fields,
         tokenizer=tokens.params.tokenizer,
         max_length=config.finetune_length,
-        batch_size=batch,
-        micro_batch=None if micro is None or micro >= batch else micro,
-        epochs=config.finetune_epochs or settings.epochs,
+        **settings,
         learning_rate=rate,
-        warmup=settings.warmup if config.finetune_warmup is None else config.finetune_warmup,
         weight_decay=config.finetune_weight_decay,
         clip=config.finetune_clip,
         dropout=config.finetune_dropout,
@@ -147,16 +131,16 @@ def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed
         seed=seed,
         precision=config.finetune_precision,
         legacy_first_step=config.legacy_first_step,
-        train_limit=config.train_limit,
-        dev_limit=config.dev_limit,
+        **shared(config, ExampleLimits),
     )
     n_train, n_dev = sizes["train"], sum(sizes.values()) - sizes["train"]
     rows = OPTIONS if task in CHOICE_TASKS else 1
+    layers = start.fields.get("layers", 12)  # of a given checkpoint, those of BERT-base
     return Job(
         stage=FINETUNE,
         params=params,
         needs={"tokens": tokens, **start.needs},
         fingerprints=tokens.fingerprints,
         paths=start.paths,
-        passes=start.layers * rows * params.epochs * (3 * n_train + n_dev),  # a backward pass costs two forward ones
+        passes=layers * rows * params.epochs * (3 * n_train + n_dev),  # a backward pass costs two forward ones
     )

@@ -39,7 +39,7 @@ def gelu(x: Tensor) -> tuple[Tensor, Back]:
 
 
 def layernorm(x: Tensor) -> tuple[Tensor, Back]:
-    """Over features, without gain and bias."""
+    """LayerNorm over features, without gain and bias."""
     centred = x - x.mean(-1, keepdim=True)
     scale = (centred.square().mean(-1, keepdim=True) + EPS).rsqrt()
     y = centred * scale
@@ -59,7 +59,7 @@ def times(mask: Tensor | None) -> Operation:
 
 
 def softmax(x: Tensor, axis: int = 2) -> tuple[Tensor, Back]:
-    """Over tokens."""
+    """Softmax over tokens."""
     y = x.softmax(axis)
 
     def back(g: Tensor) -> Tensor:
@@ -72,12 +72,7 @@ def softmax(x: Tensor, axis: int = 2) -> tuple[Tensor, Back]:
 def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, heads: int = 1) -> Operation:
     """dropout(softmax(Q K^T / sqrt(K))) V of all heads side by side, no output projection.
 
-    Args:
-        query: [G, B or 1, D, A K]; key and value alike.
-        key: see query.
-        value: see query.
-        mask: [G, B, A, T, T] of the probabilities; None: nothing is dropped.
-        heads: A.
+    Weights are [G, B or 1, D, A K]; the mask is [G, B, A, T, T], of the probabilities.
     """
 
     def run(x_GBTD: Tensor) -> tuple[Tensor, Back]:
@@ -106,7 +101,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, he
 
 
 def chain(*operations: Operation) -> Operation:
-    """One after another."""
+    """Operations one after another."""
 
     def run(x: Tensor) -> tuple[Tensor, Back]:
         backs = []

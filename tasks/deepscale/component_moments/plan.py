@@ -6,11 +6,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from orchestrator.experiment import Job
-from tasks.deepscale.component_moments.canonical import Simulation, uses
-from tasks.deepscale.component_moments.config import Config
-from tasks.deepscale.component_moments.grids import GRIDS, Component, Point, points
-from tasks.deepscale.component_moments.params import MOMENTS_STAGE, MomentsParams
-from tasks.deepscale.component_moments.sizes import sizes_of, trial_seconds
+from orchestrator.limits import shared
+from tasks.deepscale.component_moments.canonical import Simulation, sizes_of, trial_seconds, uses
+from tasks.deepscale.component_moments.config import GRIDS, Component, Config, Point, points
+from tasks.deepscale.component_moments.stages import MOMENTS_STAGE, MomentsParams
 
 SECONDS = 30.0
 """Aim for jobs of so long on one CPU core; a GPU takes a second."""
@@ -21,7 +20,7 @@ LEAST_TRIALS = 64
 class _Planned(NamedTuple):
     shape: tuple[tuple[str, int], ...]
     simulation: Simulation
-    """Of a point with two, the forward one."""
+    """The forward one, where a point has two."""
     point: Point
     published: bool
 
@@ -58,15 +57,13 @@ def _chunks(component: Component, group: Iterator[_Planned], trials: int) -> Ite
 
 def _job(config: Config, component: Component, chunk: Sequence[_Planned], trials: int) -> Job:
     axes = tuple(chunk[0].point)
+    effort = {**shared(config, MomentsParams), "legacy_weights": config.legacy_weights and component == "attention"}
     params = MomentsParams(
         component=component,
         axes=axes,
         points=tuple(tuple(planned.point[name] for name in axes) for planned in chunk),
         published=tuple(planned.published for planned in chunk),
         trials=trials,
-        target=config.target,
-        most=config.most,
-        seed=config.seed,
-        legacy_weights=config.legacy_weights and component == "attention",
+        **effort,
     )
     return Job(stage=MOMENTS_STAGE, params=params)

@@ -8,8 +8,9 @@ trials, not seconds, so that the same config gives the same numbers on every mac
 Dimensions: G grid points, Q quantities.
 """
 
+import functools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,10 +19,9 @@ import torch
 from torch import Tensor
 
 from metrics.token_moments import TokenSums, token_moments, token_sums
-from tasks.deepscale.component_moments.canonical import Simulation
-from tasks.deepscale.component_moments.components import run_block
-from tasks.deepscale.component_moments.drawing import draws
-from tasks.deepscale.component_moments.sizes import numbers
+from tasks.deepscale.component_moments.canonical import Simulation, numbers
+from tasks.deepscale.component_moments.components import Draws, draws, run_block
+from tasks.deepscale.component_moments.config import Effort
 
 BLOCKS = 32
 """Blocks that the trials are cut into at least (where there are as many): so many estimates tell a standard error."""
@@ -33,28 +33,12 @@ UNITS = {"x_mean": "x", "x_var": "x", "x_cov": "x", "x_cov_features": "x", "g_va
 """The quantities, and the side that each is of."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How much is simulated."""
-
-    trials: int
-    """Trials of the first round."""
-    target: float = 0.0
-    """Further rounds follow while a standard error is above this share of the variance (of the square root of the mean
-    square, for the mean); 0: one round."""
-    most: int = 1
-    """Rounds at most."""
-    seed: int = 42
-    one_weight: bool = False
-    """All trials of a point share one draw of the weights, as published; standard errors then leave that draw out."""
-
-
 class Estimate(NamedTuple):
     """A measured moment."""
 
     value: float
     error: float
-    """Standard error; NaN of a single block."""
+    """Standard error; NaN of a single block. It leaves out the draw of weights that all trials share as published."""
 
 
 @dataclass
@@ -81,11 +65,9 @@ class Measured:
         """Whether every standard error is below `target` times the variance (or the root of the mean square)."""
         known = self.estimates()
         for name, (_, error) in known.items():
-            side = UNITS[name]
-            var = known[f"{side}_var"].value
-            scale = var
+            scale = known[f"{UNITS[name]}_var"].value
             if name == "x_mean":
-                scale = math.sqrt(max(0.0, var + known["x_mean"].value ** 2))
+                scale = math.sqrt(max(0.0, scale + known["x_mean"].value ** 2))
             if not error <= target * scale:
                 return False
         return True
@@ -98,28 +80,23 @@ def block_trials(simulation: Simulation, trials: int) -> int:
 
 
 def simulate(
-    simulations: Sequence[Simulation],
-    effort: Effort,
-    *,
-    device: torch.device,
-    budget: int,
-    dtype: torch.dtype = torch.float32,
+    simulations: Sequence[Simulation], trials: int, effort: Effort, *, device: torch.device, budget: int
 ) -> list[Measured]:
     """The moments of each simulation; all share component, side and sizes.
 
     Args:
         simulations: what to simulate.
-        effort: how much of it.
+        trials: trials of the first round; further rounds follow while a standard error is above the effort's target.
+        effort: how much is simulated at most, and from which draws.
         device: where.
         budget: bytes that draws and what is made of them may take together.
-        dtype: of draws and products; sums are float64.
 
     Raises:
         ValueError: one trial of one point does not fit into the budget; with both numbers.
     """
     first = simulations[0]
-    block = block_trials(first, effort.trials)
-    held = numbers(first.component, dict(first.shape)) * dtype.itemsize * block
+    block = block_trials(first, trials)
+    held = numbers(first.component, dict(first.shape)) * torch.float32.itemsize * block
     if held > budget:
         raise ValueError(
             f"{block} trial(s) of {first.name} take {held:,} bytes of {budget:,} that may be used; give the job more "
@@ -127,67 +104,46 @@ def simulate(
         )
     together = max(1, (min(budget, CPU_BYTES) if device.type == "cpu" else budget) // held)
     measured = [Measured() for _ in simulations]
-    rounds = math.ceil(effort.trials / block)
+    rounds = math.ceil(trials / block)
+    draw = functools.partial(draws, effort=effort, trials=block, device=device)
     active = list(range(len(simulations)))
-    for number in range(max(1, effort.most)):
-        for chunk in _chunks(active, together):
-            _run(
-                [simulations[i] for i in chunk],
-                [measured[i] for i in chunk],
-                range(number * rounds, (number + 1) * rounds),
-                effort,
-                block,
-                device,
-                dtype,
-            )
+    for number in range(effort.most):
+        for start in range(0, len(active), together):
+            chunk = active[start : start + together]
+            blocks = range(number * rounds, (number + 1) * rounds)
+            _run([simulations[i] for i in chunk], [measured[i] for i in chunk], blocks, draw)
         active = [i for i in active if effort.target > 0 and not measured[i].precise(effort.target)]
-        if not active:
-            break
     return measured
 
 
 def _run(
-    simulations: Sequence[Simulation],
-    measured: Sequence[Measured],
-    blocks: range,
-    effort: Effort,
-    trials: int,
-    device: torch.device,
-    dtype: torch.dtype,
+    simulations: Sequence[Simulation], measured: Sequence[Measured], blocks: range, draw: Callable[..., Draws]
 ) -> None:
-    """Add these blocks to what is measured. One transfer from the device at the end."""
+    """Add these blocks to what is measured, in float64. One transfer from the device at the end."""
     total: dict[str, TokenSums] = {}
     found: list[Tensor] = []
-    names: tuple[str, ...] = ()
+    moments, trials = {}, 0
     for block in blocks:
-        drawn = draws(
-            simulations,
-            seed=effort.seed,
-            block=block,
-            trials=trials,
-            one_weight=effort.one_weight,
-            device=device,
-            dtype=dtype,
-        )
-        passed = run_block(simulations, drawn)
+        drawn = draw(simulations, block=block)
+        y, dx = run_block(simulations, drawn)
         sums: dict[str, TokenSums] = {}
-        if passed.y is not None:
-            sums["x"] = token_sums(passed.y)
+        if y is not None:
+            sums["x"] = token_sums(y)
             if simulations[0].component == "layernorm":
-                sums["features"] = token_sums(passed.y.transpose(2, 3))
-        if passed.dx is not None:
-            sums["g"] = token_sums(passed.dx)
+                sums["features"] = token_sums(y.transpose(2, 3))
+        if dx is not None:
+            sums["g"] = token_sums(dx)
         total = {side: total[side] + own for side, own in sums.items()} if total else sums
         moments = _moments(sums)
-        names = tuple(moments)
         found.append(torch.stack(list(moments.values()), 1))
+        trials += drawn.trials
     estimates = torch.stack(found).cpu().numpy()  # [blocks, G, Q]
     for at, known in enumerate(measured):
         own = {side: _point(sums, at) for side, sums in total.items()}
         known.sums = {side: known.sums[side] + sums for side, sums in own.items()} if known.sums else own
         known.blocks += list(estimates[:, at])
-        known.names = names
-        known.trials += trials * len(blocks)
+        known.names = tuple(moments)
+        known.trials += trials
 
 
 def _moments(sums: dict[str, TokenSums]) -> dict[str, Tensor]:
@@ -206,8 +162,3 @@ def _point(sums: TokenSums, at: int) -> TokenSums:
     """The sums of one point, on the host."""
     own = slice(at, at + 1)
     return TokenSums(sums.samples, sums.token_GT[own].cpu(), sums.square_G[own].cpu(), sums.pair_G[own].cpu())
-
-
-def _chunks(items: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

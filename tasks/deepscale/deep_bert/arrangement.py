@@ -1,7 +1,7 @@
-"""Where the weights of a pretraining lie: whole in each worker (DDP), in parts (FSDP2), or in the only worker.
+"""The workers of a pretraining, and where its weights lie: whole in each worker (DDP), in parts (FSDP2), or in one.
 
 Whole, a weight takes 4 bytes, its gradient 4, the optimiser's two averages 8. Numbers do not depend on the arrangement
-but for the order of sums.
+but for the order of sums. A job of one worker needs no torch.distributed.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -18,11 +19,58 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from models.deep_bert import DeepBert, DeepBertConfig
-from tasks.deepscale.deep_bert.pretraining_params import RunSettings, Sharding
-from tasks.deepscale.deep_bert.workers import Workers
+from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.params import RunSettings, Sharding
 
 COPIES = 4  # of the weights: themselves, gradients, two averages
 ROOM = 0.85  # of the memory may be these where each worker has all; the rest is for activations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """The processes that run a job together, seen from one of them."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @staticmethod
+    def of(context: Context) -> "Workers":
+        """The workers of a context.
+
+        Raises:
+            ValueError: torch.distributed is not initialised, or for another number of processes.
+        """
+        if context.workers > 1:
+            found = dist.get_world_size() if dist.is_available() and dist.is_initialized() else None
+            if found != context.workers:
+                raise ValueError(
+                    f"context.workers is {context.workers}, but torch.distributed "
+                    f"{'is not initialised' if found is None else f'has {found} processes'}; start the job with a group"
+                )
+        return Workers(rank=context.rank, count=context.workers, device=torch.device(context.device))
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum over workers of tensors of one shape, in place."""
+        if self.count > 1:
+            dist.all_reduce(value)
+        return value
+
+    def agreed(self, value: Any) -> Any:
+        """What the first worker says, a plain Python value."""
+        return self.all(value)[0]
+
+    def all(self, value: Any) -> list[Any]:
+        """What each worker says, by rank."""
+        if self.count == 1:
+            return [value]
+        said: list[Any] = [None] * self.count
+        dist.all_gather_object(said, value)
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +113,7 @@ def choose(model: DeepBert, sharding: Sharding, workers: Workers, memory_bytes: 
     Raises:
         ValueError: it does not fit into the memory; with both numbers.
     """
-    bytes_needed = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    bytes_needed = weight_bytes(model)
     fits = bytes_needed <= ROOM * memory_bytes
     if workers.count > 1 and (sharding == "fsdp" or (sharding == "auto" and not fits)):
         return "fsdp"
@@ -98,30 +146,22 @@ def placed_like(parameter: Tensor, value: Tensor) -> Tensor:
     return value
 
 
-def activation_bytes(config: DeepBertConfig, sequences: int, tokens: int, itemsize: int, fused: bool) -> int:
-    """Estimated bytes that autograd keeps for one micro-batch, when no layer is recomputed.
+def weight_bytes(model: nn.Module) -> int:
+    """Bytes of the weights, their gradients and the optimiser's two averages."""
+    return COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
 
-    A layer keeps about 20 H-vectors a token (with a feed-forward width of 4 H), and where attention is not `fused`, as
-    on a CPU with dropout, three matrices [A, T, T] a sequence; the head, the logits of about 15 % of the tokens, twice.
+
+def layer_bytes(config: DeepBertConfig, rows: int, tokens: int, itemsize: int, fused: bool) -> int:
+    """Estimated bytes that autograd keeps of one layer for [rows, tokens].
+
+    About 20 H-vectors a token with a feed-forward width of 4 H, and where attention is not `fused`, as on a CPU with
+    dropout, three matrices [A, T, T] a row.
     """
-    widths = 12 * config.width + 2 * config.intermediate
     scores = 0 if fused else 3 * config.heads * tokens
-    logits = int(0.3 * config.vocab_size)
-    return sequences * tokens * (config.layers * (widths + scores) * itemsize + 4 * logits)
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Weights of a network, whole."""
-    return sum(p.numel() for p in model.parameters())
-
-
-def gradients(model: nn.Module) -> list[Tensor]:
-    """Gradients of all parameters, in their order."""
-    found = [p.grad for p in model.parameters()]
-    assert all(g is not None for g in found)
-    return [g for g in found if g is not None]
+    return rows * tokens * (12 * config.width + 2 * config.intermediate + scores) * itemsize
 
 
 def total_norm(model: nn.Module) -> Tensor:
     """L2 norm of all gradients, of all workers' parts, float64 where parameters are, else float32."""
-    return whole(torch.nn.utils.get_total_norm(gradients(model)))
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return whole(torch.nn.utils.get_total_norm(gradients))

@@ -25,7 +25,7 @@ def build(
         same_token: the probability that two tokens of the data are equal; needed for `dslm` without a correlation.
 
     Raises:
-        ValueError: `dslm` knows neither a correlation nor `same_token`.
+        ValueError: as `correlation_of`.
     """
     config = config_of(params, vocab_size, max_length)
     model = unset_deep_bert(config)
@@ -34,7 +34,7 @@ def build(
 
 
 def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepBertConfig:
-    """The configuration, with lambda, beta and the head's factor of the scheme (dslm 2.2)."""
+    """The configuration, with lambda, beta and the head's factor of the scheme (README 3)."""
     skip = branch = scale = 1.0
     if params.scheme == "dslm":
         skip_sq, branch_sq = depth_scaling(params.layers, params.branch_k, params.branch_alpha)
@@ -42,30 +42,20 @@ def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepB
         # Logits are a LayerNorm's output times words of variance (1 - p)/3: this gives them variance 1.
         per_word = 0.3 if params.legacy_logit_scale else (1 - params.dropout) / TABLES
         scale = (per_word * params.width) ** -0.5
+    named = ("layers", "width", "heads", "norm", "activation", "dropout", "attention_dropout", "norm_eps")
     return DeepBertConfig(
-        layers=params.layers,
-        width=params.width,
-        heads=params.heads,
+        **{name: getattr(params, name) for name in named},
         intermediate=params.mlp_width,
         vocab_size=vocab_size,
         max_length=max_length,
-        norm=params.norm,
-        activation=params.activation,
-        dropout=params.dropout,
-        attention_dropout=params.attention_dropout,
         skip=skip,
         branch=branch,
         logit_scale=scale,
-        norm_eps=params.norm_eps,
     )
 
 
 def spreads_of(params: DeepBertParams, config: DeepBertConfig, same_token: float | None = None) -> Spreads:
-    """The standard deviation of every tensor (dslm 2.2).
-
-    Raises:
-        ValueError: `dslm` knows neither a correlation nor `same_token`.
-    """
+    """The standard deviation of every tensor (README 3)."""
     if params.scheme == "vanilla":
         return vanilla_spreads(config)
     if params.scheme == "xavier":

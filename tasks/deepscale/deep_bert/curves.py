@@ -1,14 +1,19 @@
-"""From what happened in each step to the rows of the curves, and to the outcome of a run."""
+"""The training curves and the outcome of a run, made from what happened in each step, and the stage that reports them.
 
+They stand in `training.json` beside the checkpoint until `pretrain_bert_report` makes rows of them.
+"""
+
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from tasks.deepscale.deep_bert.pretraining_params import MARGIN, PretrainParams
-from tasks.deepscale.deep_bert.schedule import learning_rate
-from tasks.deepscale.deep_bert.steps import StepFacts
-from tasks.training.loop import metric_rows
+from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.stages import MARGIN, PretrainParams
+from tasks.deepscale.deep_bert.steps import StepFacts, learning_rate
+from tasks.training.loop import TRAINING, metric_rows, read_training
 from tasks.training.steps import is_curve_point
 
 FETCH = 50  # steps after which the host looks, at the latest
@@ -24,9 +29,9 @@ class Curves:
     seconds: float = 0.0
     """Time of the pending steps."""
     tokens: float = 0.0
-    """Of all steps, without padding."""
+    """Tokens of all steps, without padding."""
     positions: float = 0.0
-    """Of all steps, with padding."""
+    """Tokens of all steps, with padding."""
 
     def add(self, first: int, facts: Sequence[StepFacts], seconds: float, params: PretrainParams, peak: float) -> int:
         """Take the facts of the steps from `first` on; returns the number of steps that were finite.
@@ -40,7 +45,7 @@ class Curves:
                 if self.pending:
                     self._point(step, params, peak)
                 self.pending = [asdict(fact)]
-                self._point(step + 1, params, float("nan"))
+                self._point(step + 1, params, math.nan)
                 return step - first
             self.pending.append(asdict(fact))
             self.tokens += fact.tokens
@@ -52,13 +57,9 @@ class Curves:
     def _point(self, step: int, params: PretrainParams, peak: float) -> None:
         n = len(self.pending)
         mean = {name: math.fsum(f[name] for f in self.pending) / n for name in self.pending[0]}
-        values = {
-            "loss": mean["mlm_loss"] + mean["order_loss"],
-            **{name: mean[name] for name in ("mlm_loss", "order_loss", "gradient_norm", "tokens")},
-            "learning_rate": learning_rate(
-                params.learning_rate, step - 1, params.steps, params.warmup, params.legacy_schedule
-            ),
-        }
+        p, measured = params, ("mlm_loss", "order_loss", "gradient_norm", "tokens")
+        values = {"loss": mean["mlm_loss"] + mean["order_loss"], **{name: mean[name] for name in measured}}
+        values["learning_rate"] = learning_rate(p.learning_rate, step - 1, p.steps, p.warmup, p.legacy_schedule)
         if self.seconds:
             values["tokens_per_second"] = mean["tokens"] * n / self.seconds
             values["flops_utilisation"] = mean["flops"] * n / self.seconds / peak
@@ -90,3 +91,18 @@ def status_of(diverged: bool, test_mlm_loss: float, unigram_loss: float) -> str:
     if diverged or not math.isfinite(test_mlm_loss):
         return "diverged"
     return "not_training" if test_mlm_loss > unigram_loss - MARGIN else "trained"
+
+
+def write_training(directory: Path, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any]) -> None:
+    """Keep the rows of both tables beside the checkpoint."""
+    tables = {"training": rows, "outcomes": [outcome]}
+    (directory / TRAINING).write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+
+
+def pretrain_bert_report(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `training` and `outcomes`: what the job in `context.needs["model"]` wrote about its training.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    return read_training(context.needs["model"], "pretrain_bert")

@@ -7,17 +7,17 @@ Letters: B sequences, T tokens, V vocabulary.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-import torch
+from annotated_types import Ge, Gt
 
+from orchestrator.limits import Limited, Positive
 from tasks.deepscale.pretraining_text.batches import MicroBatch
 from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
 from tasks.deepscale.pretraining_text.draws import below, numbered, streams, unit
 from tasks.deepscale.pretraining_text.samples import SPECIALS
-from tasks.deepscale.pretraining_text.segments import CUTS, TOKENS, Sequences
-from tasks.deepscale.pretraining_text.whole_words import hide
+from tasks.deepscale.pretraining_text.sequences import CUTS, TOKENS, Sequences, hide
 from tasks.training.seeds import stream_seed
 
 Law = Literal["zipf", "uniform"]
@@ -27,31 +27,19 @@ FIRST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomTokens:
-    """A source of random micro-batches.
+class RandomTokens(Limited):
+    """A source of random micro-batches."""
 
-    Raises:
-        ValueError: a length without room for text, or a vocabulary of special tokens only.
-    """
-
-    vocab_size: int
+    vocab_size: Annotated[int, Gt(FIRST)]
     """V: special tokens are the ids 0 to 3, the others are drawn."""
-    length: int
-    micro_batch: int
+    length: Annotated[int, Ge(MIN_LENGTH)]
+    micro_batch: Positive
     law: Law = "zipf"
     seed: int = 0
 
-    def __post_init__(self):
-        if self.length < MIN_LENGTH:
-            raise ValueError(f"length is {self.length}; expected at least {MIN_LENGTH}")
-        if self.vocab_size <= FIRST:
-            raise ValueError(f"vocab_size is {self.vocab_size}; expected more than the {FIRST} special ids")
-        if self.micro_batch < 1:
-            raise ValueError(f"micro_batch is {self.micro_batch}; expected at least 1")
-
     @property
     def probabilities(self) -> np.ndarray:
-        """Of each id in the text, float64 [V]."""
+        """Probability of each id in the text, float64 [V]."""
         weights = np.zeros(self.vocab_size)
         ranks = np.arange(1, self.vocab_size - FIRST + 1)
         weights[FIRST:] = 1 / ranks if self.law == "zipf" else 1.0
@@ -82,20 +70,6 @@ class RandomTokens:
             firsts=n_a_B,
             swapped=below(draws_B2[:, 1], 2),
         )
-        hidden = hide(
-            given,
-            np.full(B, T - SPECIALS),
-            stream_B,
-            continues=np.zeros(self.vocab_size, bool),
-            mask_id=MASK,
-        )
-        return MicroBatch(
-            input_ids=torch.from_numpy(hidden.ids),
-            token_type_ids=torch.from_numpy(given.types),
-            mask=None,
-            positions=torch.from_numpy(hidden.positions),
-            labels=torch.from_numpy(hidden.labels),
-            order=torch.from_numpy(given.swapped),
-            index=index,
-            n_tokens=B * T,
-        )
+        nothing = np.zeros(self.vocab_size, bool)  # goes on with a word
+        hidden = hide(given, np.full(B, T - SPECIALS), stream_B, continues=nothing, mask_id=MASK)
+        return MicroBatch.of(given, hidden, index)

@@ -1,24 +1,14 @@
 """Signal propagation: variance of stream and gradient through depth, measured in one pass, against whole-model theory.
 
-After Kedia et al., Transformers Get Stable (2024), which draws predictions through measured ends; here they are the
-recursion of moments. Nothing enters this folder that another experiment needs.
+After Kedia et al., Transformers Get Stable (ICML 2024); README 2 says what was published and what is corrected. Nothing
+enters this folder that another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.deepscale.pretraining_text.plan import DOCUMENTS
 from tasks.deepscale.signal_propagation.config import PRESETS, Config
-from tasks.deepscale.signal_propagation.params import DEPTH_RULE, SIGNALS
 from tasks.deepscale.signal_propagation.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.deepscale.signal_propagation.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.deepscale.signal_propagation.stages import DEPTH_RULE, SIGNALS
 
 EXPERIMENT = Experiment(
     name="signal_propagation",
@@ -26,5 +16,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(DOCUMENTS, SIGNALS, DEPTH_RULE),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.deepscale.signal_propagation.reduce:summarise",
 )

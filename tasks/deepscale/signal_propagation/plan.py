@@ -1,16 +1,13 @@
 """The jobs of `signal_propagation`: one a network, source and seed with all layers, and the theory's grids."""
 
 from collections.abc import Iterator
+from itertools import product
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.deepscale.pretraining_text.plan import documents_job
 from tasks.deepscale.signal_propagation.config import Config
-from tasks.deepscale.signal_propagation.params import DEPTH_RULE, SIGNALS, DepthRuleParams, SignalParams
-
-_SHARED = (
-    *("width", "heads", "intermediate", "activation", "dropout", "attention_dropout", "branch_k", "branch_alpha"),
-    *("correlation", "legacy_logit_scale", "legacy_padding", "length", "batch", "vocab_size"),
-)
+from tasks.deepscale.signal_propagation.stages import DEPTH_RULE, SIGNALS, DepthRuleParams, SignalParams
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -37,21 +34,15 @@ def plan(config: Config) -> Iterator[Job]:
     documents = None
     if "text" in config.sources:
         documents = documents_job(config.corpus, config.tokenizer, document_limit=config.document_limit)
-    shared = {name: getattr(config, name) for name in _SHARED}
     for source in config.sources:
         text = documents if source == "text" else None
         names = {"corpus": text.params.corpus, "tokenizer": text.params.tokenizer} if text else {}
-        for layers in config.depths:
-            for norm in config.norms:
-                for scheme in config.schemes:
-                    for seed in config.seeds:
-                        params = SignalParams(
-                            norm=norm, scheme=scheme, layers=layers, source=source, seed=seed, **names, **shared
-                        )
-                        yield Job(
-                            stage=SIGNALS,
-                            params=params,
-                            needs={"documents": text} if text else {},
-                            fingerprints=text.fingerprints if text else {},
-                            passes=2 * layers * config.batch,
-                        )
+        given = names | shared(config, SignalParams)
+        for layers, norm, scheme, seed in product(config.depths, config.norms, config.schemes, config.seeds):
+            yield Job(
+                stage=SIGNALS,
+                params=SignalParams(norm=norm, scheme=scheme, layers=layers, source=source, seed=seed, **given),
+                needs={"documents": text} if text else {},
+                fingerprints=text.fingerprints if text else {},
+                passes=2 * layers * config.batch,
+            )

@@ -1,4 +1,4 @@
-"""What the published figures show: 192 layers of width 1,024, one seed (dslm 2.4), read off the pictures."""
+"""What the published figures show: 192 layers of width 1,024, one seed, read off the pictures."""
 
 from dataclasses import dataclass
 
@@ -102,7 +102,7 @@ SETTING = {"layers": 192, "heads": 16, "dropout": 0.1, "attention_dropout": 0.1,
 
 
 def drawn_prediction(figure: PublishedFigure, measured: Array) -> Array | None:
-    """The curve that the published code draws beside a measured one [N]: through its last or first value (dslm 2.3)."""
+    """The curve that the published code draws beside a measured one [N]: through its last or first value."""
     n = np.arange(len(measured))
     if figure.scheme != "xavier":
         return None

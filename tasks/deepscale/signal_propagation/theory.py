@@ -1,25 +1,33 @@
-"""From a network and what was measured at its ends to the theory of everything between (dslm 3.2).
+"""Theory of all that lies between the ends of a network (README 2), and the stage `depth_rule` over a grid of them.
 
 Letters: N layers, H width, I feed-forward width.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.dslm import embedding_correlation
-from metrics.propagation import Gains, Propagation, Setting, propagate
+from metrics.dslm import Norm, branch_share, embedding_correlation
+from metrics.propagation import Gains, Setting, propagate
 from metrics.propagation_weights import matrix_norms
 from models.deep_bert import DeepBertConfig
 from models.deep_bert_init import Spreads
-from tasks.deepscale.deep_bert.building import TABLES
+from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.building import TABLES, config_of, spreads_of
+from tasks.deepscale.deep_bert.params import DeepBertParams
+from tasks.deepscale.signal_propagation.stages import DepthRuleParams
 
 Array = NDArray[np.float64]
+Rows = list[dict[str, Any]]
+NORMS: tuple[Norm, ...] = ("pre", "post")
 
 
 def gains_of(config: DeepBertConfig, spreads: Spreads) -> Gains:
-    """What the weights do to variances."""
+    """The factors by which the weights change variances."""
     H, I = config.width, config.intermediate  # noqa: E741
     squares = {name: np.square(getattr(spreads, name)) for name in ("query_key", "value", "out", "mlp")}
     return Gains(
@@ -32,7 +40,7 @@ def gains_of(config: DeepBertConfig, spreads: Spreads) -> Gains:
 
 
 def setting_of(config: DeepBertConfig, tokens: float) -> Setting:
-    """The rest; `tokens` is the mean over tokens of how many tokens their sequence has."""
+    """All but the weights; `tokens` is the mean over tokens of how many tokens their sequence has."""
     return Setting(
         norm=config.norm,
         tokens=tokens,
@@ -47,7 +55,7 @@ def setting_of(config: DeepBertConfig, tokens: float) -> Setting:
 
 @dataclass(frozen=True, kw_only=True)
 class Ends:
-    """What the recursion starts from."""
+    """The moments that the recursion starts from."""
 
     var: float
     """V_0."""
@@ -56,11 +64,11 @@ class Ends:
     top_g: float
     """The gradient's variance behind the last layer."""
     top_rg: float
-    """Its correlation."""
+    """r_g, the gradient's correlation there."""
 
     @property
     def finite(self) -> bool:
-        return bool(np.isfinite([self.var, self.r, self.top_g, self.top_rg]).all()) and self.var > 0
+        return bool(np.isfinite(astuple(self)).all()) and self.var > 0
 
 
 def free_ends(config: DeepBertConfig, spreads: Spreads, same_token: float, same_segment: float, top_g: float) -> Ends:
@@ -80,22 +88,20 @@ def free_ends(config: DeepBertConfig, spreads: Spreads, same_token: float, same_
 def theory_rows(
     config: DeepBertConfig, spreads: Spreads, ends: Ends, tokens: float, n_tokens: int, published: bool = False
 ) -> dict[str, Array]:
-    """Curves by the name of their quantity: of the stream [N + 1], of weights [N].
+    """Curves by the name of their quantity: of the stream [N + 1], of weights [N]; none where an end is not finite.
 
     Args:
-        config: of the network.
-        spreads: of its weights.
-        ends: what the recursion starts from; where they are not finite, neither is a curve.
-        tokens: as of `setting_of`.
-        n_tokens: of the batch.
+        config: the network's.
+        spreads: standard deviations of its weights.
+        ends: where the recursion starts.
+        tokens: mean over tokens of how many tokens their sequence has.
+        n_tokens: tokens of the batch.
         published: with the published gradient of attention, and without what it does not lead to.
     """
     if not ends.finite:
         return {}
     gains, setting = gains_of(config, spreads), setting_of(config, tokens)
-    found: Propagation = propagate(
-        gains, setting, var=ends.var, r=ends.r, top_g=ends.top_g, top_rg=ends.top_rg, published=published
-    )
+    found = propagate(gains, setting, **asdict(ends), published=published)
     curves = {
         "variance": found.var,
         "correlation": found.r,
@@ -107,3 +113,49 @@ def theory_rows(
         return curves
     norms = matrix_norms(gains, setting, found, config.intermediate)
     return curves | {f"weight_norm_{name}": norm * n_tokens**0.5 for name, norm in norms.items()}
+
+
+def depth_rule(params: DepthRuleParams, context: Context) -> dict[str, Rows]:
+    """Rows of the table; a point whose beta^2 is not below 1 has none."""
+    grid = product(NORMS, params.ks, params.alphas, params.dropouts, params.correlations)
+    fine = (point for point in grid if point[1] / params.layers ** point[2] < 1)
+    return {"depth_rule": [row for point in fine for row in _rule_rows(params, *point)]}
+
+
+def _rule_rows(
+    params: DepthRuleParams, norm: Norm, k: float, alpha: float, dropout: float, correlation: float
+) -> Iterator[dict[str, Any]]:
+    network = DeepBertParams(
+        norm=norm,
+        scheme="dslm",
+        layers=params.layers,
+        width=params.width,
+        heads=params.heads,
+        activation=params.activation,
+        dropout=dropout,
+        attention_dropout=dropout,
+        branch_k=k,
+        branch_alpha=alpha,
+        correlation=correlation,
+    )
+    config = config_of(network, 1, params.tokens)
+    gains, setting = gains_of(config, spreads_of(network, config)), setting_of(config, params.tokens)
+    tops = np.array(params.top_correlations)
+    found = propagate(gains, setting, var=1.0, r=correlation * (1 - dropout), top_rg=tops)
+    for g, top in enumerate(tops):
+        yield {
+            "norm": norm,
+            "k": k,
+            "alpha": alpha,
+            "dropout": dropout,
+            "correlation": correlation,
+            "top_rg": float(top),
+            "branch_sq": config.branch**2,
+            "branch_share": branch_share(params.layers, config.branch**2),
+            "var_min": float(found.var[:, g].min()),
+            "var_max": float(found.var[:, g].max()),
+            "last_r": float(found.r[-1, g]),
+            "gradient_gain": float(found.g[0, g]),
+            "profile_min": float(found.weight_profile[:, g].min()),
+            "profile_max": float(found.weight_profile[:, g].max()),
+        }

@@ -5,13 +5,12 @@ import dataclasses
 import pytest
 
 from tasks.deepscale.component_moments.canonical import uses
-from tasks.deepscale.component_moments.config import PRESETS, Config
-from tasks.deepscale.component_moments.grids import COMPONENTS, points
-from tasks.deepscale.component_moments.params import MOMENTS_STAGE, MomentsParams, check_point
+from tasks.deepscale.component_moments.config import COMPONENTS, PRESETS, Config, points
 from tasks.deepscale.component_moments.plan import plan
-from tasks.deepscale.component_moments.published import PUBLISHED
+from tasks.deepscale.component_moments.reduce import PUBLISHED
+from tasks.deepscale.component_moments.stages import check_point
 
-PUBLISHED_POINTS = {  # dslm 1.2
+PUBLISHED_POINTS = {
     "linear": 13122, "relu": 450, "gelu": 450, "layernorm": 4050, "dropout": 4374, "softmax": 625, "attention": 26244,
 }  # fmt: skip
 
@@ -22,12 +21,12 @@ def test_grids_have_the_published_numbers_of_points():
         assert sum(published for _, published in points(name, {})) == PUBLISHED_POINTS[name]
 
 
-def test_scaling_leaves_the_simulations_that_the_text_counts():
+def test_scaling_leaves_the_simulations_that_can_be_counted():
     def simulations(name):
         grid = points(name, {}, beyond=False)
         return len({use.simulation for point, _ in grid for use in uses(name, point)})
 
-    assert simulations("attention") == 2916  # dslm 5.1
+    assert simulations("attention") == 2916
     assert simulations("linear") == 7 * 3 * 18 + 3 * 18  # mu / sigma_x and r_x forward, r_g backward
     assert simulations("relu") == 25 * 2
 
@@ -67,18 +66,18 @@ def test_axes_of_the_options_replace_those_of_the_grids():
     ("options", "message"),
     [
         ({"components": ()}, "components is empty"),
-        ({"components": ("relu", "relu")}, "components names something twice"),
-        ({"correlations": (1.0,)}, "correlations has 1.0: give values of at least 0 and less than 1"),
-        ({"dropouts": (-0.1,)}, "dropouts has -0.1"),
-        ({"dropouts": (float("nan"),)}, "dropouts has nan"),
-        ({"tokens": (1,)}, "tokens has 1: give 2 or more"),
-        ({"widths": (4,)}, "widths has 4: give 6 or more, since gradients through a narrower layernorm"),
-        ({"widths": (1,), "components": ("linear",)}, "widths has 1: give 2 or more"),
-        ({"widths": (33,)}, "widths has 33: attention_block has two heads"),
+        ({"components": ("relu", "relu")}, "components has relu twice: give each value once"),
+        ({"correlations": (1.0,)}, "correlations is 1.0: give at least 0 and less than 1"),
+        ({"dropouts": (-0.1,)}, "dropouts is -0.1"),
+        ({"dropouts": (float("nan"),)}, "dropouts is nan"),
+        ({"tokens": (1,)}, "tokens is 1: give at least 2"),
+        ({"widths": (4,)}, "widths is 4: give at least 6: gradients through a narrower layernorm"),
+        ({"widths": (1,), "components": ("linear",)}, "widths is 1: give at least 2"),
+        ({"widths": (33,)}, "widths is 33: give even widths: attention_block has two heads"),
         ({"points": 0}, "points is 0: give at least 1"),
         ({"trials": 0}, "trials is 0"),
         ({"share": float("inf")}, "share is inf"),
-        ({"target": float("nan")}, "target is nan: give 0 or more"),
+        ({"target": float("nan")}, "target is nan: give at least 0"),
     ],
 )
 def test_options_are_refused(options, message):
@@ -89,12 +88,12 @@ def test_options_are_refused(options, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"r_x": 1.0}, "r_x is 1.0; give at least 0 and less than 1"),
+        ({"r_x": 1.0}, "r-x is 1.0: give at least 0 and less than 1"),
         ({"p": 1.0}, "p is 1.0"),
-        ({"L": 1.0}, "L is 1.0; give a whole number of 2 or more"),
+        ({"L": 1.0}, "L is 1.0: give a whole number of 2 or more"),
         ({"d": 2.5}, "d is 2.5"),
-        ({"sigma_x": 0.0}, "sigma_x is 0.0; give more than 0"),
-        ({"mu": float("inf")}, "mu is inf; give a finite number"),
+        ({"sigma_x": 0.0}, "sigma-x is 0.0: give more than 0"),
+        ({"mu": float("inf")}, "mu is inf: give a finite number"),
     ],
 )
 def test_points_are_refused(change, message):
@@ -106,6 +105,5 @@ def test_points_are_refused(change, message):
 
 def test_an_unknown_component_is_refused():
     good = next(iter(plan(PRESETS["quick"]))).params
-    with pytest.raises(ValueError, match="component is 'linaer'; give one of linear, relu"):
-        MomentsParams(**{**{f.name: getattr(good, f.name) for f in dataclasses.fields(good)}, "component": "linaer"})
-    assert MOMENTS_STAGE.params is MomentsParams
+    with pytest.raises(ValueError, match="component is 'linaer': give one of linear, relu"):
+        dataclasses.replace(good, component="linaer")

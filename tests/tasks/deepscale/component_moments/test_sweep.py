@@ -14,7 +14,7 @@ TINY = [
 
 
 def test_every_point_and_quantity_is_one_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.deepscale.component_moments.reduce.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.deepscale.component_moments.figures.draw", lambda *given: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     out = tmp_path / "component_moments"
     rows = pd.read_parquet(out / "moments.parquet")
@@ -35,9 +35,9 @@ def test_every_figure_is_drawn(tmp_path):
     ("arguments", "message"),
     [
         (["--components", "linaer"], "linaer"),
-        (["--correlations", "1"], "correlations has 1.0: give values of at least 0 and less than 1"),
-        (["--dropouts", "1.5"], "dropouts has 1.5"),
-        (["--tokens", "1"], "tokens has 1: give 2 or more"),
+        (["--correlations", "1"], "correlations is 1.0: give at least 0 and less than 1"),
+        (["--dropouts", "1.5"], "dropouts is 1.5"),
+        (["--tokens", "1"], "tokens is 1: give at least 2"),
         (["--trials", "0"], "trials is 0: give at least 1"),
     ],
 )

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from metrics.propagation_laws import pre_norm_slope
 from models.deep_bert_signals import pass_bytes
 from orchestrator.experiment import Context
 from tasks.deepscale.pretraining_text.batches import MicroBatch
-from tasks.deepscale.signal_propagation.curves import numbers
-from tasks.deepscale.signal_propagation.depth_rule import depth_rule
-from tasks.deepscale.signal_propagation.params import DepthRuleParams, SignalParams
-from tasks.deepscale.signal_propagation.stage import batch_shares, signals
+from tasks.deepscale.signal_propagation.reduce import numbers
+from tasks.deepscale.signal_propagation.signals import batch_shares, signals
+from tasks.deepscale.signal_propagation.stages import DepthRuleParams, SignalParams
+from tasks.deepscale.signal_propagation.theory import depth_rule
+from tests.propagation_laws import pre_norm_slope
 
 TINY = SignalParams(
     norm="pre",
@@ -160,7 +160,7 @@ def test_192_layers_of_width_128():
     assert got["norm_exponent"] == pytest.approx(-0.5, abs=0.06)
     assert np.median(np.abs(xavier["measured"]["correlation"] - xavier["theory"]["correlation"])) < 0.015
     post = mean_over_seeds(replace(deep, scheme="xavier", norm="post"), 2)
-    # The text's four networks of width 256 have 1.014 to 1.032; narrower ones scatter more.
+    # Four networks of width 256 have 1.014 to 1.032; narrower ones scatter more.
     factor = numbers(*(post["measured"][name] for name in ("variance", "weight_profile", "gradient_variance")))
     assert 1.005 < factor["norm_factor"] < 1.035
     middle = slice(60, 130)
@@ -192,9 +192,9 @@ def test_the_rule_of_depth_has_a_row_a_point_and_leaves_out_what_cannot_be():
 
 
 def test_bad_parameters():
-    with pytest.raises(ValueError, match="needs a vocab_size"):
+    with pytest.raises(ValueError, match="vocab-size is None: give the number of random tokens"):
         replace(TINY, vocab_size=None)
     with pytest.raises(ValueError, match="source is 'words'"):
         replace(TINY, source="words")
-    with pytest.raises(ValueError, match="length is 5"):
+    with pytest.raises(ValueError, match="length is 5: give at least 8"):
         replace(TINY, length=5)

@@ -1,9 +1,5 @@
 """`signal_propagation` through the command line in one process: the stages, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportIndexIssue=false, reportAttributeAccessIssue=false
-# pyright: reportArgumentType=false, reportOperatorIssue=false
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +15,7 @@ TINY = [
 
 
 def test_text_and_random_tokens_through_all_networks(tmp_path, monkeypatch):
-    monkeypatch.setattr("tasks.deepscale.signal_propagation.reduce.draw", lambda *given: {})
+    monkeypatch.setattr("tasks.deepscale.signal_propagation.figures.draw", lambda *given: {})
     assert main([*TINY, "--out", str(tmp_path)]) == 0
     place = tmp_path / "signal_propagation"
     rows = pd.read_parquet(place / "layers.parquet")

@@ -5,7 +5,6 @@ Dimensions: B sequences, T tokens, H width, N layers.
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,16 +18,13 @@ from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
 from tasks.deepscale.pretraining_text.checks import check_vocabulary
 from tasks.deepscale.pretraining_text.documents import open_documents
 from tasks.deepscale.pretraining_text.random_tokens import RandomTokens
-from tasks.deepscale.signal_propagation.params import MATRICES, SignalParams
-from tasks.deepscale.signal_propagation.theory import Array, Ends, free_ends, theory_rows
+from tasks.deepscale.signal_propagation.stages import MATRICES, THEORIES, SignalParams
+from tasks.deepscale.signal_propagation.theory import Array, Ends, Rows, free_ends, theory_rows
 from tasks.training.dropout import dropout_stream
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 
-Rows = list[dict[str, Any]]
 ADAM_BETA2 = 0.999
 CLIP = 1.0
-# Theory is held against what was measured from the same start, from no start, and in the published form.
-FORMS = ("theory", "theory_free", "theory_published")
 
 
 def signals(params: SignalParams, context: Context) -> dict[str, Rows]:
@@ -59,10 +55,10 @@ def signals(params: SignalParams, context: Context) -> dict[str, Rows]:
     )
     spreads = spreads_of(params, model.config, same_token)
     free = free_ends(model.config, spreads, shares.same_token, shares.same_segment, ends.top_g)
-    given = {"theory": (ends, False), "theory_free": (free, False), "theory_published": (ends, True)}
+    given = zip(THEORIES, ((ends, False), (free, False), (ends, True)), strict=True)
     theory = {
         name: theory_rows(model.config, spreads, start, shares.tokens_a_sequence, batch.n_tokens, published)
-        for name, (start, published) in given.items()
+        for name, (start, published) in given
     }
     run = {
         "loss": found.loss,
@@ -90,24 +86,15 @@ def open_batch(params: SignalParams, context: Context) -> tuple[MicroBatch, floa
     """The batch, the probability that two tokens of its source are equal, and the vocabulary's size."""
     if params.source != "text":
         assert params.vocab_size is not None
-        tokens = RandomTokens(
-            vocab_size=params.vocab_size,
-            length=params.length,
-            micro_batch=params.batch,
-            law=params.source,
-            seed=params.seed,
-        )
+        sizes = {"vocab_size": params.vocab_size, "length": params.length, "micro_batch": params.batch}
+        tokens = RandomTokens(**sizes, law=params.source, seed=params.seed)
         return tokens.batch(0), tokens.same_token, params.vocab_size
     documents = open_documents(context.needs["documents"], "train")
     if params.vocab_size is not None:
         check_vocabulary(documents.meta, params.vocab_size)
+    size = params.batch
     batches = Batches(
-        documents,
-        length=params.length,
-        global_batch=params.batch,
-        micro_batch=params.batch,
-        seed=params.seed,
-        buckets=False,
+        documents, length=params.length, global_batch=size, micro_batch=size, seed=params.seed, buckets=False
     )
     batch = next(iter(batches.micro_batches(0)))
     return batch, documents.meta["same_token"], params.vocab_size or documents.meta["vocab_size"]
@@ -146,11 +133,12 @@ def fit_memory(model: DeepBert, batch: MicroBatch, room: int) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """What of a batch the theory starts from."""
+    """The statistics of a batch that the theory starts from."""
 
     same_token: float
-    """Of the ordered pairs of different places in a sequence: how many have the same token."""
+    """Share of the pairs of different places in a sequence that have the same token."""
     same_segment: float
+    """Share of them that are in the same segment."""
     tokens_a_sequence: float
     """Mean over tokens of how many tokens their sequence has."""
 
@@ -194,7 +182,7 @@ def layer_rows(measured: dict[str, Array], theory: dict[str, dict[str, Array]]) 
     rows: Rows = []
     depth = len(measured["variance"])
     for quantity, values in measured.items():
-        curves = {form: theory[form].get(quantity) for form in FORMS}
+        curves = {form: theory[form].get(quantity) for form in THEORIES}
         for at, value in enumerate(values):
             known = {form: None if curve is None else float(curve[at]) for form, curve in curves.items()}
             rows.append({"layer": at + depth - len(values), "quantity": quantity, "measured": float(value), **known})
