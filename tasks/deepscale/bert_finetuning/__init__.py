@@ -4,24 +4,14 @@ After the finetuning of DeepScaleLM (Kedia et al., 2024), from a network of any 
 or without it, or from a Hugging Face BERT. Nothing enters this folder that another experiment needs.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.data.plan import TOKENS
 from tasks.deepscale.bert_finetuning.config import PRESETS, Config
-from tasks.deepscale.bert_finetuning.params import DATA_REPORT, FINETUNE
 from tasks.deepscale.bert_finetuning.plan import plan
-from tasks.deepscale.deep_bert.pretraining_params import PRETRAIN_BERT, PRETRAIN_BERT_REPORT
+from tasks.deepscale.bert_finetuning.stages import DATA_REPORT, FINETUNE
+from tasks.deepscale.deep_bert.stages import PRETRAIN_BERT, PRETRAIN_BERT_REPORT
 from tasks.deepscale.pretraining_text.plan import DOCUMENTS
 from tasks.deepscale.race.plan import CHOICE_TOKENS
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.deepscale.bert_finetuning.reduce import summarise
-
-    return summarise(results, config)
-
 
 EXPERIMENT = Experiment(
     name="bert_finetuning",
@@ -29,5 +19,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(TOKENS, CHOICE_TOKENS, DOCUMENTS, PRETRAIN_BERT, PRETRAIN_BERT_REPORT, DATA_REPORT, FINETUNE),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.deepscale.bert_finetuning.reduce:summarise",
 )

@@ -1,95 +1,94 @@
-"""The options of `bert_finetuning` and its presets; `paper` is the published setting (dslm 4.2, 4.3)."""
+"""The options of `bert_finetuning` and its presets; `paper` is the published setting (README 4, 5)."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from orchestrator.options import Ints
-from tasks.deepscale.bert_finetuning.params import Precision, Task, check_task
-from tasks.deepscale.deep_bert.options import PretrainingOptions
-from tasks.deepscale.deep_bert.params import Norm, Scheme
-from tasks.encoders.options import at_least, distinct
+from annotated_types import Gt
 
+from orchestrator.limits import Limited, Positive, Probability, Several, ZeroOrMore, require
+from tasks.data.examples import TASKS, TaskName, task_info
+from tasks.data.plan import ExampleLimits
+from tasks.deepscale.deep_bert.params import Precision, PretrainingOptions
+from tasks.deepscale.race.plan import QuestionLength
+from tasks.deepscale.race.questions import CHOICE_TASKS
+from tasks.encoders.options import SeveralInts
+
+Task = Literal[TaskName, "RACE", "continuation"]
 PRETRAINED = "pretrained"
 """In place of a checkpoint: the networks that this sweep pretrains itself."""
 
 
+def check_task(name: str, task: str) -> None:
+    """Refuse what is no task of classes or choices; `name` is the option's.
+
+    Raises:
+        ValueError: an unknown task, or a regression.
+    """
+    classes = [known for known, info in TASKS.items() if not info.is_regression]
+    fine = task in CHOICE_TASKS or not task_info(task).is_regression
+    require(fine, name, task, f"a task of classes or choices: {', '.join([*classes, *CHOICE_TASKS])}")
+
+
 @dataclass(frozen=True, kw_only=True)
-class Config(PretrainingOptions):
+class FirstStep(Limited):
+    """Whether the published schedule is used."""
+
+    legacy_first_step: bool = False
+    """Learning rate 0 in the first step of finetuning, as published (README 5)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ExampleLimits, FirstStep, QuestionLength, PretrainingOptions):
     """Finetune pretrained BERTs: a run for each task, checkpoint, learning rate and seed. What has no finetune- in its
     name is of the pretraining, as in bert_pretraining: with one results directory a network is pretrained once."""
 
-    tasks: tuple[Task, ...] = ("MNLI", "QQP", "RACE")
-    """GLUE's tasks of classes, RACE, or the builtin ones: acceptability same_topic continuation."""
-    models: tuple[str, ...] = (PRETRAINED,)
+    tasks: Several[Task] = ("MNLI", "QQP", "RACE")
+    """GLUE's classification tasks, RACE, or the builtin ones: acceptability same_topic continuation."""
+    models: Several[str] = (PRETRAINED,)
     """pretrained: networks that the sweep pretrains itself, of all --norms, --schemes and --layers; else Hugging Face
     BERT checkpoints, by hub name or directory, or directories that a pretraining of this project wrote."""
-    norms: tuple[Norm, ...] = ("post",)
-    """Of pretrained networks: where LayerNorms stand."""
-    schemes: tuple[Scheme, ...] = ("vanilla", "dslm")
-    """Of pretrained networks: how weights are drawn. Published: vanilla."""
-    layers: Ints = (12,)
-    """Of pretrained networks."""
-    pretrain_seeds: Ints = (1234,)
-    """Of pretrained networks."""
+    pretrain_seeds: SeveralInts = (1234,)
+    """Random seeds of pretraining."""
     data_dir: str | None = None
     """Directory with the GLUE tasks as official TSV files and RACE's folders; None: the hub's."""
     pickled_weights: bool = False
     """Also read pytorch_model.bin where a checkpoint has no safetensors; only tensors are taken out of it."""
     finetune_tokenizer: str | None = None
-    """Of given checkpoints; None: a Hugging Face checkpoint's own, else --tokenizer."""
-    finetune_learning_rates: tuple[float, ...] = (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
-    """Highest learning rates; the best is chosen on the dev set by the median over seeds."""
-    finetune_seeds: Ints = (1000, 1001, 1002, 1003, 1004)
-    """Seeds of head, order and dropout. Published: five of 1000 to 1999."""
-    finetune_epochs: int | None = None
-    """Passes over the training set; None: 5 for QQP and RACE, 3 for the others."""
-    finetune_batch: int | None = None
-    """Examples a step; None: 8 questions of RACE, else 32. What is left of an epoch is dropped."""
-    finetune_micro_batch: int | None = None
+    """Tokenizer of given checkpoints; None: a Hugging Face checkpoint's own, else --tokenizer."""
+    finetune_learning_rates: Annotated[Several[float], Gt(0)] = (1e-5, 2e-5, 3e-5, 4e-5, 5e-5)
+    """Peak learning rates; the best is chosen on the dev set by the median over seeds."""
+    finetune_seeds: SeveralInts = (1000, 1001, 1002, 1003, 1004)
+    """Random seeds of head, data order and dropout. Published: five of 1000 to 1999."""
+    finetune_epochs: Positive | None = None
+    """Training epochs; None: 5 for QQP and RACE, 3 for the others."""
+    finetune_batch: Positive | None = None
+    """Batch size; None: 8 questions of RACE, else 32. An epoch's last partial batch is dropped."""
+    finetune_micro_batch: Positive | None = None
     """Examples that pass the network together; None: the whole batch."""
-    finetune_warmup: float | None = None
-    """Share of the steps with a rising learning rate; None: 0.06 for RACE, else 0.1."""
-    finetune_weight_decay: float = 0.01
-    """Not on biases and LayerNorms."""
-    finetune_clip: float = 1.0
-    """Largest total gradient norm; 0: off."""
-    finetune_dropout: float = 0.1
-    """Of the encoder and before the head."""
-    finetune_attention_dropout: float = 0.1
-    """Of attention probabilities."""
-    finetune_length: int = 512
-    """Tokens an example at most; of a pair the longer text is cut first, of a question with its passage the passage."""
-    question_length: int = 128
-    """Tokens of a question with one of its options at most."""
+    finetune_warmup: Probability | None = None
+    """Fraction of the steps with linear warm-up; None: 0.06 for RACE, else 0.1."""
+    finetune_weight_decay: ZeroOrMore = 0.01
+    """Decoupled weight decay, not on biases and LayerNorms."""
+    finetune_clip: ZeroOrMore = 1.0
+    """Maximum total gradient norm; 0: no clipping."""
+    finetune_dropout: Probability = 0.1
+    """Dropout of the encoder and before the head."""
+    finetune_attention_dropout: Probability = 0.1
+    """Dropout of attention probabilities."""
+    finetune_length: Positive = 512
+    """Maximum sequence length in tokens; of a pair the longer text is cut first, of a question with its passage the
+    passage."""
     finetune_precision: Precision = "bf16"
-    """bf16: mixed precision, on CUDA only. float32 or float64: on any device."""
-    legacy_first_step: bool = False
-    """The published schedule, whose first step has the learning rate 0."""
-    train_limit: int | None = None
-    """Train on so many examples at most."""
-    dev_limit: int | None = None
-    """Evaluate on so many examples of a split at most."""
+    """bf16: automatic mixed precision, on GPUs only. float32 or float64: on any device."""
 
     def __post_init__(self):
         super().__post_init__()
-        lists = ("tasks", "models", "norms", "schemes", "layers", "pretrain_seeds")
-        for name in (*lists, "finetune_learning_rates", "finetune_seeds"):
-            distinct(self, name)
         for task in self.tasks:
-            check_task(task)
-        counts = ("finetune_epochs", "finetune_batch", "finetune_micro_batch", "finetune_length", "question_length")
-        for name in (*counts, "train_limit", "dev_limit"):
-            at_least(self, name, 1)
-        if min(self.finetune_learning_rates) <= 0:
-            raise ValueError(f"finetune-learning-rates has {min(self.finetune_learning_rates)}: give more than 0")
+            check_task("tasks", task)
         if PRETRAINED in self.models:
-            if self.finetune_length > self.length:
-                raise ValueError(
-                    f"finetune-length is {self.finetune_length}, networks pretrained with --length {self.length} have "
-                    f"as many positions: give --finetune-length {self.length} or less"
-                )
-            for scheme in self.schemes:
-                for layers in self.layers:
-                    self.network(self.norms[0], scheme, layers)
+            remedy = f"at most {self.length}, the positions of networks pretrained with --length {self.length}"
+            require(self.finetune_length <= self.length, "finetune_length", self.finetune_length, remedy)
+            list(self.networks())  # one that cannot be is refused before anything is planned
 
 
 PRESETS = {

@@ -20,11 +20,10 @@ from torch.nn import functional
 
 from models.deep_bert_classifier import DeepBertClassifier
 from orchestrator.experiment import Context
-from tasks.deepscale.bert_finetuning.data import TaskData, open_task
-from tasks.deepscale.bert_finetuning.evaluation import batch_on, predict, score_rows
-from tasks.deepscale.bert_finetuning.params import DIVERGED, FINISHED, FinetuneParams
+from tasks.deepscale.bert_finetuning.data import TaskData, batch_on, open_task, predict, score_rows
+from tasks.deepscale.bert_finetuning.stages import DIVERGED, FINISHED, FinetuneParams
 from tasks.deepscale.bert_finetuning.starting import needs_recompute, new_classifier
-from tasks.deepscale.deep_bert.schedule import learning_rate
+from tasks.deepscale.deep_bert.steps import learning_rate
 from tasks.training.dropout import dropout_stream
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import make_optimiser, split_decay

@@ -7,16 +7,38 @@ from typing import Any
 
 from models.checkpoints import resolve_model
 from orchestrator.experiment import Job
-from tasks.data.plan import planned_sizes, tokens_job
+from orchestrator.limits import shared
+from tasks.data.plan import ExampleLimits, planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.deepscale.bert_finetuning.config import PRETRAINED, Config
-from tasks.deepscale.bert_finetuning.params import DATA_REPORT, FINETUNE, DataParams, FinetuneParams, published
-from tasks.deepscale.deep_bert.plan import pretraining_job, report_job
+from tasks.deepscale.bert_finetuning.stages import DATA_REPORT, FINETUNE, DataParams, FinetuneParams
+from tasks.deepscale.deep_bert.stages import pretraining_jobs, report_job
 from tasks.deepscale.race.plan import choice_tokens_job
 from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
 from tasks.deepscale.race.sources import locate as locate_choices
 from tasks.encoders.params import JOB
 from tasks.encoders.plan import model_paths
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """Settings of a task."""
+
+    epochs: int = 3
+    batch_size: int = 32
+    warmup: float = 0.1
+
+
+PUBLISHED = {
+    "QQP": Published(epochs=5),
+    "RACE": Published(epochs=5, batch_size=8, warmup=0.06),
+    "continuation": Published(epochs=5, batch_size=8, warmup=0.06),
+}
+
+
+def published(task: str) -> Published:
+    """The published settings of a task; of others than the three, those of MNLI."""
+    return PUBLISHED.get(task, Published())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +93,18 @@ def starts(config: Config) -> list[Start]:
     return found
 
 
-def _pretrained(config: Config) -> list[Start]:
-    found = []
-    for layers in config.layers:
-        for norm in config.norms:
-            for scheme in config.schemes:
-                for seed in config.pretrain_seeds:
-                    job = pretraining_job(config, norm=norm, scheme=scheme, layers=layers, seed=seed)
-                    network = config.network(norm, scheme, layers)
-                    fields = {
-                        "model": f"{network.variant}, {layers} layers",
-                        "revision": JOB + job.id,
-                        "norm": norm,
-                        "scheme": scheme,
-                        "layers": layers,
-                        "pretrain_seed": seed,
-                    }
-                    found.append(Start(fields=fields, tokenizer=config.tokenizer, layers=layers, needs={"model": job}))
-    return found
+def _pretrained(config: Config) -> Iterator[Start]:
+    for job in pretraining_jobs(config, config.pretrain_seeds):
+        network = job.params
+        fields = {
+            "model": f"{network.variant}, {network.layers} layers",
+            "revision": JOB + job.id,
+            "norm": network.norm,
+            "scheme": network.scheme,
+            "layers": network.layers,
+            "pretrain_seed": network.seed,
+        }
+        yield Start(fields=fields, tokenizer=config.tokenizer, layers=network.layers, needs={"model": job})
 
 
 def _given(config: Config, model: str) -> Start:
@@ -121,8 +137,8 @@ def _sizes(config: Config, task: str) -> Mapping[str, int]:
 
 
 def _report(config: Config, tokens: Job) -> Job:
-    shared = {name: getattr(tokens.params, name) for name in ("task", "tokenizer", "max_length")}
-    params = DataParams(**shared, train_limit=config.train_limit, dev_limit=config.dev_limit)
+    named = {name: getattr(tokens.params, name) for name in ("task", "tokenizer", "max_length")}
+    params = DataParams(**named, **shared(config, DataParams))
     return Job(stage=DATA_REPORT, params=params, needs={"tokens": tokens}, fingerprints=tokens.fingerprints)
 
 
@@ -147,8 +163,7 @@ def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed
         seed=seed,
         precision=config.finetune_precision,
         legacy_first_step=config.legacy_first_step,
-        train_limit=config.train_limit,
-        dev_limit=config.dev_limit,
+        **shared(config, ExampleLimits),
     )
     n_train, n_dev = sizes["train"], sum(sizes.values()) - sizes["train"]
     rows = OPTIONS if task in CHOICE_TASKS else 1

@@ -12,7 +12,7 @@ from models.deep_bert_classifier import DeepBertClassifier
 from models.deep_bert_files import CONFIG, MODEL_TYPE, load_deep_bert, read_hugging_face, unset_deep_bert
 from orchestrator.experiment import Context
 from tasks.deepscale.bert_finetuning.data import TaskData
-from tasks.deepscale.bert_finetuning.params import FinetuneParams, n_classes
+from tasks.deepscale.bert_finetuning.stages import FinetuneParams, n_classes
 from tasks.training.seeds import stream_seed
 
 COPIES = 4  # of the weights: themselves, their gradients, both moments

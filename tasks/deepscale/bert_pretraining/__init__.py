@@ -4,21 +4,11 @@ After Kedia et al., Transformers Get Stable (ICML 2024). The training itself is 
 finetuning shares its jobs; here are the sweep's options, its plan and its figures.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.deepscale.bert_pretraining.config import PRESETS, Config
 from tasks.deepscale.bert_pretraining.plan import plan
-from tasks.deepscale.deep_bert.pretraining_params import PRETRAIN_BERT, PRETRAIN_BERT_REPORT
+from tasks.deepscale.deep_bert.stages import PRETRAIN_BERT, PRETRAIN_BERT_REPORT
 from tasks.deepscale.pretraining_text.plan import DOCUMENTS
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.deepscale.bert_pretraining.reduce import summarise
-
-    return summarise(results, config)
-
 
 EXPERIMENT = Experiment(
     name="bert_pretraining",
@@ -26,5 +16,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(DOCUMENTS, PRETRAIN_BERT, PRETRAIN_BERT_REPORT),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.deepscale.bert_pretraining.reduce:summarise",
 )

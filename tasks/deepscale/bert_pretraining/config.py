@@ -1,34 +1,21 @@
-"""The options of `bert_pretraining` and its presets; `paper` is the published setting of BERT-base (dslm 4.2)."""
+"""The options of `bert_pretraining` and its presets; `paper` is the published setting of BERT-base (README 4)."""
 
 from dataclasses import dataclass
 
-from orchestrator.options import Ints
-from tasks.deepscale.deep_bert.options import PretrainingOptions
-from tasks.deepscale.deep_bert.params import Norm, Scheme
-from tasks.encoders.options import distinct
+from tasks.deepscale.deep_bert.params import PretrainingOptions
+from tasks.encoders.options import SeveralInts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(PretrainingOptions):
     """Loss, gradient norm and speed of BERTs that are pretrained on masked words and sentence order; which diverge."""
 
-    norms: tuple[Norm, ...] = ("post",)
-    """Where LayerNorms stand: pre, post. Published: post."""
-    schemes: tuple[Scheme, ...] = ("vanilla", "dslm")
-    """How weights are drawn: vanilla (N(0, 0.02^2), published), xavier, or dslm, which also scales the residual."""
-    layers: Ints = (12,)
-    """Numbers of layers."""
-    seeds: Ints = (1234,)
-    """Of weights, order of the data, masks and dropout."""
+    seeds: SeveralInts = (1234,)
+    """Random seeds of weights, data order, masks and dropout."""
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("norms", "schemes", "layers", "seeds"):
-            distinct(self, name)
-        for norm in self.norms:  # a network that cannot be is refused before anything is planned
-            for scheme in self.schemes:
-                for layers in self.layers:
-                    self.network(norm, scheme, layers)
+        list(self.networks())  # one that cannot be is refused before anything is planned
 
 
 PRESETS = {

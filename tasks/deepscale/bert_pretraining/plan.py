@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from orchestrator.experiment import Job
 from tasks.deepscale.bert_pretraining.config import Config
-from tasks.deepscale.deep_bert.plan import pretraining_job, report_job
+from tasks.deepscale.deep_bert.stages import pretraining_jobs, report_job
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -13,8 +13,4 @@ def plan(config: Config) -> Iterator[Job]:
     Raises:
         ValueError: corpus or tokenizer are missing, or numbers do not go together; one line that says what to give.
     """
-    for layers in config.layers:
-        for norm in config.norms:
-            for scheme in config.schemes:
-                for seed in config.seeds:
-                    yield report_job(pretraining_job(config, norm=norm, scheme=scheme, layers=layers, seed=seed))
+    return map(report_job, pretraining_jobs(config, config.seeds))

@@ -1,7 +1,7 @@
-"""Where the weights of a pretraining lie: whole in each worker (DDP), in parts (FSDP2), or in the only worker.
+"""The workers of a pretraining, and where its weights lie: whole in each worker (DDP), in parts (FSDP2), or in one.
 
 Whole, a weight takes 4 bytes, its gradient 4, the optimiser's two averages 8. Numbers do not depend on the arrangement
-but for the order of sums.
+but for the order of sums. A job of one worker needs no torch.distributed.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
@@ -18,11 +19,62 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from models.deep_bert import DeepBert, DeepBertConfig
-from tasks.deepscale.deep_bert.pretraining_params import RunSettings, Sharding
-from tasks.deepscale.deep_bert.workers import Workers
+from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.params import RunSettings, Sharding
 
 COPIES = 4  # of the weights: themselves, gradients, two averages
 ROOM = 0.85  # of the memory may be these where each worker has all; the rest is for activations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """The processes that run a job together, seen from one of them."""
+
+    rank: int
+    count: int
+    device: torch.device
+
+    @staticmethod
+    def of(context: Context) -> "Workers":
+        """Those of a context.
+
+        Raises:
+            ValueError: torch.distributed is not initialised, or for another number of processes.
+        """
+        if context.workers > 1:
+            found = dist.get_world_size() if dist.is_available() and dist.is_initialized() else None
+            if found != context.workers:
+                raise ValueError(
+                    f"context.workers is {context.workers}, but torch.distributed "
+                    f"{'is not initialised' if found is None else f'has {found} processes'}; start the job with a group"
+                )
+        return Workers(rank=context.rank, count=context.workers, device=torch.device(context.device))
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def total(self, value: Tensor) -> Tensor:
+        """The sum over workers of tensors of one shape, in place."""
+        if self.count > 1:
+            dist.all_reduce(value)
+        return value
+
+    def agreed(self, value: Any) -> Any:
+        """What the first worker says, a plain Python value."""
+        if self.count == 1:
+            return value
+        said = [value]
+        dist.broadcast_object_list(said, src=0, device=self.device)
+        return said[0]
+
+    def all(self, value: Any) -> list[Any]:
+        """What each worker says, by rank."""
+        if self.count == 1:
+            return [value]
+        said: list[Any] = [None] * self.count
+        dist.all_gather_object(said, value)
+        return said
 
 
 @dataclass(frozen=True, kw_only=True)

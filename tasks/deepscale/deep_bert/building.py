@@ -34,7 +34,7 @@ def build(
 
 
 def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepBertConfig:
-    """The configuration, with lambda, beta and the head's factor of the scheme (dslm 2.2)."""
+    """The configuration, with lambda, beta and the head's factor of the scheme (README 3)."""
     skip = branch = scale = 1.0
     if params.scheme == "dslm":
         skip_sq, branch_sq = depth_scaling(params.layers, params.branch_k, params.branch_alpha)
@@ -61,7 +61,7 @@ def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepB
 
 
 def spreads_of(params: DeepBertParams, config: DeepBertConfig, same_token: float | None = None) -> Spreads:
-    """The standard deviation of every tensor (dslm 2.2).
+    """The standard deviation of every tensor (README 3).
 
     Raises:
         ValueError: `dslm` knows neither a correlation nor `same_token`.

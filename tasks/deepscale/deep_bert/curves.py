@@ -1,14 +1,19 @@
-"""From what happened in each step to the rows of the curves, and to the outcome of a run."""
+"""From what happened in each step to the rows of the curves and the outcome of a run, and the stage that reports them.
 
+They stand in `training.json` beside the checkpoint until `pretrain_bert_report` makes rows of them.
+"""
+
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from tasks.deepscale.deep_bert.pretraining_params import MARGIN, PretrainParams
-from tasks.deepscale.deep_bert.schedule import learning_rate
-from tasks.deepscale.deep_bert.steps import StepFacts
-from tasks.training.loop import metric_rows
+from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.stages import MARGIN, PretrainParams
+from tasks.deepscale.deep_bert.steps import StepFacts, learning_rate
+from tasks.training.loop import TRAINING, metric_rows, read_training
 from tasks.training.steps import is_curve_point
 
 FETCH = 50  # steps after which the host looks, at the latest
@@ -90,3 +95,18 @@ def status_of(diverged: bool, test_mlm_loss: float, unigram_loss: float) -> str:
     if diverged or not math.isfinite(test_mlm_loss):
         return "diverged"
     return "not_training" if test_mlm_loss > unigram_loss - MARGIN else "trained"
+
+
+def write_training(directory: Path, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any]) -> None:
+    """Keep the rows of both tables beside the checkpoint."""
+    tables = {"training": list(rows), "outcomes": [dict(outcome)]}
+    (directory / TRAINING).write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
+
+
+def pretrain_bert_report(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """Rows of `training` and `outcomes`: what the job in `context.needs["model"]` wrote about its training.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    return read_training(context.needs["model"], "pretrain_bert")

@@ -14,20 +14,17 @@ from typing import Any
 from models.deep_bert import DeepBert
 from models.deep_bert_files import save_deep_bert
 from orchestrator.experiment import Context
-from tasks.deepscale.deep_bert.arrangement import Arrangement, activation_bytes, arrange, parameter_count
+from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, activation_bytes, arrange, parameter_count
 from tasks.deepscale.deep_bert.building import build
-from tasks.deepscale.deep_bert.curves import Curves, is_fetch, is_test, status_of
-from tasks.deepscale.deep_bert.pretraining_params import PretrainParams, RunSettings
-from tasks.deepscale.deep_bert.report import write_training
+from tasks.deepscale.deep_bert.curves import Curves, is_fetch, is_test, status_of, write_training
+from tasks.deepscale.deep_bert.params import RunSettings
 from tasks.deepscale.deep_bert.saved_state import digest, find, gathered_weights, load_optimiser, load_weights, save
-from tasks.deepscale.deep_bert.steps import Stepper, make_adam
+from tasks.deepscale.deep_bert.stages import PretrainParams
+from tasks.deepscale.deep_bert.steps import Stepper, make_adam, peak_flops
 from tasks.deepscale.deep_bert.testing import Testing, TestScores
-from tasks.deepscale.deep_bert.utilisation import peak_flops
-from tasks.deepscale.deep_bert.workers import Workers
-from tasks.deepscale.pretraining_text.batches import Batches
+from tasks.deepscale.pretraining_text.batches import Batches, prefetched
 from tasks.deepscale.pretraining_text.checks import check_batches, check_vocabulary
 from tasks.deepscale.pretraining_text.documents import Documents, open_documents
-from tasks.deepscale.pretraining_text.prefetch import prefetched
 from tasks.training.loop import metric_rows
 from tasks.training.numerics import exact_numerics, usable_bytes
 

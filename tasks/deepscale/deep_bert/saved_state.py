@@ -22,10 +22,9 @@ from torch import Tensor
 from models.deep_bert import DeepBert
 from orchestrator.experiment import Context
 from orchestrator.identity import canonical_json
-from tasks.deepscale.deep_bert.arrangement import placed_like, whole
+from tasks.deepscale.deep_bert.arrangement import Workers, placed_like, whole
 from tasks.deepscale.deep_bert.curves import Curves
-from tasks.deepscale.deep_bert.pretraining_params import PretrainParams
-from tasks.deepscale.deep_bert.workers import Workers
+from tasks.deepscale.deep_bert.stages import PretrainParams
 
 log = logging.getLogger(__name__)
 

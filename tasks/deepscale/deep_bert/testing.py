@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.deepscale.deep_bert.arrangement import Arrangement
-from tasks.deepscale.deep_bert.pretraining_params import PretrainParams
+from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers
+from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.deep_bert.steps import autocast, losses
-from tasks.deepscale.deep_bert.workers import Workers
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.samples import Chosen

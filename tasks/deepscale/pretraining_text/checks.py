@@ -3,31 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.limits import require
+
 MIN_LENGTH = 8  # three special tokens and some text
 
 
 def check_batches(*, length: int, global_batch: int, micro_batch: int, workers: int = 1) -> None:
-    """Refuse numbers that do not go together.
+    """Refuse numbers, 1 or more, that do not go together.
 
     Raises:
         ValueError: with the numbers and what to give instead.
     """
-    for name, value in (("global_batch", global_batch), ("micro_batch", micro_batch), ("workers", workers)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; expected at least 1")
-    if length < MIN_LENGTH:
-        raise ValueError(f"length is {length}; expected at least {MIN_LENGTH}, three special tokens and some text")
-    if global_batch % micro_batch:
-        raise ValueError(
-            f"micro_batch is {micro_batch}, which does not divide the global batch of {global_batch}; give one of "
-            f"{_divisors(global_batch)}"
-        )
+    require(length >= MIN_LENGTH, "length", length, f"at least {MIN_LENGTH}, three special tokens and some text")
+    remedy = f"a number that divides the global batch of {global_batch}: {_divisors(global_batch)}"
+    require(global_batch % micro_batch == 0, "micro_batch", micro_batch, remedy)
     n_micro = global_batch // micro_batch
-    if n_micro % workers:
-        raise ValueError(
-            f"{workers} workers cannot share the {n_micro} micro-batches of {micro_batch} in a global batch of "
-            f"{global_batch} alike; give one of {_divisors(n_micro)} workers, or another micro_batch"
-        )
+    remedy = (
+        f"a number that divides the {n_micro} micro-batches of {micro_batch} in a global batch of {global_batch}: "
+        f"{_divisors(n_micro)}; or another --micro-batch"
+    )
+    require(n_micro % workers == 0, "workers", workers, remedy)
 
 
 def check_vocabulary(meta: Mapping[str, Any], vocab_size: int) -> None:

@@ -7,17 +7,18 @@ Letters: B sequences, T tokens, V vocabulary.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt
 
+from orchestrator.limits import Limited, Positive
 from tasks.deepscale.pretraining_text.batches import MicroBatch
 from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
 from tasks.deepscale.pretraining_text.draws import below, numbered, streams, unit
 from tasks.deepscale.pretraining_text.samples import SPECIALS
-from tasks.deepscale.pretraining_text.segments import CUTS, TOKENS, Sequences
-from tasks.deepscale.pretraining_text.whole_words import hide
+from tasks.deepscale.pretraining_text.sequences import CUTS, TOKENS, Sequences, hide
 from tasks.training.seeds import stream_seed
 
 Law = Literal["zipf", "uniform"]
@@ -27,27 +28,15 @@ FIRST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomTokens:
-    """A source of random micro-batches.
+class RandomTokens(Limited):
+    """A source of random micro-batches."""
 
-    Raises:
-        ValueError: a length without room for text, or a vocabulary of special tokens only.
-    """
-
-    vocab_size: int
+    vocab_size: Annotated[int, Gt(FIRST)]
     """V: special tokens are the ids 0 to 3, the others are drawn."""
-    length: int
-    micro_batch: int
+    length: Annotated[int, Ge(MIN_LENGTH)]
+    micro_batch: Positive
     law: Law = "zipf"
     seed: int = 0
-
-    def __post_init__(self):
-        if self.length < MIN_LENGTH:
-            raise ValueError(f"length is {self.length}; expected at least {MIN_LENGTH}")
-        if self.vocab_size <= FIRST:
-            raise ValueError(f"vocab_size is {self.vocab_size}; expected more than the {FIRST} special ids")
-        if self.micro_batch < 1:
-            raise ValueError(f"micro_batch is {self.micro_batch}; expected at least 1")
 
     @property
     def probabilities(self) -> np.ndarray:

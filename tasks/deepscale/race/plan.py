@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from orchestrator.experiment import Job, Stage
+from orchestrator.limits import Limited, Positive, require
 from tasks.data.places import places
+from tasks.data.plan import ExampleLimits
 from tasks.data.tokenizers import locate_tokenizer
 from tasks.deepscale.race.sources import locate
 
@@ -12,9 +14,15 @@ SPECIAL = 3  # [CLS] and two [SEP]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChoiceTokensParams:
-    """Everything that shapes the bytes of tokenised questions, beside the data's fingerprint."""
+class QuestionLength(Limited):
+    """How much of a question is used."""
 
+    question_length: Positive = 128
+    """Maximum length of a question with one of its options in tokens; cut at the end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokenised(Limited):
     task: str
     tokenizer: str
     """Its name; the directory's own name for a local one."""
@@ -22,23 +30,18 @@ class ChoiceTokensParams:
     """Hash of its content, or the hub's commit."""
     max_length: int
     """Tokens of question, option and article together, special ones included: the article is cut at its end."""
-    question_length: int = 128
-    """Tokens of question and option together at most; cut at the end."""
-    train_limit: int | None = None
-    """Train on this many questions at most, a fixed random part: a smaller limit's are among a larger one's."""
-    dev_limit: int | None = None
-    """The same for each evaluation split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceTokensParams(ExampleLimits, QuestionLength, _Tokenised):
+    """Everything that shapes the bytes of tokenised questions, beside the data's fingerprint; limits are of
+    questions."""
 
     def __post_init__(self):
-        if self.question_length < 1 or self.max_length < self.question_length + SPECIAL + LEAST:
-            raise ValueError(
-                f"max_length is {self.max_length} and question_length {self.question_length}; expected at least 1 and "
-                f"{SPECIAL + LEAST} tokens more for max_length: give a smaller --question-length"
-            )
-        for name in ("train_limit", "dev_limit"):
-            limit = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise ValueError(f"{name} is {limit}; expected at least 1, or None for all questions")
+        super().__post_init__()
+        most = self.max_length - SPECIAL - LEAST
+        remedy = f"at most {most}, or longer sequences: they have {self.max_length} tokens"
+        require(self.question_length <= most, "question_length", self.question_length, remedy)
 
     def limit(self, split: str) -> int | None:
         return self.train_limit if split == "train" else self.dev_limit

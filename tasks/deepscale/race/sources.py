@@ -1,13 +1,32 @@
-"""Where the passages and questions of a task come from, and what they are. Imports no torch."""
+"""Where the passages and questions of a task come from, and what they are: builtin, RACE's files, or the hub's RACE.
+
+RACE's official files are `<data dir>/RACE/{train,dev}/{middle,high}/*.txt`, each a passage as JSON with `article`,
+`questions`, `options` (four a question), `answers` (A to D) and `id`. It may be had from its authors for research only,
+so nothing of it ships here. The hub's `ehovy/race` is read by commit: a row is a question, and those of one passage
+stand together. Imports no torch.
+"""
 
 import functools
-from collections.abc import Sequence
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.sources import Kind, Source
-from tasks.deepscale.race import builtin, race_files, race_hub
-from tasks.deepscale.race.questions import CONTINUATION, RACE, SPLITS, Passage, check_split, n_questions
+from tasks.data.hub_split import load_split
+from tasks.data.places import Place, Source, State, file_states
+from tasks.deepscale.race import builtin
+from tasks.deepscale.race.questions import CONTINUATION, RACE, SPLITS, Passage, check_split, n_questions, parse_passage
+
+LEVELS = ("middle", "high")
+KEYS = ("article", "questions", "options", "answers")
+REPO = "ehovy/race"
+PARTS = {"train": "train", "dev": "validation"}
+SIZES = {"train": 87_866, "dev_middle": 1_436, "dev_high": 3_451}  # of the published RACE; a plan downloads nothing
+COLUMNS = ("example_id", "article", "question", "options", "answer")
+REMEDY = "give --data-dir DIR with the official layout instead (looked for: DIR/RACE/train/middle/*.txt and so on)"
 
 
 def locate(task: str, data_dir: str | None) -> Source:
@@ -22,58 +41,141 @@ def locate(task: str, data_dir: str | None) -> Source:
         sizes = {split: n_questions(builtin.passages(split)) for split in SPLITS[task]}
         return Source(task=task, kind="builtin", fingerprint=builtin.fingerprint(), sizes=sizes)
     if data_dir is None:
-        return Source(task=task, kind="hub", fingerprint=race_hub.resolve_revision(), sizes=race_hub.SIZES)
+        return Source(task=task, kind="hub", fingerprint=dataset_commit(REPO, REMEDY), sizes=SIZES)
     root = Path(data_dir).expanduser().absolute()
     if not (root / RACE).is_dir():
         raise DataError(f"{root / RACE}: no such folder; give --data-dir a directory with RACE/train/middle and so on")
-    content, sizes = _summary(root, _state(root))
+    folders_of_race = {folder for split in SPLITS[RACE] for folder in folders(split, root)}
+    files = sorted(path for folder in folders_of_race for path in folder.glob("*.txt"))
+    content, sizes = _kept_summary(root, file_states(files))
     return Source(task=task, kind="files", fingerprint=content, sizes=sizes, path=str(root))
 
 
-def fingerprint(kind: Kind, path: str | None, revision: str | None) -> str:
+def fingerprint(place: Place) -> str:
     """The fingerprint of the data on this machine, to be compared with the planned one.
 
     Raises:
-        ValueError: when what the kind needs (path or revision) is None.
         DataError: when files are missing or bad.
     """
-    if kind == "builtin":
-        return builtin.fingerprint()
-    if kind == "files":
-        return race_files.summarise(SPLITS[RACE], Path(_given(path, "path", kind)))[0]
-    return _given(revision, "revision", kind)
+    return place.pick(builtin.fingerprint, lambda root: summarise(root)[0], str)
 
 
-def read(kind: Kind, split: str, path: str | None, revision: str | None) -> Sequence[Passage]:
+def read(split: str, place: Place) -> Sequence[Passage]:
     """One split from the place that `locate` found.
 
     Raises:
-        ValueError: for an unknown split, or when what the kind needs (path or revision) is None.
+        ValueError: for an unknown split.
         DataError: for bad or missing data.
     """
-    if kind == "builtin":
-        return builtin.passages(split)
-    if kind == "files":
-        return race_files.read_split(split, Path(_given(path, "path", kind)))
-    return race_hub.read_split(split, _given(revision, "revision", kind))
+    return place.pick(
+        lambda: builtin.passages(split), lambda root: read_files(split, root), lambda commit: read_hub(split, commit)
+    )
 
 
-def _given(value: str | None, name: str, kind: Kind) -> str:
-    if value is None:
-        raise ValueError(f"data of kind {kind!r} need a {name}")
-    return value
+def folders(split: str, data_dir: Path) -> list[Path]:
+    """The folders of a split: both levels of train, one of dev.
+
+    Raises:
+        ValueError: another split.
+    """
+    check_split(RACE, split)
+    part, _, level = split.partition("_")
+    return [Path(data_dir) / RACE / part / name for name in LEVELS if not level or name == level]
 
 
-State = tuple[tuple[str, int, int], ...]
+def read_files(split: str, data_dir: Path) -> list[Passage]:
+    """The passages of a split, in the order of levels and file names.
+
+    Raises:
+        ValueError: another split.
+        DataError: a missing or empty folder, bytes that are not UTF-8, no JSON, a missing key, or a bad question; with
+            file and question.
+    """
+    return [_parse(path, content) for path, content in _files(split, Path(data_dir))]
 
 
-def _state(root: Path) -> State:
-    """Names, sizes and times of the files: when none changes, the bytes are taken to be the same."""
-    found = {folder for split in SPLITS[RACE] for folder in race_files.folders(split, root)}
-    files = sorted(path for folder in found for path in folder.glob("*.txt"))
-    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
+def summarise(data_dir: Path) -> tuple[str, dict[str, int]]:
+    """(fingerprint, questions of each split): 16 hex digits of SHA-256 over names, sizes and bytes of all files.
+
+    Every file is parsed, so that what is wrong with one shows before anything runs.
+
+    Raises:
+        DataError: as `read_files`.
+    """
+    digest, sizes = hashlib.sha256(), {}
+    for split in SPLITS[RACE]:
+        sizes[split] = 0
+        for path, content in _files(split, Path(data_dir)):
+            digest.update(f"{split}/{path.parent.name}/{path.name} {len(content)}\n".encode())
+            digest.update(content)
+            sizes[split] += n_questions([_parse(path, content)])
+    return digest.hexdigest()[:16], sizes
+
+
+def _files(split: str, data_dir: Path) -> Iterator[tuple[Path, bytes]]:
+    for folder in folders(split, data_dir):
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder; expected the official layout, DIR/RACE/train/middle and so on")
+        paths = sorted(folder.glob("*.txt"), key=lambda path: path.name)
+        if not paths:
+            raise DataError(f"{folder}: no *.txt in it; expected a file a passage, unpack RACE.tar.gz again")
+        for path in paths:
+            yield path, path.read_bytes()
+
+
+def _parse(path: Path, content: bytes) -> Passage:
+    try:
+        given = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as problem:
+        raise DataError(
+            f"{path}: byte 0x{content[problem.start]:02x} at {problem.start} is not UTF-8; convert the file to UTF-8"
+        ) from None
+    except ValueError as problem:
+        raise DataError(f"{path}: not JSON ({problem}); get the file again") from None
+    if not isinstance(given, dict):
+        raise DataError(f"{path}: a JSON {type(given).__name__}, expected an object with {', '.join(KEYS)}")
+    if missing := [key for key in KEYS if key not in given]:
+        raise DataError(f"{path}: the key {' and the key '.join(map(repr, missing))} is missing; get the file again")
+    name = given["id"] if isinstance(given.get("id"), str) else path.name
+    article, questions, options, answers = (given[key] for key in KEYS)
+    return parse_passage(name, article, questions, options, answers, str(path))
 
 
 @functools.cache
-def _summary(root: Path, state: State) -> tuple[str, dict[str, int]]:
-    return race_files.summarise(SPLITS[RACE], root)
+def _kept_summary(root: Path, state: State) -> tuple[str, dict[str, int]]:
+    return summarise(root)
+
+
+def read_hub(split: str, revision: str) -> list[Passage]:
+    """One split at one commit, its levels one after the other.
+
+    Raises:
+        ValueError: another split.
+        DataError: it cannot be loaded, is cached at another commit, lacks a column, or has a bad question.
+    """
+    check_split(RACE, split)
+    part, _, level = split.partition("_")
+    passages = []
+    for name in LEVELS:
+        if level in ("", name):
+            passages += _level(name, PARTS[part], revision)
+    return passages
+
+
+def _level(level: str, part: str, revision: str) -> list[Passage]:
+    where = f"{REPO} ({level}, {part}, {revision[:12]})"
+    data = load_split(REPO, level, part, revision, where, REMEDY)
+    if missing := [name for name in COLUMNS if name not in data.column_names]:
+        found = ", ".join(data.column_names)
+        raise DataError(f"{where}: no column {', '.join(missing)}, found {found}; {REMEDY}")
+    if len(data) == 0:
+        raise DataError(f"{where}: no rows; {REMEDY}")
+    rows = zip(*(data[name][:] for name in COLUMNS), strict=True)
+    passages, first = [], 0
+    for (name, text), group in itertools.groupby(rows, key=lambda row: (row[0], row[1])):
+        questions = list(group)
+        asked, options, answers = ([row[at] for row in questions] for at in (2, 3, 4))
+        at = f"{where}, rows from {first} ({name})"
+        passages.append(parse_passage(str(name), text, asked, options, answers, at))
+        first += len(questions)
+    return passages

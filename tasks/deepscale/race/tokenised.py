@@ -20,7 +20,7 @@ import torch
 from tasks.data.arrow import list_values, read_table, write_table
 from tasks.data.artifacts import encode
 from tasks.data.errors import DataError
-from tasks.data.places import check_fingerprint, read_place
+from tasks.data.places import place_here
 from tasks.data.special import special_ids
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.deepscale.race import sources
@@ -42,15 +42,13 @@ def choice_tokens(params: ChoiceTokensParams, context: "Context") -> dict[str, A
     """
     if context.artifact is None:
         raise ValueError("choice_tokens writes an artifact: give context.artifact, an empty directory")
-    kind, path, revision = read_place(context.paths)
-    here = sources.fingerprint(kind, path, revision)
-    check_fingerprint(params.task, path or kind, here, context.paths["fingerprint"])
+    place = place_here(params.task, context.paths, sources.fingerprint)
     ref = TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=context.paths.get("tokenizer"))
     tokenizer = load_tokenizer(ref)
     special = special_ids(tokenizer, ref, ("pad", "cls", "sep"))
     sizes = {}
     for split in SPLITS[params.task]:
-        passages = limited(sources.read(kind, split, path, revision), params.limit(split), params.task, split)
+        passages = limited(sources.read(split, place), params.limit(split), params.task, split)
         for name, table in tokenise(passages, tokenizer, params).items():
             write_table(table, context.artifact / split / name, f"{context.job_id}-{split}-{name}")
         sizes[split] = n_questions(passages)

@@ -1,66 +1,20 @@
 """What the stages of `bert_finetuning` take and write: parameters, tables, the stages themselves. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.data.examples import TASKS, task_info
+from orchestrator.limits import Limited, Positive, Probability, ZeroOrMore, require
+from tasks.data.examples import task_info
+from tasks.data.plan import ExampleLimits
+from tasks.deepscale.bert_finetuning.config import FirstStep, check_task
+from tasks.deepscale.deep_bert.params import Dropout, Precision
 from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS, SPLITS
 
-Task = Literal[
-    "MNLI",
-    "QQP",
-    "RACE",
-    "CoLA",
-    "SST-2",
-    "MRPC",
-    "QNLI",
-    "RTE",
-    "WNLI",
-    "STS-B",
-    "acceptability",
-    "same_topic",
-    "similarity",
-    "continuation",
-]
-Precision = Literal["float32", "bf16", "float64"]
 DIVERGED, FINISHED = "diverged", "finished"
 OVERALL = "dev"
 """The dev set of a task, all its levels together where there are several."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """Settings of a task (dslm 4.3)."""
-
-    epochs: int = 3
-    batch_size: int = 32
-    warmup: float = 0.1
-
-
-PUBLISHED = {
-    "QQP": Published(epochs=5),
-    "RACE": Published(epochs=5, batch_size=8, warmup=0.06),
-    "continuation": Published(epochs=5, batch_size=8, warmup=0.06),
-}
-
-
-def published(task: str) -> Published:
-    """The published settings of a task; of others than the three, those of MNLI."""
-    return PUBLISHED.get(task, Published())
-
-
-def check_task(task: str) -> None:
-    """Refuse what is no task of classes or choices.
-
-    Raises:
-        ValueError: an unknown task, or a regression.
-    """
-    if task not in CHOICE_TASKS and task_info(task).is_regression:
-        classes = [name for name, info in TASKS.items() if not info.is_regression]
-        raise ValueError(f"{task} asks for a number, not for a class; choose {', '.join([*classes, *CHOICE_TASKS])}")
 
 
 def eval_splits(task: str) -> tuple[str, ...]:
@@ -79,9 +33,7 @@ def n_classes(task: str) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneParams:
-    """One run: a checkpoint finetuned on a task with one learning rate and one seed."""
-
+class _Start(Limited):
     task: str
     model: str
     """Name of the checkpoint, or the variant that this project pretrained."""
@@ -93,59 +45,59 @@ class FinetuneParams:
     layers: int | None = None
     pretrain_seed: int | None = None
     tokenizer: str
-    max_length: int = 512
-    """Tokens an example at most."""
-    batch_size: int = 32
-    """Examples, or questions, a step; what is left of an epoch is dropped."""
-    micro_batch: int | None = None
-    """Examples, or questions, that pass the network together; their gradients are summed. None: the whole batch."""
-    epochs: int = 3
-    learning_rate: float
-    """Highest learning rate."""
-    warmup: float = 0.1
-    """Share of the steps over which it rises; then it falls linearly to zero."""
-    weight_decay: float = 0.01
-    """Decoupled, not on biases and LayerNorm gains."""
-    clip: float = 1.0
-    """Largest total gradient norm; 0: off."""
-    dropout: float = 0.1
-    """Of the encoder and before the head."""
-    attention_dropout: float = 0.1
-    seed: int
-    """Of the head, the order of the examples and dropout."""
-    precision: Precision = "float32"
-    """bf16: automatic mixed precision, on GPUs alone."""
-    legacy_first_step: bool = False
-    """The published schedule, in which the first step has the learning rate 0 (dslm 5, quirk 20)."""
-    train_limit: int | None = None
-    dev_limit: int | None = None
-    curve_points: int = 100
-    """Points of the training curve at most."""
-
-    def __post_init__(self):
-        check_task(self.task)
-        for name in ("max_length", "batch_size", "epochs", "curve_points"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 1 or more")
-        if self.micro_batch is not None and not 1 <= self.micro_batch <= self.batch_size:
-            raise ValueError(f"micro_batch is {self.micro_batch}; expected 1 to the batch size, {self.batch_size}")
-        for name in ("learning_rate", "weight_decay", "clip"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more")
-        for name in ("warmup", "dropout", "attention_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; expected a share, 0 or more and below 1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataParams:
-    """What a task's tokens are like, and what guessing scores."""
+class _Training(Limited):
+    max_length: Positive = 512
+    """Maximum sequence length in tokens."""
+    batch_size: Positive = 32
+    """Examples, or questions, a step; an epoch's last partial batch is dropped."""
+    micro_batch: Positive | None = None
+    """Examples, or questions, that pass the network together; their gradients are summed. None: the whole batch."""
+    epochs: Positive = 3
+    learning_rate: ZeroOrMore
+    """Peak learning rate."""
+    warmup: Probability = 0.1
+    """Fraction of the steps with linear warm-up; then linear decay to zero."""
+    weight_decay: ZeroOrMore = 0.01
+    """Decoupled, not on biases and LayerNorm gains."""
+    clip: ZeroOrMore = 1.0
+    """Maximum total gradient norm; 0: no clipping."""
 
+
+@dataclass(frozen=True, kw_only=True)
+class _Seed(Limited):
+    seed: int
+    """Random seed of head, data order and dropout."""
+    precision: Precision = "float32"
+    """`bf16`: automatic mixed precision, on GPUs only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneParams(ExampleLimits, FirstStep, _Seed, Dropout, _Training, _Start):
+    """One run: a checkpoint finetuned on a task with one learning rate and one seed."""
+
+    curve_points: Positive = 100
+    """Maximum number of points of the training curve."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_task("task", self.task)
+        fine = self.micro_batch is None or self.micro_batch <= self.batch_size
+        require(fine, "micro_batch", self.micro_batch, f"at most the batch size, {self.batch_size}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Tokens(Limited):
     task: str
     tokenizer: str
     max_length: int
-    train_limit: int | None = None
-    dev_limit: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataParams(ExampleLimits, _Tokens):
+    """What a task's tokens are like, and what guessing scores."""
 
 
 _SPLIT = column("split", pa.string(), "evaluation split; dev: all of it, where a task has levels (RACE) all together")
