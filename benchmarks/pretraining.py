@@ -31,16 +31,13 @@ from transformers import BertForPreTraining, Trainer, TrainingArguments
 
 from models.deep_bert_files import to_hugging_face
 from orchestrator.experiment import Context
-from tasks.deepscale.deep_bert.arrangement import arrange
+from tasks.deepscale.deep_bert.arrangement import Workers, arrange
 from tasks.deepscale.deep_bert.building import build
-from tasks.deepscale.deep_bert.options import PretrainingOptions
-from tasks.deepscale.deep_bert.plan import pretraining_job
-from tasks.deepscale.deep_bert.pretraining_params import PretrainParams, RunSettings
+from tasks.deepscale.deep_bert.params import PretrainingOptions, RunSettings
+from tasks.deepscale.deep_bert.stages import PretrainParams, pretraining_job
 from tasks.deepscale.deep_bert.steps import Stepper, batch_lengths, make_adam
-from tasks.deepscale.deep_bert.workers import Workers
-from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
+from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch, prefetched
 from tasks.deepscale.pretraining_text.documents import Documents, open_documents
-from tasks.deepscale.pretraining_text.prefetch import prefetched
 from tasks.training.numerics import exact_numerics, synchronise
 
 TOLERANCE = 1e-3  # of a loss, relative: float32 sums in another order, grown by the steps

@@ -1,14 +1,14 @@
-"""One sample of masked words and sentence order as published: token by token, on Python lists (dslm 4.1).
+"""One sample of masked words and sentence order as published: token by token, on Python lists (tasks/deepscale/README.md 4).
 
 Its random numbers are given, those that the fast way draws, so that both must give the same. It differs from the
-published code where `whole_words` says so.
+published code where `sequences` says so.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.deepscale.pretraining_text import segments, whole_words
+from tasks.deepscale.pretraining_text import sequences
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.draws import below, streams, unit
 from tasks.deepscale.pretraining_text.samples import Chosen
@@ -39,17 +39,17 @@ def draws_of(chosen: Chosen, index: int, vocab_size: int) -> Draws:
     def bits(purpose: int) -> list[bool]:
         return [bool(int(word) >> i & 1) for word in drawn(purpose, COUNT // 64) for i in range(64)]
 
-    cut, swap = unit(drawn(segments.CUTS, 2)).tolist()
-    edges = np.cumsum(whole_words.SPAN_P)[:-1]
+    cut, swap = unit(drawn(sequences.CUTS, 2)).tolist()
+    edges = np.cumsum(sequences.SPAN_P)[:-1]
     return Draws(
         cut=cut,
         swap=swap,
-        ends_a=bits(segments.ENDS_A),
-        ends_b=bits(segments.ENDS_B),
-        keys=unit(drawn(segments.WORDS)).tolist(),
-        spans=(1 + np.searchsorted(edges, unit(drawn(segments.SPANS)), side="right")).tolist(),
-        fates=unit(drawn(segments.FATES)).tolist(),
-        ids=below(drawn(segments.IDS), vocab_size).tolist(),
+        ends_a=bits(sequences.ENDS_A),
+        ends_b=bits(sequences.ENDS_B),
+        keys=unit(drawn(sequences.WORDS)).tolist(),
+        spans=(1 + np.searchsorted(edges, unit(drawn(sequences.SPANS)), side="right")).tolist(),
+        fates=unit(drawn(sequences.FATES)).tolist(),
+        ids=below(drawn(sequences.IDS), vocab_size).tolist(),
     )
 
 

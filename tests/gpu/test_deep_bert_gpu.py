@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.curves import pretrain_bert_report
 from tasks.deepscale.deep_bert.pretraining import pretrain_bert
-from tasks.deepscale.deep_bert.report import pretrain_bert_report
 from tasks.deepscale.signal_propagation.params import SignalParams
 from tasks.deepscale.signal_propagation.stage import signals
 from tests.tasks.deepscale.deep_bert.tiny import PARAMS, changed, context, write_documents

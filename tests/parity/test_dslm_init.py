@@ -1,4 +1,4 @@
-"""Initial weights of DeepScaleLM against the published code's numbers (dslm 2.2), and the activations' moments."""
+"""Initial weights of DeepScaleLM (tasks/deepscale/README.md 3) against the published code, and activation moments."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_spreads_and_correlations_of_every_layer_are_the_published_ones(case):
 
 @pytest.mark.parametrize(
     ("scheme", "tensor", "published"),
-    [  # the table of dslm 2.2 for width 1024, 16 heads, 192 layers, dropout 0.1
+    [  # the table of tasks/deepscale/README.md 3 for width 1024, 16 heads, 192 layers, dropout 0.1
         ("vanilla", "embeddings", 0.02),
         ("vanilla", "mlp", 0.02),
         ("xavier", "embeddings", 0.03125),

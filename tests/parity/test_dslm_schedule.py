@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.deepscale.deep_bert.schedule import learning_rate
+from tasks.deepscale.deep_bert.steps import learning_rate
 
 with (Path(__file__).parent / "dslm_lr_schedule.csv").open() as file:
     ROWS = list(csv.DictReader(file))

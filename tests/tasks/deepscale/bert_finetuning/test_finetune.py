@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from models.deep_bert import DeepBertConfig
 from models.deep_bert_files import load_deep_bert, save_deep_bert, to_hugging_face, unset_deep_bert
 from orchestrator.experiment import Context
-from tasks.deepscale.bert_finetuning.data import finetune_data, halves, open_task
-from tasks.deepscale.bert_finetuning.evaluation import length_batches, predict, score_rows
+from tasks.deepscale.bert_finetuning.data import finetune_data, halves, length_batches, open_task, predict, score_rows
 from tasks.deepscale.bert_finetuning.finetune import Run, bert_finetune, micro_batches
-from tasks.deepscale.bert_finetuning.params import DataParams, FinetuneParams
+from tasks.deepscale.bert_finetuning.stages import DataParams, FinetuneParams
 from tasks.deepscale.bert_finetuning.starting import needs_recompute, new_classifier
 
 TASKS = ("same_topic", "continuation")
@@ -181,7 +180,7 @@ def test_what_does_not_fit_is_refused(tiny_needs, tmp_path):
         bert_finetune(params(precision="bf16"), context)
     with pytest.raises(ValueError, match="holds tokens of same_topic, not RTE"):
         bert_finetune(params("RTE"), context)
-    with pytest.raises(ValueError, match="similarity asks for a number"):
+    with pytest.raises(ValueError, match="task is 'similarity': give a task of classes"):
         params("similarity")
     for change, message in (
         ({"max_length": 20}, "tiny has 20 positions: give --finetune-length 20"),

@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.deepscale.bert_finetuning.config import PRESETS, Config
-from tasks.deepscale.bert_finetuning.params import published
-from tasks.deepscale.bert_finetuning.plan import plan
+from tasks.deepscale.bert_finetuning.plan import plan, published
 
 QUICK = PRESETS["quick"]
 
@@ -67,13 +66,16 @@ def test_a_given_directory_is_known_by_its_content(tiny_needs, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"tasks": ("STS-B",)}, "STS-B asks for a number, not for a class; choose CoLA, SST-2"),
-        ({"finetune_length": 128}, "finetune-length is 128, networks pretrained with --length 64"),
-        ({"finetune_learning_rates": (0.0,)}, "finetune-learning-rates has 0"),
+        ({"tasks": ("STS-B",)}, "tasks is 'STS-B': give a task of classes or choices: CoLA, SST-2"),
+        (
+            {"finetune_length": 128},
+            "finetune-length is 128: give at most 64, the positions of networks pretrained with --length 64",
+        ),
+        ({"finetune_learning_rates": (0.0,)}, "finetune-learning-rates is 0.0: give more than 0"),
         ({"finetune_seeds": ()}, "finetune-seeds is empty"),
-        ({"models": ("x", "x")}, "models names something twice"),
+        ({"models": ("x", "x")}, "models has x twice: give each value once"),
         ({"finetune_batch": 0}, "finetune-batch is 0: give at least 1"),
-        ({"heads": 5}, "width 48 cannot be divided among 5 heads"),
+        ({"heads": 5}, "heads is 5: give a number that divides the width 48"),
     ],
 )
 def test_options_that_cannot_be_are_refused(changed, message):
@@ -84,6 +86,6 @@ def test_options_that_cannot_be_are_refused(changed, message):
 def test_missing_data_stop_the_plan_with_what_to_give(tmp_path):
     with pytest.raises(ValueError, match=r"RACE: no such folder; give --data-dir"):
         list(plan(replace(QUICK, tasks=("RACE",), data_dir=str(tmp_path))))
-    with pytest.raises(ValueError, match="question_length 128; expected at least 1 and 11 tokens more"):
+    with pytest.raises(ValueError, match="question-length is 128: give at most 53, or longer sequences"):
         list(plan(replace(QUICK, question_length=128)))
     assert Config().tokenizer == "google-bert/bert-base-uncased"

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.deepscale.bert_finetuning.selection import best_rates, best_table, median_of_runs, rate_table, spread
+from tasks.deepscale.bert_finetuning.figures import median_of_runs
+from tasks.deepscale.bert_finetuning.reduce import best_rates, best_table, rate_table
 
 
 def final(values, task="RTE", split="dev", part="all"):
@@ -18,7 +19,7 @@ def final(values, task="RTE", split="dev", part="all"):
 
 def test_the_median_decides_and_not_the_mean_or_the_best_run():
     rates = rate_table(final({1e-5: [0.9, 0.2, 0.2], 2e-5: [0.6, 0.6, 0.1], 3e-5: [0.5, 0.5, 0.5]}))
-    assert best_rates(rates) == {("RTE", "m"): 2e-5}
+    assert best_rates(rates).to_dict() == {("RTE", "m"): 2e-5}
 
 
 def test_of_equal_medians_the_higher_mean_then_the_smaller_rate():
@@ -27,12 +28,13 @@ def test_of_equal_medians_the_higher_mean_then_the_smaller_rate():
 
 
 def test_diverged_runs_are_the_worst_of_the_median_and_left_out_of_the_mean():
-    values = np.array([0.9, np.nan, 0.7])
+    values = pd.Series([0.9, np.nan, 0.7])
     assert median_of_runs(values) == 0.7
-    assert np.isnan(median_of_runs(np.array([0.9, np.nan, np.nan])))
-    assert np.isnan(median_of_runs(np.array([0.9, np.nan])))
-    found = spread(values)
-    assert (found["mean"], found["runs"], found["diverged"]) == (pytest.approx(0.8), 3, 1)
+    assert np.isnan(median_of_runs(pd.Series([0.9, np.nan, np.nan])))
+    assert np.isnan(median_of_runs(pd.Series([0.9, np.nan])))
+    (found,) = rate_table(final({1e-5: values})).to_dict("records")
+    assert (found["median"], found["mean"], found["runs"], found["diverged"]) == (0.7, pytest.approx(0.8), 3, 1)
+    assert (found["lowest"], found["highest"]) == (0.7, 0.9)
     # The median of the first rate falls on a diverged run.
     rates = rate_table(final({1e-5: [0.9, np.nan, np.nan], 2e-5: [0.3, 0.3, 0.3]}))
     assert best_rates(rates)["RTE", "m"] == 2e-5

@@ -1,8 +1,6 @@
 """The options of `bert_pretraining`: the published preset, what is refused, what the plan shares."""
 
 import dataclasses
-import subprocess
-import sys
 
 import pytest
 
@@ -31,10 +29,9 @@ def test_the_paper_preset_is_the_published_setting():
         ({"norms": ("pre", "pre")}, "norms"),
         ({"layers": ()}, "layers"),
         ({"layers": (0,)}, "layers is 0"),
-        ({"layers": (2,), "branch_k": 3.0}, "beta\\^2 = 3 / 2\\^1 is not between 0 and 1"),
-        ({"heads": 5}, "width 64 cannot be divided among 5 heads"),
-        ({"schemes": ("best",)}, "scheme is 'best'"),
-        ({"workers": 4}, "4 workers cannot share the 2 micro-batches of 16"),
+        ({"layers": (2,), "branch_k": 3.0}, r"branch-k is 3.0: give less, or more layers: beta\^2"),
+        ({"heads": 5}, "heads is 5: give a number that divides the width 64"),
+        ({"workers": 4}, "workers is 4: give a number that divides the 2 micro-batches of 16"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_plan(values, message):
@@ -49,11 +46,3 @@ def test_each_variant_and_seed_is_a_training_and_a_report_and_all_share_the_docu
     assert len({training.needs["documents"].id for training in trainings.values()}) == 1
     variants = {(t.params.norm, t.params.scheme, t.params.layers, t.params.seed) for t in trainings.values()}
     assert len(variants) == 16
-
-
-def test_planning_imports_no_torch():
-    code = (
-        "import sys; from tasks.deepscale.bert_pretraining import EXPERIMENT as e; list(e.plan(e.presets['quick'])); "
-        "sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'matplotlib')))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

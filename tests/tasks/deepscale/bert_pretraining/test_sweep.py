@@ -46,5 +46,5 @@ def test_every_variant_has_its_curves_and_its_outcome(tmp_path, capsys, monkeypa
 
 def test_numbers_that_do_not_go_together_are_refused_in_one_line(tmp_path, capsys):
     assert main([*TINY, "--micro-batch", "5", "--out", str(tmp_path)]) == 2
-    assert "micro_batch is 5, which does not divide the global batch of 32" in capsys.readouterr().err
+    assert "micro-batch is 5: give a number that divides the global batch of 32" in capsys.readouterr().err
     assert not (tmp_path / "bert_pretraining").exists()

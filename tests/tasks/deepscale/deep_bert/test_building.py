@@ -63,14 +63,11 @@ def test_the_correlation_comes_from_the_data_unless_it_is_given():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"norm": "mid"}, "choose pre or post"),
-        ({"scheme": "he"}, "choose vanilla, xavier or dslm"),
-        ({"layers": 2}, "give a smaller branch_k"),
-        ({"heads": 5}, "cannot be divided"),
+        ({"layers": 2}, "branch-k is 2.0: give less, or more layers"),
+        ({"heads": 5}, "heads is 5: give a number that divides the width 64"),
         ({"intermediate": -1}, "intermediate is -1"),
-        ({"attention_dropout": -0.1}, "attention_dropout is -0.1"),
+        ({"attention_dropout": -0.1}, "attention-dropout is -0.1"),
         ({"correlation": 0.0}, "correlation is 0.0"),
-        ({"activation": "silu"}, "choose relu or gelu"),
         ({"width": 0}, "width is 0"),
     ],
 )

@@ -12,12 +12,10 @@ from torch.nn import functional
 from models.deep_bert_files import load_deep_bert
 from orchestrator.experiment import Context
 from tasks.deepscale.deep_bert.building import build
-from tasks.deepscale.deep_bert.curves import Curves, status_of
+from tasks.deepscale.deep_bert.curves import Curves, pretrain_bert_report, status_of
 from tasks.deepscale.deep_bert.pretraining import pretrain_bert
-from tasks.deepscale.deep_bert.report import pretrain_bert_report
 from tasks.deepscale.deep_bert.saved_state import STATE
-from tasks.deepscale.deep_bert.schedule import learning_rate
-from tasks.deepscale.deep_bert.steps import StepFacts
+from tasks.deepscale.deep_bert.steps import StepFacts, learning_rate
 from tasks.deepscale.pretraining_text.batches import Batches
 from tasks.deepscale.pretraining_text.documents import open_documents
 from tasks.training.dropout import dropout_stream

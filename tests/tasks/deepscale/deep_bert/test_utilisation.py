@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from models.deep_bert import DeepBertConfig
 from models.deep_bert_files import unset_deep_bert
-from tasks.deepscale.deep_bert.utilisation import peak_flops, training_flops
+from tasks.deepscale.deep_bert.steps import peak_flops, training_flops
 
 CONFIG = DeepBertConfig(layers=3, width=16, heads=2, intermediate=40, vocab_size=30, max_length=12)
 

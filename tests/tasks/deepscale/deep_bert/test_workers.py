@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch.multiprocessing.spawn import spawn
 
 from orchestrator.experiment import Context
+from tasks.deepscale.deep_bert.curves import pretrain_bert_report
 from tasks.deepscale.deep_bert.pretraining import pretrain_bert
-from tasks.deepscale.deep_bert.report import pretrain_bert_report
 from tests.tasks.deepscale.deep_bert.tiny import PARAMS, changed, context
 
 DIVERGING = changed(norm="pre", learning_rate=1e30, precision="float32", steps=8, points=2, warmup=0.0)

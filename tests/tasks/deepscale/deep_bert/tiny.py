@@ -10,7 +10,7 @@ from orchestrator.checkpoints import Checkpoints
 from orchestrator.experiment import Context
 from orchestrator.storage import Storage
 from tasks.data.artifacts import write_meta
-from tasks.deepscale.deep_bert.pretraining_params import PretrainParams
+from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.pretraining_text.columns import write_column
 
 VOCAB = 50

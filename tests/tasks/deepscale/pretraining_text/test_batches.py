@@ -1,7 +1,5 @@
 """The micro-batches of a step: the same for all workers and after any pause, each sample once an epoch."""
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -10,7 +8,6 @@ import torch
 from tasks.data.errors import DataError
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
 from tasks.deepscale.pretraining_text.checks import check_batches, check_vocabulary
-from tests.research_data import ROOT
 from tests.slow_pretraining import draws_of, plain_sample
 from tests.tasks.deepscale.pretraining_text.made import V, made, random_documents
 
@@ -144,14 +141,12 @@ def test_to_another_device(documents):
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
-        ({"micro_batch": 3}, "micro_batch is 3, which does not divide the global batch of 8; give one of 1, 2, 4, 8"),
+        ({"micro_batch": 3}, "micro-batch is 3: give a number that divides the global batch of 8: 1, 2, 4, 8"),
         (
             {"workers": 3},
-            "3 workers cannot share the 4 micro-batches of 2 in a global batch of 8 alike; give one of 1, 2",
+            "workers is 3: give a number that divides the 4 micro-batches of 2 in a global batch of 8: 1, 2, 4",
         ),
-        ({"length": 7}, "length is 7; expected at least 8"),
-        ({"global_batch": 0}, "global_batch is 0; expected at least 1"),
-        ({"workers": 0}, "workers is 0; expected at least 1"),
+        ({"length": 7}, "length is 7: give at least 8"),
     ],
 )
 def test_numbers_that_do_not_go_together(changed, match):
@@ -161,22 +156,12 @@ def test_numbers_that_do_not_go_together(changed, match):
         check_batches(**(numbers | changed))
 
 
-def test_what_a_plan_needs_imports_no_torch():
-    code = (
-        "import sys, tasks.deepscale.pretraining_text.checks, tasks.deepscale.pretraining_text.plan as plan; "
-        "plan.documents_job('builtin', 'builtin').id; "
-        "print({'torch', 'transformers', 'datasets', 'pandas', 'ray'} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout == "set()\n"
-
-
 def test_refused_before_the_start(documents):
     with pytest.raises(
         DataError, match=r"corpus made: 40 tokens are 2 sequences of up to 48, fewer than one batch of 8"
     ):
         Batches(made([[10, 10], [10, 10]]), **OPTIONS)
-    with pytest.raises(ValueError, match="3 workers cannot share"):
+    with pytest.raises(ValueError, match="workers is 3"):
         Batches(documents, **OPTIONS).micro_batches(0, 0, 3)
     with pytest.raises(ValueError, match="rank 2 of 2 workers"):
         Batches(documents, **OPTIONS).micro_batches(0, 2, 2)

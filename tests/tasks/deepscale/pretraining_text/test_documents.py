@@ -1,12 +1,13 @@
 """The stage `documents`, its files and its reader."""
 
+import dataclasses
 import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from orchestrator.experiment import Context
+from orchestrator.experiment import Context, Job
 from tasks.data.errors import DataError
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
 from tasks.deepscale.pretraining_text import documents as stage
@@ -58,7 +59,9 @@ def test_a_long_sentence_leaves_its_document_out(corpus, tmp_path):
     tokenizer = load_tokenizer(locate_tokenizer("builtin"))
     longest = len(tokenizer("Four !", add_special_tokens=False)["input_ids"]) + 1
     (corpus / "test.txt").write_text("= D =\nFour ! Four !\n")
-    place = run(documents_job(str(corpus), "builtin", longest_sentence=longest), tmp_path / "a")
+    job = documents_job(str(corpus), "builtin")
+    shorter = dataclasses.replace(job.params, longest_sentence=longest)
+    place = run(Job(stage=job.stage, params=shorter, paths=job.paths), tmp_path / "a")
     meta = open_documents(place, "train").meta
     assert meta["left_out"]["train"] == {"under_two_sentences": 1, "long_sentence": 1}
     assert meta["sizes"]["train"]["documents"] == 1
@@ -90,7 +93,7 @@ def test_no_more_text_is_in_memory_than_the_tokenizer_gets_at_once(monkeypatch):
 def test_a_limit_of_documents(tmp_path):
     place = run(documents_job("builtin", "builtin", test_ratio=0.3, document_limit=5), tmp_path / "a")
     assert len(open_documents(place, "train")) == 5
-    with pytest.raises(ValueError, match="document_limit is 0; expected at least 1"):
+    with pytest.raises(ValueError, match="document-limit is 0: give at least 1"):
         documents_job("builtin", "builtin", document_limit=0)
 
 

@@ -4,8 +4,7 @@ import threading
 
 import pytest
 
-from tasks.deepscale.pretraining_text.batches import Batches
-from tasks.deepscale.pretraining_text.prefetch import prefetched
+from tasks.deepscale.pretraining_text.batches import Batches, prefetched
 from tests.tasks.deepscale.pretraining_text.made import random_documents
 
 

@@ -51,9 +51,9 @@ def test_the_same_each_time_and_others_by_number_and_seed():
 
 def test_bad_numbers():
     for changed, match in (
-        ({"length": 5}, "length is 5; expected at least 8"),
-        ({"vocab_size": 4}, "vocab_size is 4; expected more than the 4 special ids"),
-        ({"micro_batch": 0}, "micro_batch is 0; expected at least 1"),
+        ({"length": 5}, "length is 5: give at least 8"),
+        ({"vocab_size": 4}, "vocab-size is 4: give more than 4"),
+        ({"micro_batch": 0}, "micro-batch is 0: give at least 1"),
     ):
         options: dict[str, Any] = {"vocab_size": 100, "length": 16, "micro_batch": 3} | changed
         with pytest.raises(ValueError, match=match):

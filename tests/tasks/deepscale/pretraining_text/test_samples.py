@@ -15,7 +15,7 @@ lengths = st.lists(st.lists(st.integers(1, 12), min_size=2, max_size=15), min_si
 
 
 def reference(documents, longest, seed, epoch):
-    """The published loop (dslm 4.1), with the targets of the stream that the samples draw from."""
+    """The published loop (README 4), with the targets of the stream that the samples draw from."""
     found, target_seed = set(), stream_seed(seed, "pretraining", "targets", epoch)
     for begin, end in zip(documents.documents[:-1].tolist(), documents.documents[1:].tolist(), strict=True):
         first, n_tokens, target = begin, 0, None
@@ -91,5 +91,3 @@ def test_a_corpus_shorter_than_a_batch_and_lengths_without_room():
         DataError, match="corpus made: 15 tokens are 1 sequences of up to 16, fewer than one batch of 2"
     ):
         check_size(samples, 2)
-    with pytest.raises(ValueError, match="length is 7; expected at least 8"):
-        Samples(made([[5, 5]]), length=7, seed=0)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks.deepscale.pretraining_text.draws import numbered
 from tasks.deepscale.pretraining_text.samples import Samples
-from tasks.deepscale.pretraining_text.segments import in_front, lost, sequences
+from tasks.deepscale.pretraining_text.sequences import in_front, lost, sequences
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 
 

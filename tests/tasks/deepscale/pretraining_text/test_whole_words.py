@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.deepscale.pretraining_text.draws import numbered
-from tasks.deepscale.pretraining_text.segments import Sequences
-from tasks.deepscale.pretraining_text.whole_words import budgets, hide, spans
+from tasks.deepscale.pretraining_text.sequences import Sequences, budgets, hide, spans
 from tasks.training.seeds import numpy_stream
 from tests.tasks.deepscale.pretraining_text.made import CONTINUES, V
 
@@ -46,7 +45,7 @@ def test_spans_are_those_of_the_published_loop(data, sizes, budget):
     words = [list(range(sum(sizes[:w]), sum(sizes[: w + 1]))) for w in range(len(sizes))]
     covered: set[int] = set()
     expected = []
-    for word in order:  # dslm 4.1
+    for word in order:
         if len(covered) >= budget:
             break
         n = drawn[word]

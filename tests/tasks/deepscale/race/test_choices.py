@@ -76,7 +76,7 @@ def test_bad_indices_and_lengths_are_refused(tokens):
         split.batch(np.array([10]))
     with pytest.raises(ValueError, match="at least one index"):
         split.batch([])
-    with pytest.raises(ValueError, match="max_length is 64 and question_length 60"):
+    with pytest.raises(ValueError, match="question-length is 60: give at most 53, or longer sequences"):
         ChoiceTokensParams(task="RACE", tokenizer="x", tokenizer_revision="y", max_length=64, question_length=60)
     with pytest.raises(ValueError, match="no task of choices"):
         choice_tokens_job("SWAG", None, "builtin", 64, 20, None, None)

@@ -7,7 +7,8 @@ import pytest
 from datasets import Dataset
 
 from tasks.data.errors import DataError
-from tasks.deepscale.race import race_files, race_hub, sources
+from tasks.data.places import Place
+from tasks.deepscale.race import sources
 from tasks.deepscale.race.questions import Question, asked
 
 GOOD = {
@@ -34,14 +35,14 @@ def write(root, **changed):
 def test_files_are_read_by_level_and_the_option_takes_the_place_of_the_gap(tmp_path):
     source = sources.locate("RACE", str(write(tmp_path)))
     assert source.sizes == {"train": 4, "dev_middle": 2, "dev_high": 2}
-    train = sources.read("files", "train", source.path, None)
+    train = sources.read("train", Place(kind="files", path=source.path))
     assert [passage.text for passage in train] == [GOOD["article"]] * 2
     first, second = train[0].questions
     assert first == Question("Who _ home?", ("Anna", "Ben", "Cleo", "Dan"), 0)
     assert asked(first)[1] == "Who Ben home?"
     assert second.answer == 1
     assert asked(second)[1] == "What does Anna do? rows"
-    assert sources.fingerprint("files", source.path, None) == source.fingerprint
+    assert sources.fingerprint(Place(kind="files", path=source.path)) == source.fingerprint
     write(tmp_path, article="Anna rows away.")
     assert sources.locate("RACE", str(tmp_path)).fingerprint != source.fingerprint
 
@@ -73,12 +74,12 @@ def test_bad_files_and_folders_are_named(tmp_path):
     for content, message in ((b"{", "not JSON"), (b"[1]", "a JSON list"), (b'{"a": "\xff"}', "byte 0xff at 7")):
         file.write_bytes(content)
         with pytest.raises(DataError, match=rf"high/1\.txt: {message}"):
-            race_files.read_split("dev_high", tmp_path)
+            sources.read_files("dev_high", tmp_path)
     file.unlink()
     with pytest.raises(DataError, match=r"dev/high: no \*\.txt in it"):
-        race_files.read_split("dev_high", tmp_path)
+        sources.read_files("dev_high", tmp_path)
     with pytest.raises(ValueError, match="RACE has no split 'test'"):
-        race_files.read_split("test", tmp_path)
+        sources.read_files("test", tmp_path)
 
 
 def test_hub_rows_of_one_passage_become_one(monkeypatch):
@@ -96,14 +97,14 @@ def test_hub_rows_of_one_passage_become_one(monkeypatch):
         return Dataset.from_dict(rows)
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    train = race_hub.read_split("train", "abc")
+    train = sources.read_hub("train", "abc")
     assert [(level, split) for _, level, split, _ in asked_for] == [("middle", "train"), ("high", "train")]
     assert [[q.answer for q in p.questions] for p in train] == [[0, 3], [1]] * 2
-    assert [p.name for p in race_hub.read_split("dev_high", "abc")] == ["a.txt", "b.txt"]
+    assert [p.name for p in sources.read_hub("dev_high", "abc")] == ["a.txt", "b.txt"]
     assert asked_for[-1] == ("ehovy/race", "high", "validation", "abc")
     rows["answer"][1] = "F"
     with pytest.raises(DataError, match=r"rows from 0 \(a\.txt\), question 2: the answer is 'F'"):
-        race_hub.read_split("dev_high", "abc")
+        sources.read_hub("dev_high", "abc")
     del rows["options"]
     with pytest.raises(DataError, match="no column options"):
-        race_hub.read_split("dev_high", "abc")
+        sources.read_hub("dev_high", "abc")
