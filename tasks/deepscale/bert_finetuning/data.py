@@ -24,7 +24,6 @@ from tasks.deepscale.race.tokenised import TokenisedChoices, open_choices
 from tasks.training.seeds import numpy_stream
 
 POSITIONS = 8192  # of a batch; a constant, never from free memory, since kernels round differently for other shapes
-PARTS = ("all", "half_a", "half_b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,23 +90,18 @@ def finetune_data(params: DataParams, context: Context) -> dict[str, list[dict[s
     """
     data = open_task(params, context)
     splits = {"train": data.train, **data.evals}
-    counts = np.bincount(np.asarray(data.train.labels), minlength=n_classes(params.task))
-    rows = []
-    for name, split in splits.items():
-        lengths = np.asarray(split.lengths)
-        values = {
-            "examples": len(split),
-            "tokens": lengths.mean(),
-            "full": np.mean(lengths == params.max_length),
-            "majority_accuracy": np.mean(np.asarray(split.labels) == counts.argmax()),
-            "random_accuracy": 1 / n_classes(params.task),
-        }
-        rows += [{"split": name, "metric": metric, "value": float(value)} for metric, value in values.items()]
+    labels = {name: np.asarray(split.labels) for name, split in splits.items()}
+    most = np.bincount(labels["train"], minlength=n_classes(params.task)).argmax()
     if len(data.evals) > 1 and params.task in CHOICE_TASKS:
-        labels = np.concatenate([np.asarray(split.labels) for split in data.evals.values()])
-        overall = {"examples": len(labels), "majority_accuracy": np.mean(labels == counts.argmax())}
-        overall["random_accuracy"] = 1 / n_classes(params.task)
-        rows += [{"split": OVERALL, "metric": metric, "value": float(value)} for metric, value in overall.items()]
+        labels[OVERALL] = np.concatenate([labels[name] for name in data.evals])
+    rows = []
+    for name, truth in labels.items():
+        values = {"examples": len(truth)}
+        if name in splits:
+            lengths = np.asarray(splits[name].lengths)
+            values |= {"tokens": lengths.mean(), "full": np.mean(lengths == params.max_length)}
+        values |= {"majority_accuracy": np.mean(truth == most), "random_accuracy": 1 / n_classes(params.task)}
+        rows += [{"split": name, "metric": metric, "value": float(value)} for metric, value in values.items()]
     return {"data": rows}
 
 
@@ -151,22 +145,22 @@ def score_rows(data: TaskData, logits: Mapping[str, Tensor] | None, epoch: int) 
         logits: [N, C] of each evaluation split.
         epoch: passes done.
     """
-    kind = "accuracy" if data.task in CHOICE_TASKS else task_info(data.task).metrics
+    choices = data.task in CHOICE_TASKS
+    kind = "accuracy" if choices else task_info(data.task).metrics
     labels = {name: np.asarray(split.labels) for name, split in data.evals.items()}
     first = {name: halves(data.task, name, split) for name, split in data.evals.items()}
-    given = None if logits is None else {name: value.numpy() for name, value in logits.items()}
-    if data.task in CHOICE_TASKS and len(labels) > 1:  # the levels of RACE together
-        labels = {**labels, OVERALL: np.concatenate(list(labels.values()))}
-        first = {**first, OVERALL: np.concatenate(list(first.values()))}
-        given = None if given is None else {**given, OVERALL: np.concatenate([given[name] for name in data.evals])}
+    given = {} if logits is None else {name: value.numpy() for name, value in logits.items()}
+    if choices and len(labels) > 1:  # the levels of RACE together
+        for parts in (labels, first, given):
+            if parts:
+                parts[OVERALL] = np.concatenate(list(parts.values()))
     rows = []
     for name, truth in labels.items():
-        for part, keep in zip(PARTS, (np.ones(len(truth), dtype=bool), first[name], ~first[name]), strict=True):
+        for part, keep in (("all", np.ones(len(truth), dtype=bool)), ("half_a", first[name]), ("half_b", ~first[name])):
             if not keep.any():
                 continue
-            if given is None:
-                values = dict.fromkeys((*METRICS[kind], "loss"), math.nan)
-            else:
+            values = dict.fromkeys((*METRICS[kind], "loss"), math.nan)
+            if given:
                 scores, right = given[name][keep], truth[keep]
                 loss = functional.cross_entropy(torch.from_numpy(scores), torch.from_numpy(right))
                 values = {**glue_metrics(kind, scores, right), "loss": float(loss)}

@@ -1,4 +1,4 @@
-"""The stage `bert_finetune`: one checkpoint, one task, one learning rate, one seed (dslm 4.3).
+"""The stage `bert_finetune`: one checkpoint, one task, one learning rate, one seed (README 5).
 
 A step's loss is the mean cross entropy of its examples, in nats. They may pass the network in several micro-batches of
 similar length, whose gradients are summed: without dropout the numbers are the same. Dropout is seeded by the seed, the
@@ -9,7 +9,6 @@ Dimensions: N examples or questions, C classes or choices, R rows of a micro-bat
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +120,7 @@ class Run:
         if self.diverged:
             return False
         clock = time.perf_counter()
-        for indices in self._batches(order_N):
+        for indices in order_N[: self.per_epoch * self.params.batch_size].reshape(self.per_epoch, -1):
             at = self.step + len(self._pending)
             self._pending.append(self.take_step(indices, at))
             if is_curve_point(at, self.total, self.params.curve_points) or len(self._pending) == FETCH:
@@ -154,7 +153,9 @@ class Run:
         ids, types, mask = batch_on(self.data.train, part, self.device)
         labels = self._labels_N[torch.from_numpy(np.ascontiguousarray(part)).to(self.device)]
         self.positions += ids.numel()
-        self.tokens += ids.numel() if mask is None else int(self._tokens(part, mask))
+        # Where an example is one row, its length says how many tokens it has without a wait for the device.
+        real = self._lengths_N[part] if self.data.choices == 1 else mask
+        self.tokens += ids.numel() if real is None else int(real.sum())
         # Around the backward pass too: layers that are run again there draw the same dropout from the same stream.
         with dropout_stream(self.device, self.params.seed, "finetuning", step, number):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.params.precision == "bf16"):
@@ -164,18 +165,9 @@ class Run:
             loss.backward()
         return loss.detach()
 
-    def _tokens(self, part: np.ndarray, mask: Tensor) -> int:
-        """Without padding; where an example is one row, its length says it without a wait for the device."""
-        return int(self._lengths_N[part].sum()) if self.data.choices == 1 else int(mask.sum())
-
     def _rate(self, step: int) -> float:
         p = self.params
         return learning_rate(p.learning_rate, step, self.total, p.warmup, p.legacy_first_step)
-
-    def _batches(self, order_N: np.ndarray) -> Iterator[np.ndarray]:
-        B = self.params.batch_size
-        for start in range(0, self.per_epoch * B, B):
-            yield order_N[start : start + B]
 
     def _fetch(self) -> None:
         """Look at the steps that are pending: points of the curve, or the end of a run that is not finite."""

@@ -11,7 +11,7 @@ from orchestrator.limits import shared
 from tasks.data.plan import ExampleLimits, planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.deepscale.bert_finetuning.config import PRETRAINED, Config
-from tasks.deepscale.bert_finetuning.stages import DATA_REPORT, FINETUNE, DataParams, FinetuneParams
+from tasks.deepscale.bert_finetuning.stages import DATA_REPORT, FINETUNE, DataParams, FinetuneParams, is_own
 from tasks.deepscale.deep_bert.stages import pretraining_jobs, report_job
 from tasks.deepscale.race.plan import choice_tokens_job
 from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
@@ -22,7 +22,7 @@ from tasks.encoders.plan import model_paths
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """Settings of a task."""
+    """Settings of a task (README 5)."""
 
     epochs: int = 3
     batch_size: int = 32
@@ -48,8 +48,6 @@ class Start:
     fields: Mapping[str, Any]
     """Those of `FinetuneParams` that name it."""
     tokenizer: str
-    layers: int
-    """For the cost of a plan; of a given checkpoint those of BERT-base."""
     needs: Mapping[str, Job] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
 
@@ -65,7 +63,8 @@ def plan(config: Config) -> Iterator[Job]:
         if "model" in start.needs:
             yield report_job(start.needs["model"])
     for task in config.tasks:
-        sizes = _sizes(config, task)
+        source = (locate_choices if task in CHOICE_TASKS else locate)(task, config.data_dir)
+        sizes = planned_sizes(source, config.train_limit, config.dev_limit)
         for tokenizer in dict.fromkeys(start.tokenizer for start in found):
             yield _report(config, _tokens(config, task, tokenizer))
         for start in found:
@@ -104,23 +103,17 @@ def _pretrained(config: Config) -> Iterator[Start]:
             "layers": network.layers,
             "pretrain_seed": network.seed,
         }
-        yield Start(fields=fields, tokenizer=config.tokenizer, layers=network.layers, needs={"model": job})
+        yield Start(fields=fields, tokenizer=config.tokenizer, needs={"model": job})
 
 
 def _given(config: Config, model: str) -> Start:
     ref = resolve_model(model, config.pickled_weights)
-    own = ref.path is not None and not _is_hugging_face(Path(ref.path))
+    own = ref.path is not None and is_own(Path(ref.path))
     return Start(
         fields={"model": ref.name, "revision": ref.revision},
         tokenizer=config.finetune_tokenizer or (config.tokenizer if own else model),
-        layers=12,
         paths=model_paths(ref),
     )
-
-
-def _is_hugging_face(directory: Path) -> bool:
-    """Whether config.json is not of this project; whoever loads it says what is wrong with it."""
-    return '"deep_bert"' not in (directory / "config.json").read_text(encoding="utf-8", errors="replace")
 
 
 def _tokens(config: Config, task: str, tokenizer: str) -> Job:
@@ -129,11 +122,6 @@ def _tokens(config: Config, task: str, tokenizer: str) -> Job:
         length = config.finetune_length
         return choice_tokens_job(task, config.data_dir, tokenizer, length, config.question_length, *limits)
     return tokens_job(task, config.data_dir, tokenizer, config.finetune_length, *limits)
-
-
-def _sizes(config: Config, task: str) -> Mapping[str, int]:
-    source = (locate_choices if task in CHOICE_TASKS else locate)(task, config.data_dir)
-    return planned_sizes(source, config.train_limit, config.dev_limit)
 
 
 def _report(config: Config, tokens: Job) -> Job:
@@ -167,11 +155,12 @@ def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed
     )
     n_train, n_dev = sizes["train"], sum(sizes.values()) - sizes["train"]
     rows = OPTIONS if task in CHOICE_TASKS else 1
+    layers = start.fields.get("layers", 12)  # of a given checkpoint, those of BERT-base
     return Job(
         stage=FINETUNE,
         params=params,
         needs={"tokens": tokens, **start.needs},
         fingerprints=tokens.fingerprints,
         paths=start.paths,
-        passes=start.layers * rows * params.epochs * (3 * n_train + n_dev),  # a backward pass costs two forward ones
+        passes=layers * rows * params.epochs * (3 * n_train + n_dev),  # a backward pass costs two forward ones
     )

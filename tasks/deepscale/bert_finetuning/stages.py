@@ -1,6 +1,7 @@
 """What the stages of `bert_finetuning` take and write: parameters, tables, the stages themselves. Imports no torch."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -25,6 +26,11 @@ def eval_splits(task: str) -> tuple[str, ...]:
 def main_split(task: str) -> str:
     """The split that a learning rate is chosen on: MNLI's matched, of RACE both levels together."""
     return "dev_matched" if task == "MNLI" else OVERALL
+
+
+def is_own(directory: Path) -> bool:
+    """Whether this project wrote the checkpoint there; whoever loads it says what is wrong with it."""
+    return '"deep_bert"' in (directory / "config.json").read_text(encoding="utf-8", errors="replace")
 
 
 def n_classes(task: str) -> int:

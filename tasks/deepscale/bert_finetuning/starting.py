@@ -1,21 +1,19 @@
 """The network that a run starts from, of any of its three places, with a new head; and whether it fits into memory."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from models.deep_bert import DeepBert, DeepBertConfig
 from models.deep_bert_classifier import DeepBertClassifier
-from models.deep_bert_files import CONFIG, MODEL_TYPE, load_deep_bert, read_hugging_face, unset_deep_bert
+from models.deep_bert_files import load_deep_bert, read_hugging_face, unset_deep_bert
 from orchestrator.experiment import Context
 from tasks.deepscale.bert_finetuning.data import TaskData
-from tasks.deepscale.bert_finetuning.stages import FinetuneParams, n_classes
+from tasks.deepscale.bert_finetuning.stages import FinetuneParams, is_own, n_classes
+from tasks.deepscale.deep_bert.arrangement import layer_bytes, weight_bytes
 from tasks.training.seeds import stream_seed
 
-COPIES = 4  # of the weights: themselves, their gradients, both moments
 DTYPES = {"float32": torch.float32, "bf16": torch.float32, "float64": torch.float64}
 
 
@@ -65,31 +63,7 @@ def _read(params: FinetuneParams, context: Context) -> DeepBert:
     if "model" not in context.paths:
         return read_hugging_face(params.model, params.revision, pickled)
     directory = Path(context.paths["model"])
-    return (
-        load_deep_bert(directory)
-        if model_type(directory) == MODEL_TYPE
-        else read_hugging_face(directory, None, pickled)
-    )
-
-
-def model_type(directory: Path) -> str:
-    """What config.json says; empty where it cannot be read, which whoever reads the checkpoint will say."""
-    try:
-        given: Any = json.loads((directory / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return ""
-    return str(given.get("model_type", "")) if isinstance(given, dict) else ""
-
-
-def layer_bytes(model: DeepBertClassifier, rows: int, tokens: int) -> int:
-    """Estimated bytes that autograd keeps of one layer for [rows, tokens].
-
-    About 20 H-vectors a token with a feed-forward width of 4 H, and where attention is not fused, as on a CPU with
-    dropout, three matrices [A, T, T] a row.
-    """
-    config, weight = model.bert.config, model.head.weight
-    scores = 3 * config.heads * tokens if weight.device.type == "cpu" else 0
-    return rows * tokens * (12 * config.width + 2 * config.intermediate + scores) * weight.element_size()
+    return load_deep_bert(directory) if is_own(directory) else read_hugging_face(directory, None, pickled)
 
 
 def needs_recompute(model: DeepBertClassifier, rows: int, tokens: int, budget_bytes: int) -> bool:
@@ -98,12 +72,12 @@ def needs_recompute(model: DeepBertClassifier, rows: int, tokens: int, budget_by
     Raises:
         ValueError: not even so does it fit.
     """
-    L, weight = model.bert.config.layers, model.head.weight
-    weights = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
-    each = layer_bytes(model, rows, tokens)
-    if weights + L * each <= budget_bytes:
+    config, itemsize = model.bert.config, model.head.weight.element_size()
+    weights = weight_bytes(model)
+    each = layer_bytes(config, rows, tokens, itemsize, fused=model.head.weight.device.type != "cpu")
+    if weights + config.layers * each <= budget_bytes:
         return False
-    least = weights + each + L * rows * tokens * model.bert.config.width * weight.element_size()
+    least = weights + each + config.layers * rows * tokens * config.width * itemsize
     if least > budget_bytes:
         raise ValueError(
             f"{rows} rows of {tokens} tokens need about {least / 2**20:,.0f} MiB to train on, "

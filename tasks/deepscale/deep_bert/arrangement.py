@@ -62,11 +62,7 @@ class Workers:
 
     def agreed(self, value: Any) -> Any:
         """What the first worker says, a plain Python value."""
-        if self.count == 1:
-            return value
-        said = [value]
-        dist.broadcast_object_list(said, src=0, device=self.device)
-        return said[0]
+        return self.all(value)[0]
 
     def all(self, value: Any) -> list[Any]:
         """What each worker says, by rank."""
@@ -117,7 +113,7 @@ def choose(model: DeepBert, sharding: Sharding, workers: Workers, memory_bytes: 
     Raises:
         ValueError: it does not fit into the memory; with both numbers.
     """
-    bytes_needed = COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+    bytes_needed = weight_bytes(model)
     fits = bytes_needed <= ROOM * memory_bytes
     if workers.count > 1 and (sharding == "fsdp" or (sharding == "auto" and not fits)):
         return "fsdp"
@@ -150,30 +146,22 @@ def placed_like(parameter: Tensor, value: Tensor) -> Tensor:
     return value
 
 
-def activation_bytes(config: DeepBertConfig, sequences: int, tokens: int, itemsize: int, fused: bool) -> int:
-    """Estimated bytes that autograd keeps for one micro-batch, when no layer is recomputed.
+def weight_bytes(model: nn.Module) -> int:
+    """Bytes of the weights, their gradients and the optimiser's two averages."""
+    return COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
 
-    A layer keeps about 20 H-vectors a token (with a feed-forward width of 4 H), and where attention is not `fused`, as
-    on a CPU with dropout, three matrices [A, T, T] a sequence; the head, the logits of about 15 % of the tokens, twice.
+
+def layer_bytes(config: DeepBertConfig, rows: int, tokens: int, itemsize: int, fused: bool) -> int:
+    """Estimated bytes that autograd keeps of one layer for [rows, tokens].
+
+    About 20 H-vectors a token with a feed-forward width of 4 H, and where attention is not `fused`, as on a CPU with
+    dropout, three matrices [A, T, T] a row.
     """
-    widths = 12 * config.width + 2 * config.intermediate
     scores = 0 if fused else 3 * config.heads * tokens
-    logits = int(0.3 * config.vocab_size)
-    return sequences * tokens * (config.layers * (widths + scores) * itemsize + 4 * logits)
-
-
-def parameter_count(model: nn.Module) -> int:
-    """Weights of a network, whole."""
-    return sum(p.numel() for p in model.parameters())
-
-
-def gradients(model: nn.Module) -> list[Tensor]:
-    """Gradients of all parameters, in their order."""
-    found = [p.grad for p in model.parameters()]
-    assert all(g is not None for g in found)
-    return [g for g in found if g is not None]
+    return rows * tokens * (12 * config.width + 2 * config.intermediate + scores) * itemsize
 
 
 def total_norm(model: nn.Module) -> Tensor:
     """L2 norm of all gradients, of all workers' parts, float64 where parameters are, else float32."""
-    return whole(torch.nn.utils.get_total_norm(gradients(model)))
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    return whole(torch.nn.utils.get_total_norm(gradients))

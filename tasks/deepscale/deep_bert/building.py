@@ -25,7 +25,7 @@ def build(
         same_token: the probability that two tokens of the data are equal; needed for `dslm` without a correlation.
 
     Raises:
-        ValueError: `dslm` knows neither a correlation nor `same_token`.
+        ValueError: as `correlation_of`.
     """
     config = config_of(params, vocab_size, max_length)
     model = unset_deep_bert(config)
@@ -61,11 +61,7 @@ def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepB
 
 
 def spreads_of(params: DeepBertParams, config: DeepBertConfig, same_token: float | None = None) -> Spreads:
-    """The standard deviation of every tensor (README 3).
-
-    Raises:
-        ValueError: `dslm` knows neither a correlation nor `same_token`.
-    """
+    """The standard deviation of every tensor (README 3)."""
     if params.scheme == "vanilla":
         return vanilla_spreads(config)
     if params.scheme == "xavier":

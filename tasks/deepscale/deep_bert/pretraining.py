@@ -7,28 +7,27 @@ Loss or gradients that are not finite end a run as its outcome, `diverged` at th
 """
 
 import contextlib
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from models.deep_bert import DeepBert
+from models.deep_bert import DeepBert, DeepBertConfig
 from models.deep_bert_files import save_deep_bert
 from orchestrator.experiment import Context
-from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, activation_bytes, arrange, parameter_count
+from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, arrange, layer_bytes
 from tasks.deepscale.deep_bert.building import build
 from tasks.deepscale.deep_bert.curves import Curves, is_fetch, is_test, status_of, write_training
 from tasks.deepscale.deep_bert.params import RunSettings
 from tasks.deepscale.deep_bert.saved_state import digest, find, gathered_weights, load_optimiser, load_weights, save
 from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.deep_bert.steps import Stepper, make_adam, peak_flops
-from tasks.deepscale.deep_bert.testing import Testing, TestScores
+from tasks.deepscale.deep_bert.testing import Testing, TestScores, batches_of
 from tasks.deepscale.pretraining_text.batches import Batches, prefetched
 from tasks.deepscale.pretraining_text.checks import check_batches, check_vocabulary
 from tasks.deepscale.pretraining_text.documents import Documents, open_documents
 from tasks.training.loop import metric_rows
 from tasks.training.numerics import exact_numerics, usable_bytes
-
-NAN = float("nan")
 
 
 def pretrain_bert(params: PretrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
@@ -61,15 +60,7 @@ def begin(params: PretrainParams, context: Context, workers: Workers, train: Doc
     """Everything in its place before the first step, or before the next one of an earlier attempt."""
     vocab_size = params.vocab_size or train.meta["vocab_size"]
     check_vocabulary(train.meta, vocab_size)
-    batches = Batches(
-        train,
-        length=params.length,
-        global_batch=params.global_batch,
-        micro_batch=params.micro_batch,
-        seed=params.seed,
-        buckets=params.buckets,
-        legacy_short=params.legacy_short,
-    )
+    batches = batches_of(train, params)
     settings = RunSettings.of(context.paths)
     model = build(params, vocab_size, params.length, params.seed, train.meta["same_token"])
     if params.precision == "float64":
@@ -80,11 +71,9 @@ def begin(params: PretrainParams, context: Context, workers: Workers, train: Doc
         load_weights(model, found)
     memory = usable_bytes(context)
     if settings.recompute != "off":
-        itemsize = {"bf16": 2, "float32": 4, "float64": 8}[params.precision]
-        fused = workers.device.type == "cuda"
-        kept = activation_bytes(model.config, params.micro_batch, params.length, itemsize, fused)
+        kept = activation_bytes(model.config, params, fused=workers.device.type == "cuda")
         model.recompute(settings.recompute == "on" or kept > memory // 2)
-    n_parameters = parameter_count(model)
+    n_parameters = sum(p.numel() for p in model.parameters())
     arrangement = arrange(model, settings, workers, memory)
     optimiser = make_adam(arrangement.model, params)
     if found is not None:
@@ -107,6 +96,16 @@ def begin(params: PretrainParams, context: Context, workers: Workers, train: Doc
     )
 
 
+def activation_bytes(config: DeepBertConfig, params: PretrainParams, fused: bool) -> int:
+    """Estimated bytes that autograd keeps for one micro-batch when no layer is recomputed.
+
+    They are those of the layers, and the logits of about 15 % of the tokens, twice.
+    """
+    itemsize = {"bf16": 2, "float32": 4, "float64": 8}[params.precision]
+    of_layer = layer_bytes(config, params.micro_batch, params.length, itemsize, fused)
+    return config.layers * of_layer + params.micro_batch * params.length * 4 * int(0.3 * config.vocab_size)
+
+
 @dataclass(kw_only=True)
 class Run:
     """One training on its way."""
@@ -125,7 +124,7 @@ class Run:
     """Finite steps taken."""
     n_parameters: int
     peak: float
-    scores: TestScores | None = None
+    scores: TestScores = field(default_factory=TestScores)
 
     @property
     def model(self) -> DeepBert:
@@ -151,22 +150,11 @@ class Run:
                     self.curves.rows += metric_rows(step + 1, self.scores.rows())
                 due = time.monotonic() - saved >= self.settings.checkpoint_seconds
                 if self.context.checkpoints is not None and step + 1 < params.steps and workers.agreed(due):
-                    self.save()
+                    optimiser = self.stepper.optimiser
+                    save(self.context, workers, self.model, optimiser, self.done, self.curves, self.belongs)
                     saved = time.monotonic()
                 started = time.perf_counter()
         return False
-
-    def save(self) -> None:
-        """A checkpoint of what is now."""
-        save(
-            self.context,
-            self.workers,
-            self.model,
-            self.stepper.optimiser,
-            self.done,
-            self.curves,
-            self.belongs,
-        )
 
     def finish(self, diverged: bool) -> None:
         """Write the network, its curves and its outcome."""
@@ -178,25 +166,21 @@ class Run:
         write_training(self.context.artifact, self.curves.rows, self._outcome(diverged))
 
     def _outcome(self, diverged: bool) -> dict[str, Any]:
-        scores = None if diverged else self.scores
-        test_loss = NAN if scores is None else scores.mlm_loss
-        unigram = NAN if scores is None else scores.unigram_loss
-        status = status_of(diverged, test_loss, unigram)
-        curves = self.curves
+        scores, curves = TestScores() if diverged else self.scores, self.curves
         return {
-            "status": status,
+            "status": status_of(diverged, scores.mlm_loss, scores.unigram_loss),
             "step": self.done + diverged,
             "mlm_loss": curves.last("mlm_loss"),
-            "test_mlm_loss": test_loss,
-            "test_mlm_accuracy": NAN if scores is None else scores.mlm_accuracy,
-            "test_order_accuracy": NAN if scores is None else scores.order_accuracy,
-            "unigram_loss": unigram,
+            "test_mlm_loss": scores.mlm_loss,
+            "test_mlm_accuracy": scores.mlm_accuracy,
+            "test_order_accuracy": scores.order_accuracy,
+            "unigram_loss": scores.unigram_loss,
             "unigram_entropy": self.testing.unigram_entropy,
-            "n_pieces": 0 if scores is None else scores.n_pieces,
-            "n_sequences": 0 if scores is None else scores.n_sequences,
+            "n_pieces": scores.n_pieces,
+            "n_sequences": scores.n_sequences,
             "n_parameters": self.n_parameters,
             "n_tokens": curves.tokens,
-            "padding": 1 - curves.tokens / curves.positions if curves.positions else NAN,
+            "padding": 1 - curves.tokens / curves.positions if curves.positions else math.nan,
         }
 
 

@@ -1,9 +1,11 @@
 """A network on the test part: each sequence exactly once, shared among the workers.
 
-Dimensions: B sequences, P masked pieces, V vocabulary.
+Dimensions: B sequences, P masked tokens, V vocabulary.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,23 +21,29 @@ from tasks.deepscale.pretraining_text.samples import Chosen
 
 @dataclass(frozen=True, kw_only=True)
 class TestScores:
-    """Means over all masked pieces, and over all sequences, of the test part; losses in nats."""
+    """Means over all masked tokens, and over all sequences, of the test part; losses in nats. By default untested."""
 
     __test__ = False  # of pytest: this is no test
 
-    mlm_loss: float
-    mlm_accuracy: float
-    order_loss: float
-    order_accuracy: float
-    unigram_loss: float
-    """What naming pieces by their frequencies in the training part costs."""
-    n_pieces: int
-    n_sequences: int
+    mlm_loss: float = math.nan
+    mlm_accuracy: float = math.nan
+    order_loss: float = math.nan
+    order_accuracy: float = math.nan
+    unigram_loss: float = math.nan
+    """What naming tokens by their frequencies in the training part costs."""
+    n_pieces: int = 0
+    n_sequences: int = 0
 
     def rows(self) -> dict[str, float]:
         """Values of the table `training`."""
         names = ("mlm_loss", "mlm_accuracy", "order_loss", "order_accuracy")
         return {"test_loss": self.mlm_loss + self.order_loss, **{f"test_{n}": getattr(self, n) for n in names}}
+
+
+def batches_of(documents: Documents, params: PretrainParams, **changed: Any) -> Batches:
+    """The batches of a job, with changed settings."""
+    names = ("length", "global_batch", "micro_batch", "seed", "buckets", "legacy_short")
+    return Batches(documents, **{name: getattr(params, name) for name in names} | changed)
 
 
 class Testing:
@@ -44,18 +52,12 @@ class Testing:
     __test__ = False
 
     def __init__(self, test: Documents, params: PretrainParams, workers: Workers):
-        self._batches = Batches(
-            test,
-            length=params.length,
-            global_batch=1,
-            micro_batch=1,
-            seed=params.seed,
-            buckets=params.buckets,
-            legacy_short=params.legacy_short,
-        )
+        self._batches = batches_of(test, params, global_batch=1, micro_batch=1)
         self._parts = self._batches.once(params.micro_batch, params.test_samples)
-        self._cost_V = unigram_costs(test.counts)
-        self.unigram_entropy = entropy(test.counts)
+        # One more of each token, so that no cost is infinite.
+        self._cost_V = torch.from_numpy(-np.log((test.counts + 1.0) / (test.counts + 1.0).sum()))
+        share = test.counts[test.counts > 0] / test.counts.sum()
+        self.unigram_entropy = float(-(share * np.log(share)).sum())
         self._params, self._workers = params, workers
 
     @torch.no_grad()
@@ -84,7 +86,7 @@ class Testing:
 
     def _pass(self, arrangement: Arrangement, chosen: Chosen, index: int) -> Tensor:
         """Sums over one micro-batch, float64 [7]."""
-        batch: MicroBatch = self._batches.make(chosen, index)
+        batch: MicroBatch = self._batches.micro_batch_of(chosen, index)
         device = self._workers.device
         counts = [float(self._cost_V[batch.labels].sum()), len(batch.labels), len(batch.order)]
         here = batch.to(device)
@@ -99,15 +101,3 @@ class Testing:
             (logits_B2.argmax(dim=-1) == here.order).sum().double(),
         ]
         return torch.cat([torch.stack(found), torch.tensor(counts, dtype=torch.float64, device=device)])
-
-
-def unigram_costs(counts_V: np.ndarray) -> Tensor:
-    """-ln of each token's share of the training part, float64 [V]; one more of each, so that none is infinite."""
-    more = counts_V.astype(np.float64) + 1
-    return torch.from_numpy(-np.log(more / more.sum()))
-
-
-def entropy(counts_V: np.ndarray) -> float:
-    """Of tokens that are as frequent as these counts say, in nats."""
-    share = counts_V[counts_V > 0] / counts_V.sum()
-    return float(-(share * np.log(share)).sum())

@@ -17,7 +17,7 @@ Letters: B micro-batch, T tokens, P masked tokens, K steps of a window, M micro-
 import queue
 import threading
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from torch import Tensor
 from tasks.deepscale.pretraining_text.checks import check_batches
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.samples import Chosen, Samples, check_size
-from tasks.deepscale.pretraining_text.sequences import hide, sequences
+from tasks.deepscale.pretraining_text.sequences import Hidden, Sequences, hide, sequences
 from tasks.training.seeds import numpy_stream
 
 WINDOW = 4096  # samples
@@ -45,7 +45,7 @@ class MicroBatch:
     mask: Tensor | None
     """bool [B, T]: True for a token, False for padding. None when nothing is padded."""
     positions: Tensor
-    """int64 [P]: places of the hidden pieces in the flattened B*T."""
+    """int64 [P]: places of the masked tokens in the flattened B*T."""
     labels: Tensor
     """int64 [P]: what stood there."""
     order: Tensor
@@ -55,10 +55,26 @@ class MicroBatch:
     n_tokens: int
     """Tokens without padding."""
 
+    @staticmethod
+    def of(given: Sequences, hidden: Hidden, index: int) -> "MicroBatch":
+        """The tensors of sequences and of what is masked in them."""
+        width = given.ids.shape[1]
+        mask_BT = None if given.lengths.min() == width else np.arange(width) < given.lengths[:, None]
+        return MicroBatch(
+            input_ids=torch.from_numpy(hidden.ids),
+            token_type_ids=torch.from_numpy(given.types),
+            mask=None if mask_BT is None else torch.from_numpy(mask_BT),
+            positions=torch.from_numpy(hidden.positions),
+            labels=torch.from_numpy(hidden.labels),
+            order=torch.from_numpy(given.swapped),
+            index=index,
+            n_tokens=int(given.lengths.sum()),
+        )
+
     def to(self, device: str | torch.device) -> "MicroBatch":
-        """The same on a device."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{n: v.to(device, non_blocking=True) for n, v in values.items() if isinstance(v, Tensor)})
+        """A copy on a device."""
+        tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **{name: value.to(device, non_blocking=True) for name, value in tensors.items()})
 
 
 class Batches:
@@ -73,7 +89,6 @@ class Batches:
         micro_batch: int,
         seed: int,
         buckets: bool = True,
-        multiple: int = MULTIPLE,
         legacy_short: bool = False,
     ):
         """Count an epoch.
@@ -83,9 +98,7 @@ class Batches:
             global_batch: sequences a step.
             micro_batch: sequences that go through the model at once.
             buckets: put sequences of about the same length together; else all are padded to `length`.
-            multiple: with buckets, of which number the padded lengths are multiples (below `length`).
-            legacy_short: short samples as published (see `samples` and `whole_words`): of even length, some with
-                nothing hidden.
+            legacy_short: short samples as published (README 4): of even length, some with nothing masked.
 
         Raises:
             ValueError: numbers that do not go together.
@@ -94,7 +107,7 @@ class Batches:
         check_batches(length=length, global_batch=global_batch, micro_batch=micro_batch)
         self.documents, self.length, self.seed = documents, length, seed
         self.global_batch, self.micro_batch = global_batch, micro_batch
-        self.buckets, self.multiple, self.legacy_short = buckets, multiple, legacy_short
+        self.buckets, self.legacy_short = buckets, legacy_short
         self.samples = Samples(documents, length=length, seed=seed, legacy_short=legacy_short)
         check_size(self.samples, global_batch)
         self.n_micro = global_batch // micro_batch
@@ -112,7 +125,7 @@ class Batches:
             raise ValueError(f"step {step} of rank {rank} of {workers} workers; expected numbers from 0, below workers")
         window, at = divmod(step, self.window)
         chosen, plan_KMB = self._planned(window)
-        return (self._made(chosen.pick(plan_KMB[at, m]), m) for m in range(rank, self.n_micro, workers))
+        return (self.micro_batch_of(chosen.pick(plan_KMB[at, m]), m) for m in range(rank, self.n_micro, workers))
 
     def padding_share(self, windows: int = 1) -> float:
         """Share of the positions that are padding, over the first windows."""
@@ -129,12 +142,8 @@ class Batches:
         if self._kept is None or self._kept[0] != window:
             size = self.window * self.global_batch
             chosen = self.samples.take(window * size, size)
-            shape = (self.window, self.n_micro, self.micro_batch)
-            self._kept = (
-                window,
-                chosen,
-                self._bucketed(chosen, window) if self.buckets else np.arange(size).reshape(shape),
-            )
+            plain = np.arange(size).reshape(self.window, self.n_micro, self.micro_batch)
+            self._kept = window, chosen, self._bucketed(chosen, window) if self.buckets else plain
         return self._kept[1:]
 
     def _bucketed(self, chosen: Chosen, window: int) -> np.ndarray:
@@ -146,9 +155,10 @@ class Batches:
     def _width(self, longest: int) -> int:
         if not self.buckets:
             return self.length
-        return min(self.length, -(-longest // self.multiple) * self.multiple)
+        return min(self.length, -(-longest // MULTIPLE) * MULTIPLE)
 
-    def _made(self, chosen: Chosen, index: int) -> MicroBatch:
+    def micro_batch_of(self, chosen: Chosen, index: int) -> MicroBatch:
+        """The micro-batch of these sequences, with a number."""
         documents = self.documents
         given = sequences(documents, chosen, self._width(int(chosen.n_tokens.max())))
         hidden = hide(
@@ -159,32 +169,17 @@ class Batches:
             mask_id=documents.meta["mask_token_id"],
             legacy_none=self.legacy_short,
         )
-        width = given.ids.shape[1]
-        mask_BT = None if given.lengths.min() == width else np.arange(width) < given.lengths[:, None]
-        return MicroBatch(
-            input_ids=torch.from_numpy(hidden.ids),
-            token_type_ids=torch.from_numpy(given.types),
-            mask=None if mask_BT is None else torch.from_numpy(mask_BT),
-            positions=torch.from_numpy(hidden.positions),
-            labels=torch.from_numpy(hidden.labels),
-            order=torch.from_numpy(given.swapped),
-            index=index,
-            n_tokens=int(given.lengths.sum()),
-        )
+        return MicroBatch.of(given, hidden, index)
 
     def once(self, size: int, limit: int | None = None) -> list[Chosen]:
         """The first epoch's sequences for evaluation, each once, at most `limit` of them, the longest first.
 
-        They are in micro-batches of `size`, the last may have fewer; `make` makes one.
+        They are in micro-batches of `size`, the last may have fewer; `micro_batch_of` makes one.
         """
         count = self.samples.epoch_size if limit is None else min(limit, self.samples.epoch_size)
         chosen = self.samples.take(0, count)
         by_length = np.argsort(-chosen.n_tokens, kind="stable")
         return [chosen.pick(by_length[at : at + size]) for at in range(0, count, size)]
-
-    def make(self, chosen: Chosen, index: int) -> MicroBatch:
-        """The micro-batch of these sequences."""
-        return self._made(chosen, index)
 
 
 def prefetched(

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-import torch
 from annotated_types import Ge, Gt
 
 from orchestrator.limits import Limited, Positive
@@ -71,20 +70,6 @@ class RandomTokens(Limited):
             firsts=n_a_B,
             swapped=below(draws_B2[:, 1], 2),
         )
-        hidden = hide(
-            given,
-            np.full(B, T - SPECIALS),
-            stream_B,
-            continues=np.zeros(self.vocab_size, bool),
-            mask_id=MASK,
-        )
-        return MicroBatch(
-            input_ids=torch.from_numpy(hidden.ids),
-            token_type_ids=torch.from_numpy(given.types),
-            mask=None,
-            positions=torch.from_numpy(hidden.positions),
-            labels=torch.from_numpy(hidden.labels),
-            order=torch.from_numpy(given.swapped),
-            index=index,
-            n_tokens=B * T,
-        )
+        nothing = np.zeros(self.vocab_size, bool)  # goes on with a word
+        hidden = hide(given, np.full(B, T - SPECIALS), stream_B, continues=nothing, mask_id=MASK)
+        return MicroBatch.of(given, hidden, index)

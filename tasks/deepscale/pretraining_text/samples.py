@@ -1,4 +1,4 @@
-"""The map of samples (dslm 4.1): which consecutive sentences of a document become one sequence.
+"""The map of samples: which consecutive sentences of a document become one sequence, as published but for the order.
 
 Sentences are added until their tokens reach a target: the longest that fits (the length without three special tokens),
 or with a probability of 1/10 one drawn uniformly from 2 … longest. A sample is closed when the target is reached and it
@@ -13,12 +13,12 @@ a second for a million samples.
 Letters: N samples.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tasks.data.errors import DataError
-from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.draws import numbered, unit
 from tasks.training.seeds import stream_seed
@@ -51,13 +51,12 @@ class Chosen:
         return len(self.first)
 
     def pick(self, at: np.ndarray) -> "Chosen":
-        return Chosen(
-            first=self.first[at],
-            stop=self.stop[at],
-            target=self.target[at],
-            stream=self.stream[at],
-            n_tokens=self.n_tokens[at],
-        )
+        return Chosen(**{name: values[at] for name, values in vars(self).items()})
+
+    @staticmethod
+    def joined(parts: Sequence["Chosen"]) -> "Chosen":
+        columns = {name: [vars(part)[name] for part in parts] for name in vars(parts[0])}
+        return Chosen(**{name: np.concatenate(values) for name, values in columns.items()})
 
 
 class Samples:
@@ -70,12 +69,7 @@ class Samples:
             length: of a sequence in tokens, special ones included.
             legacy_short: draw short targets as published, from the number that was found to be divisible by ten: when
                 the longest is odd (as for 512 and 256 tokens) they are all even.
-
-        Raises:
-            ValueError: a length without room for text.
         """
-        if length < MIN_LENGTH:
-            raise ValueError(f"length is {length}; expected at least {MIN_LENGTH}")
         self.documents, self.length, self.seed, self.legacy_short = documents, length, seed, legacy_short
         self._epochs: dict[int, Bounds] = {}
         self._starts = [0]  # of each epoch among all samples
@@ -96,7 +90,7 @@ class Samples:
             begin = first - self._starts[epoch]
             found.append(self._chosen(epoch, slice(begin, begin + count)))
             first, count, epoch = first + len(found[-1]), count - len(found[-1]), epoch + 1
-        return joined(found)
+        return Chosen.joined(found)
 
     def _chosen(self, epoch: int, at: slice) -> Chosen:
         if epoch not in self._epochs:
@@ -149,11 +143,6 @@ def targets(draws: np.ndarray, longest: int, legacy_short: bool = False) -> np.n
     u = unit(draws)
     # What u has left over after the first choice is again uniform.
     return np.where(u * SHORT < 1, 2 + (u * SHORT * (longest - 1)).astype(np.int64), longest)
-
-
-def joined(parts: list[Chosen]) -> Chosen:
-    columns = (np.concatenate([getattr(p, name) for p in parts]) for name in Chosen.__dataclass_fields__)
-    return Chosen(**dict(zip(Chosen.__dataclass_fields__, columns, strict=True)))
 
 
 def check_size(samples: Samples, global_batch: int) -> None:

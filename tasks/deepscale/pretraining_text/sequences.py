@@ -60,34 +60,9 @@ def sequences(documents: Documents, chosen: Chosen, width: int) -> Sequences:
     n_a_B = np.where(swap_B, end_B, middle_B) - a_B
     n_b_B = np.where(swap_B, middle_B, end_B) - b_B
     lost_a_B, lost_b_B = lost(n_a_B, n_b_B, chosen.target)
-    front_a_B, front_b_B = in_front(chosen.stream, lost_a_B, lost_b_B)
-    a_B, b_B, n_a_B, n_b_B = a_B + front_a_B, b_B + front_b_B, n_a_B - lost_a_B, n_b_B - lost_b_B
-    return packed(documents, (a_B, n_a_B), (b_B, n_b_B), swapped_B, width)
-
-
-def lost(n_a_B: np.ndarray, n_b_B: np.ndarray, target_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens that A and B lose until together they have at most `target` (2 or more)."""
-    excess_B = np.maximum(n_a_B + n_b_B - target_B, 0)
-    alone_B = np.minimum(np.abs(n_a_B - n_b_B), excess_B)  # the longer one loses until both are as long
-    rest_B = excess_B - alone_B
-    longer_B = n_a_B > n_b_B
-    return np.where(longer_B, alone_B, 0) + rest_B // 2, np.where(longer_B, 0, alone_B) + (rest_B + 1) // 2
-
-
-def in_front(stream_B: np.ndarray, lost_a_B: np.ndarray, lost_b_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How many of the lost tokens stood in front: the bits that are set among as many fair ones."""
-    return _tossed(stream_B, ENDS_A, lost_a_B), _tossed(stream_B, ENDS_B, lost_b_B)
-
-
-def packed(
-    documents: Documents,
-    a: tuple[np.ndarray, np.ndarray],
-    b: tuple[np.ndarray, np.ndarray],
-    swapped_B: np.ndarray,
-    width: int,
-) -> Sequences:
-    """`[CLS] A [SEP] B [SEP]` of segments that are given as (first token, number of tokens), [B] each."""
-    (a_B, n_a_B), (b_B, n_b_B) = a, b
+    a_B = a_B + in_front(chosen.stream, ENDS_A, lost_a_B)
+    b_B = b_B + in_front(chosen.stream, ENDS_B, lost_b_B)
+    n_a_B, n_b_B = n_a_B - lost_a_B, n_b_B - lost_b_B
     meta = documents.meta
     at_T = np.arange(width)
     sep_B1, end_B1 = (n_a_B + 1)[:, None], (n_a_B + n_b_B + 2)[:, None]
@@ -105,18 +80,27 @@ def packed(
     )
 
 
-def _tossed(stream_B: np.ndarray, purpose: int, count_B: np.ndarray) -> np.ndarray:
-    """How many of the first `count` bits of each row of draws are set, int64 [B]."""
-    n_words = -(-int(count_B.max(initial=0)) // 64)
+def lost(n_a_B: np.ndarray, n_b_B: np.ndarray, target_B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens that A and B lose until together they have at most `target` (2 or more)."""
+    excess_B = np.maximum(n_a_B + n_b_B - target_B, 0)
+    alone_B = np.minimum(np.abs(n_a_B - n_b_B), excess_B)  # the longer one loses until both are as long
+    rest_B = excess_B - alone_B
+    longer_B = n_a_B > n_b_B
+    return np.where(longer_B, alone_B, 0) + rest_B // 2, np.where(longer_B, 0, alone_B) + (rest_B + 1) // 2
+
+
+def in_front(stream_B: np.ndarray, purpose: int, lost_B: np.ndarray) -> np.ndarray:
+    """How many of the lost tokens stood in front, int64 [B]: the bits that are set among as many fair ones."""
+    n_words = -(-int(lost_B.max(initial=0)) // 64)
     bits_BW = streams(stream_B, purpose, n_words)
-    here_BW = np.clip(count_B[:, None] - 64 * np.arange(n_words), 0, 64)
+    here_BW = np.clip(lost_B[:, None] - 64 * np.arange(n_words), 0, 64)
     some_BW = bits_BW & ((np.uint64(1) << (here_BW % 64).astype(np.uint64)) - np.uint64(1))
     return np.bitwise_count(np.where(here_BW < 64, some_BW, bits_BW)).sum(axis=1).astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hidden:
-    """What of a batch is to be said."""
+    """The masked tokens of a batch."""
 
     ids: np.ndarray
     """int64 [B, T]: what the model sees."""
@@ -135,7 +119,7 @@ def hide(
     mask_id: int,
     legacy_none: bool = False,
 ) -> Hidden:
-    """Hide pieces of sequences; `continues` is bool [V]."""
+    """Mask tokens of sequences; `continues` is bool [V]."""
     B, T = given.ids.shape
     at_T = np.arange(T)
     sep_B1, end_B1 = (given.firsts + 1)[:, None], (given.lengths - 1)[:, None]
@@ -162,7 +146,12 @@ def hide(
             hidden_W[start + word : start + word + n] = 1
         start = stop
     positions = place_S[np.repeat(hidden_W, size_W) == 1]
-    return replaced(given.ids, positions, stream_B, len(continues), mask_id)
+    labels = given.ids.ravel()[positions]
+    fate = unit(streams(stream_B, FATES, T).ravel()[positions])
+    words = below(streams(stream_B, IDS, T).ravel()[positions], len(continues))
+    seen = given.ids.copy()
+    seen.ravel()[positions] = np.where(fate < MASKED_P, mask_id, np.where(fate < MASKED_P + KEPT_P, labels, words))
+    return Hidden(ids=seen, positions=positions, labels=labels)
 
 
 def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -> list[tuple[int, int]]:
@@ -189,17 +178,6 @@ def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -
             found.append((word, n))
             left -= size
     return found
-
-
-def replaced(ids_BT: np.ndarray, positions: np.ndarray, stream_B: np.ndarray, vocab_size: int, mask_id: int) -> Hidden:
-    """Ids, places and labels, when it is known what is hidden."""
-    T = ids_BT.shape[1]
-    labels = ids_BT.ravel()[positions]
-    fate = unit(streams(stream_B, FATES, T).ravel()[positions])
-    words = below(streams(stream_B, IDS, T).ravel()[positions], vocab_size)
-    seen = ids_BT.copy()
-    seen.ravel()[positions] = np.where(fate < MASKED_P, mask_id, np.where(fate < MASKED_P + KEPT_P, labels, words))
-    return Hidden(ids=seen, positions=positions, labels=labels)
 
 
 def budgets(length_B: np.ndarray, target_B: np.ndarray, legacy_none: bool = False) -> np.ndarray:

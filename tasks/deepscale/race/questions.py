@@ -39,10 +39,7 @@ class Passage:
     questions: tuple[Question, ...]
 
 
-Passages = Sequence[Passage]
-
-
-def n_questions(passages: Passages) -> int:
+def n_questions(passages: Sequence[Passage]) -> int:
     """Questions of all passages together."""
     return sum(len(passage.questions) for passage in passages)
 

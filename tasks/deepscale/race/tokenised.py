@@ -7,34 +7,32 @@ article is stored once however many questions it has; rows are put together batc
 Dimensions: N questions, C = 4 options, B questions of a batch, T tokens of the longest row.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from orchestrator.experiment import Context
 from tasks.data.arrow import list_values, read_table, write_table
-from tasks.data.artifacts import encode
+from tasks.data.artifacts import encode, write_meta
 from tasks.data.errors import DataError
 from tasks.data.places import place_here
 from tasks.data.special import special_ids
+from tasks.data.tokenised import read_meta
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.deepscale.race import sources
 from tasks.deepscale.race.plan import SPECIAL, ChoiceTokensParams
 from tasks.deepscale.race.questions import OPTIONS, SPLITS, Passage, asked, n_questions
 from tasks.training.seeds import numpy_stream
 
-if TYPE_CHECKING:
-    from orchestrator.experiment import Context
-
 CHUNK = 4096  # texts that the tokenizer gets at once
 
 
-def choice_tokens(params: ChoiceTokensParams, context: "Context") -> dict[str, Any]:
+def choice_tokens(params: ChoiceTokensParams, context: Context) -> dict[str, Any]:
     """Tokenise all splits of a task into `context.artifact`; returns no rows. `context.paths` is as `places` makes it.
 
     Raises:
@@ -59,7 +57,7 @@ def choice_tokens(params: ChoiceTokensParams, context: "Context") -> dict[str, A
         "max_length": params.max_length,
         **{name: special[name] for name in ("pad_token_id", "cls_token_id", "sep_token_id")},
     }
-    (context.artifact / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
+    write_meta(context.artifact, meta)
     return {}
 
 
@@ -166,9 +164,8 @@ class TokenisedChoices:
         column_T = np.arange(T)
         mask_RT = column_T < np.array([len(row) for row in ids])[:, None]
         types_RT = mask_RT & (column_T >= np.array(firsts)[:, None])
-        tensors = (ids_RT, types_RT.astype(np.int64), mask_RT.astype(np.int64))
-        ids_T, types_T, mask_T = (torch.from_numpy(x) for x in tensors)
-        return ids_T, types_T, mask_T
+        tensors = [torch.from_numpy(x.astype(np.int64)) for x in (ids_RT, types_RT, mask_RT)]
+        return tensors[0], tensors[1], tensors[2]
 
 
 def open_choices(directory: Path, split: str) -> TokenisedChoices:
@@ -177,20 +174,16 @@ def open_choices(directory: Path, split: str) -> TokenisedChoices:
     Raises:
         DataError: when it is not there.
     """
-    path = Path(directory) / "meta.json"
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; expected an artifact of choice_tokens, run its job again")
-    meta = json.loads(path.read_text(encoding="utf-8"))
+    meta = read_meta(directory)
     if split not in meta["sizes"]:
         raise DataError(f"{directory}: no split {split!r}, it has {', '.join(meta['sizes'])}")
     tables = {name: read_table(Path(directory) / split / name) for name in ("articles", "options", "questions")}
-    article_ids, article_offsets = list_values(tables["articles"].column("input_ids"))
-    option_ids, option_offsets = list_values(tables["options"].column("input_ids"))
+    articles, options = (list_values(tables[name].column("input_ids")) for name in ("articles", "options"))
     return TokenisedChoices(
-        article_ids=article_ids,
-        article_offsets=article_offsets,
-        option_ids=option_ids,
-        option_offsets=option_offsets,
+        article_ids=articles[0],
+        article_offsets=articles[1],
+        option_ids=options[0],
+        option_offsets=options[1],
         article=tables["questions"].column("article").to_numpy(),
         labels=tables["questions"].column("label").to_numpy(),
         **{name: meta[name] for name in ("max_length", "pad_token_id", "cls_token_id", "sep_token_id")},

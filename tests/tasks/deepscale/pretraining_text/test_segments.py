@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tasks.deepscale.pretraining_text.draws import numbered
 from tasks.deepscale.pretraining_text.samples import Samples
-from tasks.deepscale.pretraining_text.sequences import in_front, lost, sequences
+from tasks.deepscale.pretraining_text.sequences import ENDS_A, ENDS_B, in_front, lost, sequences
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 
 
@@ -50,7 +50,7 @@ def test_how_many_tokens_each_loses(n_a, n_b, target):
 def test_which_end_they_lose_them_at_is_tossed_for_each():
     streams = numbered(0, np.arange(4000))
     for n in (0, 1, 63, 64, 65, 200):
-        front_a, front_b = in_front(streams, np.full(4000, n), np.full(4000, n))
+        front_a, front_b = (in_front(streams, purpose, np.full(4000, n)) for purpose in (ENDS_A, ENDS_B))
         for front in (front_a, front_b):
             assert 0 <= front.min() <= front.max() <= n
             assert abs(front.mean() - n / 2) <= 5 * (n / 4) ** 0.5 / 4000**0.5
