@@ -19,7 +19,7 @@ sys.path[:] = [str(ROOT), *(place for place in sys.path if Path(place).resolve()
 from benchmarks.side_by_side import report  # noqa: E402  (follows the change of sys.path)
 from tasks.deepscale.pretraining_text.batches import Batches  # noqa: E402
 from tests.slow_pretraining import draws_of, plain_sample  # noqa: E402
-from tests.tasks.deepscale.pretraining_text.made import V, random_documents  # noqa: E402
+from tests.tasks.deepscale.pretraining_text.made import V, padding_share, random_documents  # noqa: E402
 
 STEPS, BATCH, LENGTHS = 8, 32, (128, 512)
 
@@ -48,8 +48,8 @@ def measure() -> list[Row]:
             same = batch.input_ids[row, : len(seen)].tolist() == seen and int(batch.order[row]) == swapped
             places = (batch.positions[here] % length).tolist()
             apart += not (same and dict(zip(places, batch.labels[here].tolist(), strict=True)) == labels)
-        full = batches.padding_share()
-        bucketed = Batches(documents, length=length, global_batch=BATCH, micro_batch=8, seed=0).padding_share()
+        full = padding_share(batches)
+        bucketed = padding_share(Batches(documents, length=length, global_batch=BATCH, micro_batch=8, seed=0))
         what = f"{len(chosen)} samples of up to {length} tokens; {len(chosen) / built:,.0f} a second"
         rows.append((f"{what}; padding {full:.1%}, in buckets {bucketed:.1%}", plain, built, float(apart)))
     return rows

@@ -42,21 +42,15 @@ def config_of(params: DeepBertParams, vocab_size: int, max_length: int) -> DeepB
         # Logits are a LayerNorm's output times words of variance (1 - p)/3: this gives them variance 1.
         per_word = 0.3 if params.legacy_logit_scale else (1 - params.dropout) / TABLES
         scale = (per_word * params.width) ** -0.5
+    named = ("layers", "width", "heads", "norm", "activation", "dropout", "attention_dropout", "norm_eps")
     return DeepBertConfig(
-        layers=params.layers,
-        width=params.width,
-        heads=params.heads,
+        **{name: getattr(params, name) for name in named},
         intermediate=params.mlp_width,
         vocab_size=vocab_size,
         max_length=max_length,
-        norm=params.norm,
-        activation=params.activation,
-        dropout=params.dropout,
-        attention_dropout=params.attention_dropout,
         skip=skip,
         branch=branch,
         logit_scale=scale,
-        norm_eps=params.norm_eps,
     )
 
 

@@ -19,7 +19,7 @@ from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, arrange,
 from tasks.deepscale.deep_bert.building import build
 from tasks.deepscale.deep_bert.curves import Curves, is_fetch, is_test, status_of, write_training
 from tasks.deepscale.deep_bert.params import RunSettings
-from tasks.deepscale.deep_bert.saved_state import digest, find, gathered_weights, load_optimiser, load_weights, save
+from tasks.deepscale.deep_bert.saved_state import digest, find, gathered, load_optimiser, load_weights, save
 from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.deep_bert.steps import Stepper, make_adam, peak_flops
 from tasks.deepscale.deep_bert.testing import Testing, TestScores, batches_of
@@ -158,7 +158,7 @@ class Run:
 
     def finish(self, diverged: bool) -> None:
         """Write the network, its curves and its outcome."""
-        weights = gathered_weights(self.model, self.workers)
+        weights = gathered(self.model.named_parameters(), self.workers)
         if not self.workers.first:
             return
         assert self.context.artifact is not None

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,9 +113,14 @@ def load_optimiser(optimiser: torch.optim.Optimizer, model: DeepBert, found: Fou
             optimiser.state[parameter] = {"step": step, **values}
 
 
-def gathered_weights(model: DeepBert, workers: Workers) -> dict[str, Tensor]:
-    """All weights on the CPU of the first worker; elsewhere nothing. All workers must ask at once."""
-    return {name: x for name, p in model.named_parameters() if (x := _gathered(p, workers)) is not None}
+def gathered(tensors: Iterable[tuple[str, Tensor]], workers: Workers) -> dict[str, Tensor]:
+    """All tensors, whole, on the CPU of the first worker; elsewhere nothing. All workers must ask at once."""
+    found = {}
+    for name, value in tensors:
+        full = whole(value.detach())
+        if workers.first:
+            found[name] = full.to("cpu").contiguous()
+    return found
 
 
 def save(
@@ -127,13 +133,9 @@ def save(
     belongs: str,
 ) -> None:
     """Hand the state after `step` steps to `context.checkpoints`. All workers must ask at once; the first saves."""
-    weights = gathered_weights(model, workers)
-    averages: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        for average in AVERAGES:
-            value = _gathered(optimiser.state[parameter][average], workers)
-            if value is not None:
-                averages[f"{average}.{name}"] = value
+    weights = gathered(model.named_parameters(), workers)
+    states = [(name, optimiser.state[parameter]) for name, parameter in model.named_parameters()]
+    averages = gathered(((f"{a}.{name}", state[a]) for name, state in states for a in AVERAGES), workers)
     if not workers.first or context.checkpoints is None:
         return
     state: dict[str, Any] = {"step": step, "digest": belongs, "curves": dataclasses.asdict(curves)}
@@ -142,8 +144,3 @@ def save(
         save_file(averages, Path(made, OPTIMISER))
         Path(made, STATE).write_text(json.dumps(state), encoding="utf-8")
         context.checkpoints.save(step, Path(made))
-
-
-def _gathered(value: Tensor, workers: Workers) -> Tensor | None:
-    full = whole(value.detach())
-    return full.to("cpu").contiguous() if workers.first else None

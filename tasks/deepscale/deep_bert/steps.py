@@ -18,9 +18,7 @@ Dimensions: B sequences, T tokens, H width, V vocabulary, P masked tokens, S tok
 
 import time
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,11 +50,6 @@ class StepFacts:
 N_SUMS = 5  # the first fields above, which are sums over micro-batches
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """bfloat16 products where `precision` says so; else nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
-
-
 def losses(mlm_logits_PV: Tensor, order_logits_B2: Tensor, batch: MicroBatch) -> tuple[Tensor, Tensor]:
     """Mean cross entropies of the masked tokens and of the order, at least in float32. Without a token it is 0."""
     dtype = torch.promote_types(mlm_logits_PV.dtype, torch.float32)
@@ -67,13 +60,9 @@ def losses(mlm_logits_PV: Tensor, order_logits_B2: Tensor, batch: MicroBatch) ->
 def make_adam(model: nn.Module, params: PretrainParams) -> torch.optim.AdamW:
     """AdamW in one kernel for many tensors; no decay of biases and LayerNorms."""
     decayed, undecayed = split_decay(model)
-    groups = [
-        {"params": decayed, "weight_decay": params.weight_decay},
-        {"params": undecayed, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(
-        groups, lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.adam_eps, fused=True
-    )
+    groups = [{"params": decayed, "weight_decay": params.weight_decay}, {"params": undecayed, "weight_decay": 0.0}]
+    betas = params.beta1, params.beta2
+    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=betas, eps=params.adam_eps, fused=True)
 
 
 class Stepper:
@@ -131,7 +120,7 @@ class Stepper:
             here = batch.to(workers.device)
             stream = dropout_stream(workers.device, params.seed, "pretraining", step, batch.index)
             with stream, arrangement.last(done == n_own):
-                with autocast(workers.device, params.precision):
+                with torch.autocast(workers.device.type, torch.bfloat16, enabled=params.precision == "bf16"):
                     logits = arrangement.call(here.input_ids, here.token_type_ids, here.mask, here.positions)
                     mlm, order = losses(*logits, here)
                 ((mlm + order) / n_own).backward()  # gradients are then averaged over workers

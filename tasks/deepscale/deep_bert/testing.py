@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers
 from tasks.deepscale.deep_bert.stages import PretrainParams
-from tasks.deepscale.deep_bert.steps import autocast, losses
+from tasks.deepscale.deep_bert.steps import losses
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.samples import Chosen
@@ -90,7 +90,7 @@ class Testing:
         device = self._workers.device
         counts = [float(self._cost_V[batch.labels].sum()), len(batch.labels), len(batch.order)]
         here = batch.to(device)
-        with autocast(device, self._params.precision):
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._params.precision == "bf16"):
             # The model itself, not its wrapper: no gradient is exchanged.
             logits_PV, logits_B2 = arrangement.model(here.input_ids, here.token_type_ids, here.mask, here.positions)
             mlm, order = losses(logits_PV, logits_B2, here)

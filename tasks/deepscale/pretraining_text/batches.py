@@ -14,24 +14,26 @@ samples counts for more than one among long samples, while sequences count about
 Letters: B micro-batch, T tokens, P masked tokens, K steps of a window, M micro-batches of a step.
 """
 
-import queue
-import threading
+import itertools
+from collections import deque
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from orchestrator.limits import require
+from tasks.data.errors import DataError
 from tasks.deepscale.pretraining_text.checks import check_batches
 from tasks.deepscale.pretraining_text.documents import Documents
-from tasks.deepscale.pretraining_text.samples import Chosen, Samples, check_size
+from tasks.deepscale.pretraining_text.samples import Chosen, Samples
 from tasks.deepscale.pretraining_text.sequences import Hidden, Sequences, hide, sequences
 from tasks.training.seeds import numpy_stream
 
 WINDOW = 4096  # samples
 MULTIPLE = 8  # tokens: lengths that the kernels of GPUs are fast at
-LOOK = 0.1  # seconds after which a full queue is looked at again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,12 @@ class Batches:
         self.global_batch, self.micro_batch = global_batch, micro_batch
         self.buckets, self.legacy_short = buckets, legacy_short
         self.samples = Samples(documents, length=length, seed=seed, legacy_short=legacy_short)
-        check_size(self.samples, global_batch)
+        if self.samples.epoch_size < global_batch:
+            raise DataError(
+                f"corpus {documents.meta['corpus']}: {len(documents.tokens):,} tokens are {self.samples.epoch_size} "
+                f"sequences of up to {length}, fewer than one batch of {global_batch}; give a larger corpus, a smaller "
+                "global batch, or shorter sequences"
+            )
         self.n_micro = global_batch // micro_batch
         self.window = max(1, min(WINDOW, self.samples.epoch_size) // global_batch)
         self._kept: tuple[int, Chosen, np.ndarray] | None = None
@@ -126,16 +133,6 @@ class Batches:
         window, at = divmod(step, self.window)
         chosen, plan_KMB = self._planned(window)
         return (self.micro_batch_of(chosen.pick(plan_KMB[at, m]), m) for m in range(rank, self.n_micro, workers))
-
-    def padding_share(self, windows: int = 1) -> float:
-        """Share of the positions that are padding, over the first windows."""
-        real = padded = 0
-        for window in range(windows):
-            chosen, plan_KMB = self._planned(window)
-            lengths = chosen.n_tokens[plan_KMB]
-            real += int(lengths.sum())
-            padded += sum(self._width(int(longest)) * self.micro_batch for longest in lengths.max(axis=-1).ravel())
-        return 1 - real / padded
 
     def _planned(self, window: int) -> tuple[Chosen, np.ndarray]:
         """The samples of a window and which of them each micro-batch has, int64 [K, M, B]."""
@@ -185,46 +182,28 @@ class Batches:
 def prefetched(
     batches: Batches, first: int, stop: int, *, rank: int = 0, workers: int = 1, ahead: int = 2
 ) -> Generator[tuple[int, list[MicroBatch]], None, None]:
-    """Each step from `first` to `stop - 1` with its micro-batches for one worker, `ahead` steps of them in memory.
+    """Each step from `first` to `stop - 1` with its micro-batches for one worker; a thread makes those to come.
 
-    The thread ends with the iterator: at the last step, when it is closed or forgotten, and at an error, which is
-    raised where the step would have come. Nothing else may use `batches` meanwhile.
+    The next `ahead + 1` steps are in memory. The thread ends with the iterator: at the last step, when it is closed or
+    forgotten, and at an error, which is raised where the step would have come. Nothing else may use `batches`
+    meanwhile.
 
     Raises:
         ValueError: less than one step ahead; as `Batches.micro_batches`.
     """
-    if ahead < 1:
-        raise ValueError(f"ahead is {ahead}; expected at least 1 step")
-    made: queue.Queue[tuple[int, list[MicroBatch]] | BaseException | None] = queue.Queue(ahead)
-    ended = threading.Event()
-    thread = threading.Thread(target=_make, args=(batches, range(first, stop), rank, workers, made, ended), daemon=True)
-    thread.start()
+    require(ahead >= 1, "ahead", ahead, "at least 1 step")
+    pool, steps = ThreadPoolExecutor(1), iter(range(first, stop))
+    coming: deque[tuple[int, Future[list[MicroBatch]]]] = deque()
+
+    def begin(count: int) -> None:
+        for step in itertools.islice(steps, count):
+            coming.append((step, pool.submit(lambda at: list(batches.micro_batches(at, rank, workers)), step)))
+
     try:
-        while (item := made.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        begin(ahead + 1)
+        while coming:
+            step, made = coming.popleft()
+            begin(1)
+            yield step, made.result()
     finally:
-        ended.set()
-        thread.join()
-
-
-def _make(batches: Batches, steps: range, rank: int, workers: int, made: "queue.Queue", ended: threading.Event) -> None:
-    try:
-        for step in steps:
-            if not _put(made, (step, list(batches.micro_batches(step, rank, workers))), ended):
-                return
-        _put(made, None, ended)
-    except BaseException as problem:  # it is raised in the thread that waits for the batch
-        _put(made, problem, ended)
-
-
-def _put(made: "queue.Queue", item: object, ended: threading.Event) -> bool:
-    """Whether somebody still wants it."""
-    while not ended.is_set():
-        try:
-            made.put(item, timeout=LOOK)
-            return True
-        except queue.Full:
-            continue
-    return False
+        pool.shutdown(cancel_futures=True)

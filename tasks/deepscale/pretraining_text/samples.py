@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.data.errors import DataError
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.draws import numbered, unit
 from tasks.training.seeds import stream_seed
@@ -143,18 +142,3 @@ def targets(draws: np.ndarray, longest: int, legacy_short: bool = False) -> np.n
     u = unit(draws)
     # What u has left over after the first choice is again uniform.
     return np.where(u * SHORT < 1, 2 + (u * SHORT * (longest - 1)).astype(np.int64), longest)
-
-
-def check_size(samples: Samples, global_batch: int) -> None:
-    """Refuse a corpus that is shorter than one batch.
-
-    Raises:
-        DataError: with both numbers.
-    """
-    if samples.epoch_size < global_batch:
-        meta = samples.documents.meta
-        raise DataError(
-            f"corpus {meta['corpus']}: {len(samples.documents.tokens):,} tokens are {samples.epoch_size} sequences of "
-            f"up to {samples.length}, fewer than one batch of {global_batch}; give a larger corpus, a smaller global "
-            "batch, or shorter sequences"
-        )

@@ -45,9 +45,7 @@ def locate(task: str, data_dir: str | None) -> Source:
     root = Path(data_dir).expanduser().absolute()
     if not (root / RACE).is_dir():
         raise DataError(f"{root / RACE}: no such folder; give --data-dir a directory with RACE/train/middle and so on")
-    folders_of_race = {folder for split in SPLITS[RACE] for folder in folders(split, root)}
-    files = sorted(path for folder in folders_of_race for path in folder.glob("*.txt"))
-    content, sizes = _kept_summary(root, file_states(files))
+    content, sizes = _summary_of(root)
     return Source(task=task, kind="files", fingerprint=content, sizes=sizes, path=str(root))
 
 
@@ -57,7 +55,7 @@ def fingerprint(place: Place) -> str:
     Raises:
         DataError: when files are missing or bad.
     """
-    return place.pick(builtin.fingerprint, lambda root: summarise(root)[0], str)
+    return place.pick(builtin.fingerprint, lambda root: _summary_of(root)[0], str)
 
 
 def read(split: str, place: Place) -> Sequence[Passage]:
@@ -72,15 +70,21 @@ def read(split: str, place: Place) -> Sequence[Passage]:
     )
 
 
-def folders(split: str, data_dir: Path) -> list[Path]:
-    """The folders of a split: both levels of train, one of dev.
+def levels(split: str) -> tuple[str, list[str]]:
+    """The part of a split and its levels: both of train, one of dev.
 
     Raises:
         ValueError: another split.
     """
     check_split(RACE, split)
     part, _, level = split.partition("_")
-    return [Path(data_dir) / RACE / part / name for name in LEVELS if not level or name == level]
+    return part, [name for name in LEVELS if not level or name == level]
+
+
+def folders(split: str, data_dir: Path) -> list[Path]:
+    """The folders of a split."""
+    part, names = levels(split)
+    return [data_dir / RACE / part / name for name in names]
 
 
 def read_files(split: str, data_dir: Path) -> list[Passage]:
@@ -91,21 +95,25 @@ def read_files(split: str, data_dir: Path) -> list[Passage]:
         DataError: a missing or empty folder, bytes that are not UTF-8, no JSON, a missing key, or a bad question; with
             file and question.
     """
-    return [_parse(path, content) for path, content in _files(split, Path(data_dir))]
+    return [_parse(path, content) for path, content in _files(split, data_dir)]
 
 
-def summarise(data_dir: Path) -> tuple[str, dict[str, int]]:
-    """(fingerprint, questions of each split): 16 hex digits of SHA-256 over names, sizes and bytes of all files.
+def _summary_of(root: Path) -> tuple[str, dict[str, int]]:
+    """(fingerprint, questions of each split), computed again when a file has changed."""
+    places = {folder for split in SPLITS[RACE] for folder in folders(split, root)}
+    return _summary(root, file_states(sorted(path for folder in places for path in folder.glob("*.txt"))))
+
+
+@functools.cache
+def _summary(root: Path, state: State) -> tuple[str, dict[str, int]]:
+    """16 hex digits of SHA-256 over names, sizes and bytes of all files, and questions of each split.
 
     Every file is parsed, so that what is wrong with one shows before anything runs.
-
-    Raises:
-        DataError: as `read_files`.
     """
     digest, sizes = hashlib.sha256(), {}
     for split in SPLITS[RACE]:
         sizes[split] = 0
-        for path, content in _files(split, Path(data_dir)):
+        for path, content in _files(split, root):
             digest.update(f"{split}/{path.parent.name}/{path.name} {len(content)}\n".encode())
             digest.update(content)
             sizes[split] += n_questions([_parse(path, content)])
@@ -141,11 +149,6 @@ def _parse(path: Path, content: bytes) -> Passage:
     return parse_passage(name, article, questions, options, answers, str(path))
 
 
-@functools.cache
-def _kept_summary(root: Path, state: State) -> tuple[str, dict[str, int]]:
-    return summarise(root)
-
-
 def read_hub(split: str, revision: str) -> list[Passage]:
     """One split at one commit, its levels one after the other.
 
@@ -153,13 +156,8 @@ def read_hub(split: str, revision: str) -> list[Passage]:
         ValueError: another split.
         DataError: it cannot be loaded, is cached at another commit, lacks a column, or has a bad question.
     """
-    check_split(RACE, split)
-    part, _, level = split.partition("_")
-    passages = []
-    for name in LEVELS:
-        if level in ("", name):
-            passages += _level(name, PARTS[part], revision)
-    return passages
+    part, names = levels(split)
+    return [passage for name in names for passage in _level(name, PARTS[part], revision)]
 
 
 def _level(level: str, part: str, revision: str) -> list[Passage]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tasks.deepscale.pretraining_text.batches import Batches
 from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.training.seeds import numpy_stream
 
@@ -30,3 +31,9 @@ def random_documents(count: int, seed: int = 0) -> Documents:
     rng = numpy_stream(seed, "made")
     lengths = [rng.integers(1, 61, rng.integers(2, 41)).tolist() for _ in range(count)]
     return made(lengths, rng.integers(4, V, sum(map(sum, lengths))))
+
+
+def padding_share(batches: Batches) -> float:
+    """Share of the positions that are padding, over the first window."""
+    made = [batch for step in range(batches.window) for batch in batches.micro_batches(step)]
+    return 1 - sum(batch.n_tokens for batch in made) / sum(batch.input_ids.numel() for batch in made)

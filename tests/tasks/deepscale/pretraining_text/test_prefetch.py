@@ -48,7 +48,7 @@ def test_not_more_than_asked_is_made_ahead(batches, monkeypatch):
     monkeypatch.setattr(batches, "micro_batches", counted)
     reader = prefetched(batches, 0, 1000, ahead=3)
     next(reader)
-    assert enough.wait(10)  # one given, three in the queue, one in the hand
+    assert enough.wait(10)  # one given, four ahead
     assert made == [0, 1, 2, 3, 4]
     reader.close()
     assert len(made) == 5
@@ -69,5 +69,5 @@ def test_errors_come_out_where_the_step_would(batches, monkeypatch):
     with pytest.raises(OSError, match="the file is gone"):
         next(reader)
     assert threading.active_count() == before
-    with pytest.raises(ValueError, match="ahead is 0; expected at least 1 step"):
+    with pytest.raises(ValueError, match="ahead is 0: give at least 1 step"):
         next(prefetched(batches, 0, 5, ahead=0))

@@ -11,6 +11,7 @@ from tasks.deepscale.pretraining_text.batches import Batches
 from tasks.deepscale.pretraining_text.documents import open_documents
 from tasks.deepscale.pretraining_text.plan import documents_job
 from tests.research_data import research_data
+from tests.tasks.deepscale.pretraining_text.made import padding_share
 
 
 def written(ids):
@@ -57,4 +58,4 @@ def test_wikitext(tmp_path):
         plain = goes_on[:, 1:] & ~np.isin(ids[:, :-1], [101, 102])
         assert np.array_equal(hidden[:, 1:][plain], hidden[:, :-1][plain])
     assert 0.13 < masked / tokens < 0.15
-    assert batches.padding_share() < 0.02
+    assert padding_share(batches) < 0.02

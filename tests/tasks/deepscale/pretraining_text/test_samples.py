@@ -1,13 +1,11 @@
 """Which sentences become a sample: a slow reference, sentence by sentence, and what all epochs have in common."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.data.errors import DataError
 from tasks.deepscale.pretraining_text.draws import numbered
-from tasks.deepscale.pretraining_text.samples import Samples, check_size, targets
+from tasks.deepscale.pretraining_text.samples import Samples, targets
 from tasks.training.seeds import stream_seed
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 
@@ -82,12 +80,3 @@ def test_short_targets():
     legacy = targets(draws, 509, legacy_short=True)
     assert set(legacy[legacy < 509] % 2) == {0}  # the published defect
     assert abs((legacy < 509).mean() - 0.1) < 5 * (0.09 / 400_000) ** 0.5
-
-
-def test_a_corpus_shorter_than_a_batch_and_lengths_without_room():
-    samples = Samples(made([[5, 5, 5]]), length=16, seed=0)
-    check_size(samples, 1)
-    with pytest.raises(
-        DataError, match="corpus made: 15 tokens are 1 sequences of up to 16, fewer than one batch of 2"
-    ):
-        check_size(samples, 2)
