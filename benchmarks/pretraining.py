@@ -34,7 +34,7 @@ from orchestrator.experiment import Context
 from tasks.deepscale.deep_bert.arrangement import Workers, arrange
 from tasks.deepscale.deep_bert.building import build
 from tasks.deepscale.deep_bert.params import PretrainingOptions, RunSettings
-from tasks.deepscale.deep_bert.stages import PretrainParams, pretraining_job
+from tasks.deepscale.deep_bert.stages import PretrainParams, pretraining_jobs
 from tasks.deepscale.deep_bert.steps import Stepper, batch_lengths, make_adam
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch, prefetched
 from tasks.deepscale.pretraining_text.documents import Documents, open_documents
@@ -143,9 +143,9 @@ def prepare(arguments: argparse.Namespace, place: Path) -> tuple[PretrainParams,
         corpus=arguments.corpus, tokenizer=arguments.tokenizer, width=arguments.width, heads=arguments.width // 64,
         length=arguments.length, global_batch=arguments.batch, micro_batch=arguments.batch, steps=arguments.steps,
         learning_rate=arguments.rate, warmup=0.0, dropout=0.0, attention_dropout=0.0, precision=arguments.precision,
-        test_ratio=0.1, legacy_schedule=True,
+        test_ratio=0.1, legacy_schedule=True, norms=("post",), schemes=("vanilla",), layers=(arguments.layers,),
     )  # fmt: skip
-    job = pretraining_job(options, norm="post", scheme="vanilla", layers=arguments.layers, seed=0)
+    (job,) = pretraining_jobs(options, (0,))
     documents = job.needs["documents"]
     documents.stage.load()(documents.params, Context(artifact=place, paths=dict(documents.paths)))
     return job.params, open_documents(place, "train")

@@ -18,8 +18,8 @@ from models.deep_bert_classifier import DeepBertClassifier
 from orchestrator.experiment import Context
 from tasks.data.examples import task_info
 from tasks.data.tokenised import Split, open_split, read_meta
-from tasks.deepscale.bert_finetuning.stages import OVERALL, DataParams, FinetuneParams, eval_splits, n_classes
-from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
+from tasks.deepscale.bert_finetuning.stages import OVERALL, DataParams, FinetuneParams, n_classes
+from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS, SPLITS
 from tasks.deepscale.race.tokenised import TokenisedChoices, open_choices
 from tasks.training.seeds import numpy_stream
 
@@ -56,10 +56,8 @@ def open_task(params: FinetuneParams | DataParams, context: Context) -> TaskData
     if meta["task"] != params.task:
         raise ValueError(f"{directory} holds tokens of {meta['task']}, not {params.task}; give the task's own tokens")
     choices = params.task in CHOICE_TASKS
-    splits = {
-        name: open_choices(directory, name) if choices else open_split(directory, name)
-        for name in ("train", *eval_splits(params.task))
-    }
+    names = SPLITS[params.task] if choices else task_info(params.task).splits
+    splits = {name: open_choices(directory, name) if choices else open_split(directory, name) for name in names}
     if empty := [name for name, split in splits.items() if not len(split)]:
         raise ValueError(f"the split {empty[0]} of {params.task} is empty; give data with at least one example")
     train = splits.pop("train")

@@ -19,26 +19,12 @@ from tasks.deepscale.race.sources import locate as locate_choices
 from tasks.encoders.params import JOB
 from tasks.encoders.plan import model_paths
 
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """Settings of a task (README 5)."""
-
-    epochs: int = 3
-    batch_size: int = 32
-    warmup: float = 0.1
-
-
-PUBLISHED = {
-    "QQP": Published(epochs=5),
-    "RACE": Published(epochs=5, batch_size=8, warmup=0.06),
-    "continuation": Published(epochs=5, batch_size=8, warmup=0.06),
+PUBLISHED: Mapping[str, Mapping[str, Any]] = {
+    "QQP": {"epochs": 5},
+    "RACE": {"epochs": 5, "batch_size": 8, "warmup": 0.06},
+    "continuation": {"epochs": 5, "batch_size": 8, "warmup": 0.06},
 }
-
-
-def published(task: str) -> Published:
-    """The published settings of a task; of others than the three, those of MNLI."""
-    return PUBLISHED.get(task, Published())
+"""The published settings of tasks (README 5) where they are not those of MNLI, the defaults of `FinetuneParams`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,19 +117,18 @@ def _report(config: Config, tokens: Job) -> Job:
 
 
 def _run(config: Config, task: str, start: Start, tokens: Job, rate: float, seed: int, sizes: Mapping[str, int]) -> Job:
-    settings = published(task)
-    batch = config.finetune_batch or settings.batch_size
+    asked = {"epochs": config.finetune_epochs, "batch_size": config.finetune_batch, "warmup": config.finetune_warmup}
+    settings = {**PUBLISHED.get(task, {}), **{name: value for name, value in asked.items() if value is not None}}
     micro = config.finetune_micro_batch
+    if micro is not None and micro < settings.get("batch_size", FinetuneParams.batch_size):
+        settings["micro_batch"] = micro
     params = FinetuneParams(
         task=task,
         **start.fields,
         tokenizer=tokens.params.tokenizer,
         max_length=config.finetune_length,
-        batch_size=batch,
-        micro_batch=None if micro is None or micro >= batch else micro,
-        epochs=config.finetune_epochs or settings.epochs,
+        **settings,
         learning_rate=rate,
-        warmup=settings.warmup if config.finetune_warmup is None else config.finetune_warmup,
         weight_decay=config.finetune_weight_decay,
         clip=config.finetune_clip,
         dropout=config.finetune_dropout,

@@ -11,16 +11,11 @@ from tasks.data.examples import task_info
 from tasks.data.plan import ExampleLimits
 from tasks.deepscale.bert_finetuning.config import FirstStep, check_task
 from tasks.deepscale.deep_bert.params import Dropout, Precision
-from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS, SPLITS
+from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS
 
 DIVERGED, FINISHED = "diverged", "finished"
 OVERALL = "dev"
 """The dev set of a task, all its levels together where there are several."""
-
-
-def eval_splits(task: str) -> tuple[str, ...]:
-    """The splits that are evaluated: `dev`, MNLI's matched and mismatched, RACE's middle and high."""
-    return SPLITS[task][1:] if task in CHOICE_TASKS else task_info(task).eval_splits
 
 
 def main_split(task: str) -> str:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from models.deep_bert import DeepBert, DeepBertConfig
+from models.deep_bert import DeepBertConfig
 from models.deep_bert_files import save_deep_bert
 from orchestrator.experiment import Context
 from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, arrange, layer_bytes
@@ -126,10 +126,6 @@ class Run:
     peak: float
     scores: TestScores = field(default_factory=TestScores)
 
-    @property
-    def model(self) -> DeepBert:
-        return self.arrangement.model
-
     def train(self) -> bool:
         """Take the steps that are left; returns whether one of them was not finite, which is then the last."""
         params, workers, saved = self.params, self.workers, time.monotonic()
@@ -151,18 +147,18 @@ class Run:
                 due = time.monotonic() - saved >= self.settings.checkpoint_seconds
                 if self.context.checkpoints is not None and step + 1 < params.steps and workers.agreed(due):
                     optimiser = self.stepper.optimiser
-                    save(self.context, workers, self.model, optimiser, self.done, self.curves, self.belongs)
+                    save(self.context, workers, self.arrangement.model, optimiser, self.done, self.curves, self.belongs)
                     saved = time.monotonic()
                 started = time.perf_counter()
         return False
 
     def finish(self, diverged: bool) -> None:
         """Write the network, its curves and its outcome."""
-        weights = gathered(self.model.named_parameters(), self.workers)
+        weights = gathered(self.arrangement.model.named_parameters(), self.workers)
         if not self.workers.first:
             return
         assert self.context.artifact is not None
-        save_deep_bert(self.model, self.context.artifact, weights)
+        save_deep_bert(self.arrangement.model, self.context.artifact, weights)
         write_training(self.context.artifact, self.curves.rows, self._outcome(diverged))
 
     def _outcome(self, diverged: bool) -> dict[str, Any]:

@@ -11,15 +11,7 @@ import pyarrow as pa
 
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
 from orchestrator.limits import AboveZero, Limited, Probability, shared
-from tasks.deepscale.deep_bert.params import (
-    Arithmetic,
-    DeepBertParams,
-    Evaluation,
-    Norm,
-    PretrainingOptions,
-    Scheme,
-    Training,
-)
+from tasks.deepscale.deep_bert.params import Arithmetic, DeepBertParams, Evaluation, PretrainingOptions, Training
 from tasks.deepscale.pretraining_text.plan import documents_job
 
 MARGIN = 0.05  # nats
@@ -123,44 +115,28 @@ PRETRAIN_BERT_REPORT = Stage(
 def pretraining_jobs(options: PretrainingOptions, seeds: Sequence[int]) -> Iterator[Job]:
     """The jobs that pretrain the networks of the options, from each seed; experiments share them.
 
+    Their artifacts are wanted under the need name `model`.
+
     Raises:
         ValueError: corpus or tokenizer are missing, or numbers do not go together; one line that says what to give.
     """
+    limits = {"test_ratio": options.test_ratio, "document_limit": options.document_limit}
+    documents = documents_job(options.corpus, options.tokenizer, **limits)
+    text = {name: getattr(documents.params, name) for name in ("corpus", "tokenizer")}
+    given = shared(options, PretrainParams) | text
+    resources = Resources(workers=options.workers, num_cpus=options.worker_cpus, num_gpus=1)
     for network in options.networks():
         for seed in seeds:
-            yield pretraining_job(options, norm=network.norm, scheme=network.scheme, layers=network.layers, seed=seed)
-
-
-def pretraining_job(options: PretrainingOptions, *, norm: Norm, scheme: Scheme, layers: int, seed: int) -> Job:
-    """The job that pretrains one network; its artifact is wanted under the need name `model`.
-
-    Raises:
-        ValueError: as `pretraining_jobs`.
-    """
-    documents = documents_job(
-        options.corpus,
-        options.tokenizer,
-        test_ratio=options.test_ratio,
-        document_limit=options.document_limit,
-    )
-    params = PretrainParams(
-        **shared(options, PretrainParams),
-        norm=norm,
-        scheme=scheme,
-        layers=layers,
-        seed=seed,
-        corpus=documents.params.corpus,
-        tokenizer=documents.params.tokenizer,
-    )
-    return Job(
-        stage=PRETRAIN_BERT,
-        params=params,
-        needs={"documents": documents},
-        fingerprints=documents.fingerprints,
-        paths=options.as_paths(),
-        passes=3.0 * layers * params.steps * params.global_batch,  # a backward pass costs two forward ones
-        resources=Resources(workers=options.workers, num_cpus=options.worker_cpus, num_gpus=1),
-    )
+            variant = {name: getattr(network, name) for name in ("norm", "scheme", "layers")}
+            yield Job(
+                stage=PRETRAIN_BERT,
+                params=PretrainParams(**given, **variant, seed=seed),
+                needs={"documents": documents},
+                fingerprints=documents.fingerprints,
+                paths=options.as_paths(),
+                passes=3.0 * network.layers * options.steps * options.global_batch,  # backward costs two forward ones
+                resources=resources,
+            )
 
 
 def report_job(model: Job) -> Job:

@@ -18,7 +18,7 @@ Dimensions: B sequences, T tokens, H width, V vocabulary, P masked tokens, S tok
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ from tasks.training.dropout import dropout_stream
 from tasks.training.optimisers import split_decay
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class StepFacts:
     """What is known of one step, of all workers together."""
 
@@ -100,8 +100,7 @@ class Stepper:
             return []
         rows = torch.stack(self._kept).tolist()
         self._kept = []
-        names = [f.name for f in fields(StepFacts)]
-        return [StepFacts(**dict(zip(names, row, strict=True))) for row in rows]
+        return [StepFacts(*row) for row in rows]
 
     def _backward(self, step: int, batches: Iterable[MicroBatch]) -> Tensor:
         """Gradients of this worker's micro-batches; returns their sums as float64 [N_SUMS], losses over all of them."""

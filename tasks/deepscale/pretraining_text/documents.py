@@ -180,11 +180,7 @@ class PartWriter:
         return True
 
     def sizes(self) -> dict[str, int]:
-        return {
-            "documents": self.documents.size - 1,
-            "sentences": self.sentences.size - 1,
-            "tokens": self.tokens.size,
-        }
+        return {"documents": self.documents.size - 1, "sentences": self.sentences.size - 1, "tokens": self.tokens.size}
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ article is stored once however many questions it has; rows are put together batc
 Dimensions: N questions, C = 4 options, B questions of a batch, T tokens of the longest row.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +69,9 @@ def limited(passages: Sequence[Passage], limit: int | None, task: str, split: st
         return passages
     raw = numpy_stream(0, "limit", task, split).bit_generator.random_raw(count)
     chosen = {int(i) for i in np.argsort(raw, kind="stable")[:limit]}
-    kept, number = [], 0
+    kept, number = [], itertools.count()
     for passage in passages:
-        numbered = enumerate(passage.questions, start=number)
-        questions = tuple(question for at, question in numbered if at in chosen)
-        number += len(passage.questions)
+        questions = tuple(question for question in passage.questions if next(number) in chosen)
         if questions:
             kept.append(Passage(passage.name, passage.text, questions))
     return kept

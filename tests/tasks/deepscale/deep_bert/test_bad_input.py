@@ -11,7 +11,7 @@ from tasks.deepscale.deep_bert.arrangement import Workers, choose
 from tasks.deepscale.deep_bert.curves import pretrain_bert_report
 from tasks.deepscale.deep_bert.params import PretrainingOptions, RunSettings
 from tasks.deepscale.deep_bert.pretraining import pretrain_bert
-from tasks.deepscale.deep_bert.stages import pretraining_job
+from tasks.deepscale.deep_bert.stages import pretraining_jobs
 from tests.tasks.deepscale.deep_bert.tiny import PARAMS, changed, context, write_documents
 
 OPTIONS = PretrainingOptions(corpus="builtin", tokenizer="builtin")
@@ -56,12 +56,14 @@ def test_settings_of_a_run_travel_beside_its_identity():
     settings = RunSettings(sharding="fsdp", compile="off", recompute="on", checkpoint_seconds=2.5)
     assert RunSettings.of(settings.as_paths()) == settings
     assert RunSettings.of({}) == RunSettings()
-    few = {"norm": "pre", "scheme": "dslm", "layers": 4, "seed": 0}
-    job = pretraining_job(OPTIONS, **few)
-    quick = dataclasses.replace(OPTIONS, workers=2, sharding="ddp", checkpoint_seconds=1.0)
-    assert pretraining_job(quick, **few).id == job.id
-    assert pretraining_job(quick, **few).wants.workers == 2
-    assert pretraining_job(dataclasses.replace(OPTIONS, micro_batch=16), **few).id != job.id
+
+    def job(**changed):
+        return next(pretraining_jobs(dataclasses.replace(OPTIONS, **changed), (0,)))
+
+    quick = job(workers=2, sharding="ddp", checkpoint_seconds=1.0)
+    assert quick.id == job().id
+    assert quick.wants.workers == 2
+    assert job(micro_batch=16).id != quick.id
 
 
 def test_what_the_stage_needs(documents, tmp_path):
