@@ -34,7 +34,7 @@ class FirstStep(Limited):
     """Whether the published schedule is used."""
 
     legacy_first_step: bool = False
-    """Learning rate 0 in the first step of finetuning, as published (README 5)."""
+    """Learning rate 0 in the first step of finetuning, as published."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +76,7 @@ class Config(ExampleLimits, FirstStep, QuestionLength, PretrainingOptions):
     finetune_attention_dropout: Probability = 0.1
     """Dropout of attention probabilities."""
     finetune_length: Positive = 512
-    """Maximum sequence length in tokens; of a pair the longer text is cut first, of a question with its passage the
-    passage."""
+    """Maximum sequence length in tokens; a pair's longer text is cut first, with a question its passage."""
     finetune_precision: Precision = "bf16"
     """bf16: automatic mixed precision, on GPUs only. float32 or float64: on any device."""
 

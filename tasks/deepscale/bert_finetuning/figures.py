@@ -80,8 +80,8 @@ def score_figure(final: pd.DataFrame, guesses: pd.DataFrame, tasks: Sequence[str
         axis.set_xticks([])
         axis.grid(axis="x", visible=False)
 
-    size = {"height": 3.0, "width": max(3.4, 0.8 * len(models))}
-    return _figure(final, tasks, draw_model, ("", ACCURACY), guesses, marker="o", **size)
+    width = max(3.4, 0.8 * len(models))
+    return _figure(final, tasks, draw_model, ("", ACCURACY), guesses, marker="o", height=3.0, width=width)
 
 
 def rate_figure(final: pd.DataFrame, guesses: pd.DataFrame, tasks: Sequence[str]) -> Figure:

@@ -81,14 +81,9 @@ def starts(config: Config) -> list[Start]:
 def _pretrained(config: Config) -> Iterator[Start]:
     for job in pretraining_jobs(config, config.pretrain_seeds):
         network = job.params
-        fields = {
-            "model": f"{network.variant}, {network.layers} layers",
-            "revision": JOB + job.id,
-            "norm": network.norm,
-            "scheme": network.scheme,
-            "layers": network.layers,
-            "pretrain_seed": network.seed,
-        }
+        named = {"model": f"{network.variant}, {network.layers} layers", "revision": JOB + job.id}
+        variant = {name: getattr(network, name) for name in ("norm", "scheme", "layers")}
+        fields = named | variant | {"pretrain_seed": network.seed}
         yield Start(fields=fields, tokenizer=config.tokenizer, needs={"model": job})
 
 

@@ -1,4 +1,4 @@
-"""From scores to tables and sentences: the best learning rate, median and mean over seeds, what the runs cost.
+"""Tables and sentences of `bert_finetuning`: the best learning rate, median and mean over seeds, what the runs cost.
 
 A learning rate is chosen by the median over seeds, in which runs that diverged are the worst, on the whole dev set or
 on one half of it (README 5).
@@ -41,8 +41,9 @@ def spread(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
     Median and mean differ in what they do with a run that diverged (NaN): see `figures.median_of_runs`.
     """
-    of_value = {"median": figures.median_of_runs, "lowest": "min", "highest": "max", "of": "size"}
-    table = over_runs(rows, by, count="finished", **{name: ("value", how) for name, how in of_value.items()})
+    median: Any = ("value", figures.median_of_runs)
+    low, high, of = (("value", how) for how in ("min", "max", "size"))
+    table = over_runs(rows, by, count="finished", median=median, lowest=low, highest=high, of=of)
     names = {"low": "ci_low", "high": "ci_high", "of": "runs", "not_finite": "diverged"}
     return table.rename(columns=names)[[*by, *SPREAD]]
 

@@ -34,7 +34,7 @@ def n_classes(task: str) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Start(Limited):
+class _Training(Limited):
     task: str
     model: str
     """Name of the checkpoint, or the variant that this project pretrained."""
@@ -46,10 +46,6 @@ class _Start(Limited):
     layers: int | None = None
     pretrain_seed: int | None = None
     tokenizer: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Training(Limited):
     max_length: Positive = 512
     """Maximum sequence length in tokens."""
     batch_size: Positive = 32
@@ -76,7 +72,7 @@ class _Seed(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneParams(ExampleLimits, FirstStep, _Seed, Dropout, _Training, _Start):
+class FinetuneParams(ExampleLimits, FirstStep, _Seed, Dropout, _Training):
     """One run: a checkpoint finetuned on a task with one learning rate and one seed."""
 
     curve_points: Positive = 100

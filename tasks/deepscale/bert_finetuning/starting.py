@@ -47,7 +47,7 @@ def new_classifier(params: FinetuneParams, context: Context, data: TaskData) -> 
 
 
 def with_dropout(bert: DeepBert, dropout: float, attention_dropout: float) -> DeepBert:
-    """The same weights in a network with these rates."""
+    """A network with these rates and the weights of `bert`."""
     config: DeepBertConfig = replace(bert.config, dropout=dropout, attention_dropout=attention_dropout)
     if config == bert.config:
         return bert

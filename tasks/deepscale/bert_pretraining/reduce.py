@@ -1,4 +1,4 @@
-"""From the rows of `bert_pretraining` to its tables and sentences: which runs diverged, which train, how fast."""
+"""Tables and sentences of `bert_pretraining`: which runs diverged, which train, how fast."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

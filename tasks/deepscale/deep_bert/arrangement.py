@@ -36,7 +36,7 @@ class Workers:
 
     @staticmethod
     def of(context: Context) -> "Workers":
-        """Those of a context.
+        """The workers of a context.
 
         Raises:
             ValueError: torch.distributed is not initialised, or for another number of processes.

@@ -1,4 +1,4 @@
-"""From what happened in each step to the rows of the curves and the outcome of a run, and the stage that reports them.
+"""The training curves and the outcome of a run, made from what happened in each step, and the stage that reports them.
 
 They stand in `training.json` beside the checkpoint until `pretrain_bert_report` makes rows of them.
 """
@@ -29,9 +29,9 @@ class Curves:
     seconds: float = 0.0
     """Time of the pending steps."""
     tokens: float = 0.0
-    """Of all steps, without padding."""
+    """Tokens of all steps, without padding."""
     positions: float = 0.0
-    """Of all steps, with padding."""
+    """Tokens of all steps, with padding."""
 
     def add(self, first: int, facts: Sequence[StepFacts], seconds: float, params: PretrainParams, peak: float) -> int:
         """Take the facts of the steps from `first` on; returns the number of steps that were finite.
@@ -45,7 +45,7 @@ class Curves:
                 if self.pending:
                     self._point(step, params, peak)
                 self.pending = [asdict(fact)]
-                self._point(step + 1, params, float("nan"))
+                self._point(step + 1, params, math.nan)
                 return step - first
             self.pending.append(asdict(fact))
             self.tokens += fact.tokens
@@ -57,13 +57,9 @@ class Curves:
     def _point(self, step: int, params: PretrainParams, peak: float) -> None:
         n = len(self.pending)
         mean = {name: math.fsum(f[name] for f in self.pending) / n for name in self.pending[0]}
-        values = {
-            "loss": mean["mlm_loss"] + mean["order_loss"],
-            **{name: mean[name] for name in ("mlm_loss", "order_loss", "gradient_norm", "tokens")},
-            "learning_rate": learning_rate(
-                params.learning_rate, step - 1, params.steps, params.warmup, params.legacy_schedule
-            ),
-        }
+        p, measured = params, ("mlm_loss", "order_loss", "gradient_norm", "tokens")
+        values = {"loss": mean["mlm_loss"] + mean["order_loss"], **{name: mean[name] for name in measured}}
+        values["learning_rate"] = learning_rate(p.learning_rate, step - 1, p.steps, p.warmup, p.legacy_schedule)
         if self.seconds:
             values["tokens_per_second"] = mean["tokens"] * n / self.seconds
             values["flops_utilisation"] = mean["flops"] * n / self.seconds / peak
@@ -99,7 +95,7 @@ def status_of(diverged: bool, test_mlm_loss: float, unigram_loss: float) -> str:
 
 def write_training(directory: Path, rows: Sequence[Mapping[str, Any]], outcome: Mapping[str, Any]) -> None:
     """Keep the rows of both tables beside the checkpoint."""
-    tables = {"training": list(rows), "outcomes": [dict(outcome)]}
+    tables = {"training": rows, "outcomes": [outcome]}
     (directory / TRAINING).write_text(json.dumps(tables, indent=1) + "\n", encoding="utf-8")
 
 

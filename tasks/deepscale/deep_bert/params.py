@@ -79,8 +79,7 @@ class Scaling(Limited):
     correlation: Share | None = None
     """DeepScaleLM: correlation of two tokens' embeddings before dropout; None: from the corpus. Published: 0.221."""
     legacy_logit_scale: bool = False
-    """DeepScaleLM: the published factor before the decoder, 1/sqrt(0.3 width), which gives logits of variance 1 with a
-    dropout of 0.1 alone (README 3)."""
+    """DeepScaleLM: the published factor before the decoder, right for a dropout of 0.1 alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +144,7 @@ class Arithmetic(Limited):
     clip: ZeroOrMore = 1.0
     """Maximum total gradient norm; 0: no clipping."""
     precision: Precision = "bf16"
-    """Precision of matrix products; weights, gradients and sums are float32 (or float64). bf16 kernels need not be
-    deterministic."""
+    """Precision of matrix products; all else is float32 (or float64). bf16 kernels need not be deterministic."""
     vocab_size: Positive | None = None
     """Rows of the embedding matrix; None: the tokenizer's vocabulary. Published: 30592, a multiple of 128."""
 
@@ -162,9 +160,9 @@ class Evaluation(Limited):
     test_samples: Positive = 12_800
     """Maximum number of test sequences, each evaluated once. Published: 50 batches of 256."""
     legacy_schedule: bool = False
-    """Learning rate 0 in the first step, as published (README 4)."""
+    """Learning rate 0 in the first step, as published."""
     legacy_short: bool = False
-    """Short sequences as published: all of even length, some without a masked token (README 4)."""
+    """Short sequences as published: all of even length, some without a masked token."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +170,7 @@ class RunSettings(Limited):
     """How a job is run; no number of it depends on these but for rounding. They travel in `Job.paths`, as texts."""
 
     sharding: Sharding = "auto"
-    """Weights, gradients and optimiser state over workers: ddp (each has all), fsdp (each a part, FSDP2), or auto: fsdp
-    where all do not fit."""
+    """Sharding of weights and optimiser state over workers: ddp (none), fsdp, or auto: fsdp where they do not fit."""
     compile: Switch = "auto"
     """torch.compile of the layers; auto: on GPUs."""
     recompute: Switch = "auto"
@@ -208,8 +205,7 @@ class PretrainingOptions(RunSettings, Evaluation, Arithmetic, Training, Network,
     norms: Several[Norm] = ("post",)
     """Placement of the LayerNorms of the networks to pretrain: pre, post. Published: post."""
     schemes: Several[Scheme] = ("vanilla", "dslm")
-    """Initialisation: vanilla (N(0, 0.02^2), published), xavier, or dslm (DeepScaleLM), which also scales the residual
-    stream."""
+    """Initialisation: vanilla (N(0, 0.02^2), published), xavier, dslm (DeepScaleLM, scales the residual stream too)."""
     layers: Annotated[SeveralInts, Ge(1)] = (12,)
     """Numbers of layers."""
     workers: Positive = 1
@@ -219,8 +215,7 @@ class PretrainingOptions(RunSettings, Evaluation, Arithmetic, Training, Network,
 
     def __post_init__(self):
         super().__post_init__()
-        batches = {name: getattr(self, name) for name in ("length", "global_batch", "micro_batch", "workers")}
-        check_batches(**batches)
+        check_batches(**{name: getattr(self, name) for name in ("length", "global_batch", "micro_batch", "workers")})
 
     def networks(self) -> Iterator[DeepBertParams]:
         """Every network of these options, by depth, norm and scheme.

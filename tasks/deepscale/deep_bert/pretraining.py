@@ -181,11 +181,7 @@ class Run:
 
 
 def _documents(params: PretrainParams, context: Context, part: Any) -> Documents:
-    """One part of the documents in `context.needs`.
-
-    Raises:
-        ValueError: they are not there, or are others than planned.
-    """
+    """One part of the documents in `context.needs`, which must be the planned ones."""
     if "documents" not in context.needs:
         raise ValueError('context.needs has no "documents"; plan a documents job that this one needs')
     documents = open_documents(context.needs["documents"], part)

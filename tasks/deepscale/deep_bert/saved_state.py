@@ -48,7 +48,7 @@ class Found:
 
 
 def digest(params: PretrainParams, vocab_size: int, fingerprint: str) -> str:
-    """What a state belongs to: parameters, rows of the word table, content of the documents."""
+    """A digest of what a state belongs to: parameters, rows of the embedding matrix, content of the documents."""
     text = f"{canonical_json(params, 'pretrain_bert')}/{vocab_size}/{fingerprint}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -98,14 +98,14 @@ def read(directory: Path, belongs: str, model: DeepBert) -> Found:
 
 @torch.no_grad()
 def load_weights(model: DeepBert, found: Found) -> None:
-    """Into a model that is still whole."""
+    """Copy a state's weights into a model that is still whole."""
     with safe_open(found.directory / MODEL, "pt") as tensors:
         for name, parameter in model.named_parameters():
             parameter.copy_(tensors.get_tensor(name))
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, model: DeepBert, found: Found) -> None:
-    """After the model has been arranged."""
+    """Put a state's averages into the optimiser of a model that has been arranged."""
     with safe_open(found.directory / OPTIMISER, "pt") as tensors:
         for name, parameter in model.named_parameters():
             values = {a: placed_like(parameter, tensors.get_tensor(f"{a}.{name}")) for a in AVERAGES}

@@ -50,20 +50,19 @@ TRAINING = TableSpec(
             column(
                 "metric",
                 pa.string(),
-                "mean over the steps since the previous point: loss (nats, the sum of the two that follow), mlm_loss "
-                "(a masked piece), order_loss (a sequence), gradient_norm (before clipping; all parameters, all "
-                "workers), tokens (a step, without padding). learning_rate: of the last of these steps. "
-                "tokens_per_second: of all workers, without padding, evaluations and checkpoints; flops_utilisation: "
-                "share of the devices' peak that the model's own operations are (6 per weight of a matrix product and "
-                "token, attention, the heads where they are needed; nothing for padding and recomputation), NaN where "
-                "no peak is known. On the test part, each sequence once: test_loss, test_mlm_loss, test_order_loss, "
+                "mean over the steps since the previous point: loss (nats, the sum of the next two), mlm_loss (a "
+                "masked token), order_loss (a sequence), gradient_norm (before clipping; all parameters, all workers), "
+                "tokens (a step, without padding). learning_rate: of the last of these steps. tokens_per_second: of "
+                "all workers, without padding, evaluations and checkpoints; flops_utilisation: model-FLOPs "
+                "utilisation, share of the devices' peak (padding and recomputation do not count), NaN where the peak "
+                "is unknown. On the test part, each sequence once: test_loss, test_mlm_loss, test_order_loss, "
                 "test_mlm_accuracy, test_order_accuracy",
             ),
             column("value", pa.float64(), "its value; NaN or infinite where a run diverged"),
         ]
     ),
     key=("step", "metric"),
-    doc="Curves of each pretraining.",
+    doc="Training curves of each pretraining.",
 )
 OUTCOMES = TableSpec(
     schema=pa.schema(
@@ -71,25 +70,25 @@ OUTCOMES = TableSpec(
             column(
                 "status",
                 pa.string(),
-                "diverged: a loss or gradient norm was not finite; not_training: at the end the test part's masked "
-                f"pieces cost no less than {MARGIN} nats below unigram_loss, so no context is used; trained: else",
+                "diverged: a loss or gradient norm was not finite; not_training: test_mlm_loss is no less than "
+                f"{MARGIN} nats below unigram_loss, so the context is not used; trained: else",
             ),
             column("step", pa.int64(), "steps done; of a diverged run, the number of the step that was not finite"),
-            column("mlm_loss", pa.float64(), "training loss of the masked pieces at the last finite point, nats"),
-            column("test_mlm_loss", pa.float64(), "nats a masked piece of the test part at the end; NaN if diverged"),
-            column("test_mlm_accuracy", pa.float64(), "share of the masked pieces of the test part that is named"),
-            column("test_order_accuracy", pa.float64(), "share of test sequences whose order is told"),
-            column("unigram_loss", pa.float64(), "nats that the training part's frequencies cost on these pieces"),
+            column("mlm_loss", pa.float64(), "training loss at the last finite point, nats a masked token"),
+            column("test_mlm_loss", pa.float64(), "test loss at the end, nats a masked token; NaN if diverged"),
+            column("test_mlm_accuracy", pa.float64(), "accuracy on masked test tokens"),
+            column("test_order_accuracy", pa.float64(), "accuracy of sentence order on test sequences"),
+            column("unigram_loss", pa.float64(), "test loss of training token frequencies, nats a masked token"),
             column(
                 "unigram_entropy",
                 pa.float64(),
-                "entropy of the training part's tokens, nats: about what frequencies cost on the training pieces",
+                "entropy of the training tokens, nats: about what their frequencies cost in training",
             ),
-            column("n_pieces", pa.int64(), "masked pieces of the test part"),
-            column("n_sequences", pa.int64(), "sequences of the test part"),
-            column("n_parameters", pa.int64(), "weights of the network"),
-            column("n_tokens", pa.float64(), "tokens that it was trained on, without padding"),
-            column("padding", pa.float64(), "share of the positions gone through in training that was padding"),
+            column("n_pieces", pa.int64(), "masked test tokens"),
+            column("n_sequences", pa.int64(), "test sequences"),
+            column("n_parameters", pa.int64(), "parameters of the network"),
+            column("n_tokens", pa.float64(), "training tokens, without padding"),
+            column("padding", pa.float64(), "share of training positions that was padding"),
         ]
     ),
     key=("status",),

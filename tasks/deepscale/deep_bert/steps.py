@@ -38,13 +38,10 @@ class StepFacts:
 
     mlm_loss: float
     order_loss: float
-    tokens: float
-    """Without padding."""
-    positions: float
-    """With padding."""
+    tokens: float  # without padding
+    positions: float  # with padding
     flops: float
-    gradient_norm: float
-    """Before clipping."""
+    gradient_norm: float  # before clipping
 
 
 N_SUMS = 5  # the first fields above, which are sums over micro-batches
@@ -172,18 +169,18 @@ _PEAKS = (
 _SIZE, _TRIES = 768, 5  # of the product that is timed on a CPU
 
 
-def training_flops(config: DeepBertConfig, lengths_B: Tensor, pieces: int) -> float:
+def training_flops(config: DeepBertConfig, lengths_B: Tensor, n_masked: int) -> float:
     """Operations of the forward and backward pass of one micro-batch.
 
     Args:
         config: of the network.
         lengths_B: tokens of each sequence without padding.
-        pieces: P, how many positions the masked-language-model head sees.
+        n_masked: P, how many positions the masked-language-model head sees.
     """
     H, inner = config.width, config.intermediate
     S, pairs = float(lengths_B.sum()), float(lengths_B.double().square().sum())
     layer = 2 * S * (4 * H * H + 2 * H * inner) + 4 * H * pairs
-    heads = 2 * pieces * (H * H + H * config.vocab_size) + 2 * len(lengths_B) * (H * H + 2 * H)
+    heads = 2 * n_masked * (H * H + H * config.vocab_size) + 2 * len(lengths_B) * (H * H + 2 * H)
     return 3 * (config.layers * layer + heads)
 
 

@@ -8,7 +8,7 @@ as long, little is padded, and each step has short and long samples. A step's mi
 first, so that workers with neighbouring numbers have about as much to do. Without buckets (published) samples are taken
 as they come, and padded to the full length.
 
-What this changes: a step's loss is the mean over micro-batches of means over pieces, so a piece in a bucket of short
+What this changes: a step's loss is the mean over micro-batches of means over masked tokens, so one in a bucket of short
 samples counts for more than one among long samples, while sequences count about alike.
 
 Letters: B micro-batch, T tokens, P masked tokens, K steps of a window, M micro-batches of a step.

@@ -39,7 +39,7 @@ class RandomTokens(Limited):
 
     @property
     def probabilities(self) -> np.ndarray:
-        """Of each id in the text, float64 [V]."""
+        """Probability of each id in the text, float64 [V]."""
         weights = np.zeros(self.vocab_size)
         ranks = np.arange(1, self.vocab_size - FIRST + 1)
         weights[FIRST:] = 1 / ranks if self.law == "zipf" else 1.0

@@ -5,14 +5,14 @@ The cut is at a border of sentences, each with the same chance. The two segments
 ones the second) loses a token at one of its ends, each with the same chance. How many each loses is thus fixed, and how
 many of these in front is binomial, so all of it takes a few array operations.
 
-A sequence of `length` tokens has to say min(0.15 target, max(1, round(0.15 length))) pieces. The words come up in
+A sequence of `length` tokens has min(0.15 target, max(1, round(0.15 length))) masked tokens. The words come up in
 random order, each as the beginning of a span of 1, 2 or 3 words (probability proportional to 1/n). A span that would
-exceed the number is tried shorter; if one word is still too long, or a word of it is hidden already, the next word
-comes up. Of the hidden pieces 80 % become [MASK], 10 % stay, and 10 % become an id drawn from the whole vocabulary.
+exceed the number is tried shorter; if one word is still too long, or a word of it is masked already, the next word
+comes up. Of the masked tokens 80 % become [MASK], 10 % stay, and 10 % become an id drawn from the whole vocabulary.
 
 The published cap is a number with a fraction, below 1 for targets under 7, and words may be longer than what is left:
-such sequences then have nothing to say. Here each has at least one piece; where no word fits, the first that comes up
-is hidden. The published way is `legacy_none`. Another difference: a piece at the beginning of B that goes on with a
+such sequences then have no masked token. Here each has at least one; where no word fits, the first that comes up is
+masked. The published way is `legacy_none`. Another difference: a token at the beginning of B that goes on with a
 word which was cut off is a word of its own here, and there one with the last word of A.
 
 Letters: B batch, T tokens, P masked tokens.
@@ -155,13 +155,13 @@ def hide(
 
 
 def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -> list[tuple[int, int]]:
-    """The spans that are hidden, as (first word, number of words), in the order in which they are found.
+    """The spans that are masked, as (first word, number of words), in the order in which they are found.
 
     Args:
         order: the words as they come up.
         drawn: how many words the span has that begins at each word; what goes beyond the last word is cut off.
-        size_W: pieces of each word.
-        budget: most pieces of all of them.
+        size_W: tokens of each word.
+        budget: most tokens of all of them.
     """
     before = [0, *np.cumsum(size_W).tolist()]
     W, left, hidden, found = len(order), budget, bytearray(len(order)), []
@@ -181,7 +181,7 @@ def spans(order: list[int], drawn: list[int], size_W: np.ndarray, budget: int) -
 
 
 def budgets(length_B: np.ndarray, target_B: np.ndarray, legacy_none: bool = False) -> np.ndarray:
-    """Pieces to say, int64 [B]; a number with a fraction is never exceeded either."""
+    """Numbers of masked tokens, int64 [B]; a number with a fraction is never exceeded either."""
     wanted_B = np.maximum(1, np.round(RATIO * length_B))
     found_B = np.minimum(RATIO * target_B, wanted_B).astype(np.int64)
     return found_B if legacy_none else np.maximum(1, found_B)

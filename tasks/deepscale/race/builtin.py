@@ -46,14 +46,9 @@ def passages(split: str) -> tuple[Passage, ...]:
 @functools.cache
 def fingerprint() -> str:
     """First 16 hex digits of SHA-256 over the questions themselves."""
-    content = json.dumps(
-        [
-            [split, p.text, [[q.text, q.options, LETTERS[q.answer]] for q in p.questions]]
-            for split in SPLITS[CONTINUATION]
-            for p in passages(split)
-        ]
-    )
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    located = [(split, passage) for split in SPLITS[CONTINUATION] for passage in passages(split)]
+    content = [[s, p.text, [[q.text, q.options, LETTERS[q.answer]] for q in p.questions]] for s, p in located]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
 def _found(split: str) -> list[tuple[str, str, str]]:

@@ -25,7 +25,7 @@ class QuestionLength(Limited):
 class _Tokenised(Limited):
     task: str
     tokenizer: str
-    """Its name; the directory's own name for a local one."""
+    """Name of the tokenizer; the own name of a directory."""
     tokenizer_revision: str
     """Hash of its content, or the hub's commit."""
     max_length: int
