@@ -1,4 +1,4 @@
-"""One sample of masked words and sentence order as published: token by token, on Python lists (tasks/deepscale/README.md 4).
+"""One sample of masked words and sentence order as published (tasks/deepscale/README.md 4): token by token, on lists.
 
 Its random numbers are given, those that the fast way draws, so that both must give the same. It differs from the
 published code where `sequences` says so.
