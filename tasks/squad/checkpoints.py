@@ -19,7 +19,7 @@ from models.quiet import quiet_library
 from models.transformer import load_reader
 from orchestrator.experiment import Context
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
-from tasks.squad.params import STATE, TrainParams
+from tasks.squad.stages import STATE, TrainParams
 from tasks.training.optimisers import make_optimiser
 
 MOMENTS = "optimiser.safetensors"

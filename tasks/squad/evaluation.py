@@ -1,7 +1,7 @@
 """Rows of scores of one set of predictions: over all questions, and over two halves of the articles.
 
-Section 8 of the text on squad_probes. Halves are there for thresholds: one chosen on the questions that it is scored on
-is optimistic (`best_…`), one chosen on the other half is not (`cross_…`).
+README 7 says what the scores are. Halves are there for thresholds: one chosen on the questions that it is scored on is
+optimistic (`best_…`), one chosen on the other half is not (`cross_…`).
 
 Letters: Q questions, P paragraphs.
 """
@@ -15,10 +15,9 @@ from metrics.intervals import clustered_standard_error
 from metrics.squad import Scorer, overall, percent
 from metrics.squad_thresholds import apply_threshold, best_threshold, null_average_precision
 from tasks.squad.decoding import Predictions
+from tasks.squad.scores import HALVES
 
 Array = np.ndarray
-HALVES = ("first_half", "second_half")
-PARTS = ("all", *HALVES)
 
 
 class Questions(Protocol):
@@ -36,7 +35,7 @@ class Paragraphs(Protocol):
 def score_rows(
     questions: Questions, paragraphs: Paragraphs, predictions: Predictions, scorer: Scorer
 ) -> list[dict[str, Any]]:
-    """Rows {"part", "metric", "value"}; parts are `PARTS`, `METRICS` says what the metrics are.
+    """Rows {"part", "metric", "value"}; parts and metrics are those of `tasks.squad.scores`.
 
     Predictions of the published decoding have no null_odds: their rows are those of `plain_metrics` and the standard
     errors.
@@ -65,27 +64,6 @@ def score_rows(
         for part, metrics in found.items()
         for metric, value in metrics.items()
     ]
-
-
-METRICS = {
-    "exact": "exact match of all questions, percent",
-    "f1": "F1 of all questions, percent",
-    "has_exact": "exact match of the questions that have an answer, percent",
-    "has_f1": "F1 of the questions that have an answer, percent",
-    "no_exact": "share of the questions without an answer that are left unanswered, percent (their F1 is the same)",
-    "forced_has_exact": "has_exact with no answer forbidden: the span's quality without the decision to answer",
-    "forced_has_f1": "has_f1 with no answer forbidden",
-    "best_exact": "largest exact over thresholds of null_odds, chosen on the same questions (optimistic), percent",
-    "best_exact_threshold": "that threshold, logits; -inf: never answer",
-    "best_f1": "largest f1 over thresholds of null_odds, chosen on the same questions (optimistic), percent",
-    "best_f1_threshold": "that threshold, logits; -inf: never answer",
-    "cross_exact": "exact with the threshold that is best for exact on the other half, percent",
-    "cross_f1": "f1 with the threshold that is best for f1 on the other half, percent",
-    "null_average_precision": "average precision of finding the questions without an answer by null_odds, percent",
-    "exact_se": "standard error of exact, clustered by paragraph, percentage points (part all)",
-    "f1_se": "standard error of f1, clustered by paragraph, percentage points (part all)",
-}
-"""What each metric is; NaN where a class of questions or a half is empty."""
 
 
 def plain_metrics(exact_Q: Array, f1_Q: Array, has_answer_Q: Array) -> dict[str, float]:

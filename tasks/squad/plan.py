@@ -3,16 +3,14 @@
 Imports no torch.
 """
 
-from typing import Any
-
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.encoders.params import JOB, SCRATCH
-from tasks.encoders.plan import PlannedEncoder
+from tasks.encoders.plan import NO_SIZES, PlannedEncoder
 from tasks.encoders.transformer_plan import given_encoder, layers_of, random_encoder, scratch_fields
 from tasks.squad.options import SquadOptions
-from tasks.squad.params import TRAIN, TRAIN_REPORT, TrainParams
 from tasks.squad.questions.plan import planned_windows, windows_job
-from tasks.squad.questions.sources import locate
+from tasks.squad.stages import TRAIN, TRAIN_REPORT, TrainParams
 
 
 def windows_of(options: SquadOptions, model: str) -> Job:
@@ -21,16 +19,7 @@ def windows_of(options: SquadOptions, model: str) -> Job:
     Raises:
         ValueError: data or tokenizer are missing, or the lengths do not go together; one line that says what to give.
     """
-    return windows_job(
-        options.dataset,
-        options.data_dir,
-        options.tokenizer or model,
-        max_length=options.max_length,
-        doc_stride=options.doc_stride,
-        max_query_length=options.max_query_length,
-        train_limit=options.train_limit,
-        dev_limit=options.dev_limit,
-    )
+    return windows_job(options, options.tokenizer or model)
 
 
 def first_encoder(options: SquadOptions, model: str, seed: int) -> PlannedEncoder:
@@ -41,7 +30,7 @@ def first_encoder(options: SquadOptions, model: str, seed: int) -> PlannedEncode
 def trained_encoder(options: SquadOptions, model: str, seed: int, windows: Job) -> PlannedEncoder:
     """The encoder after the training of one seed; it needs the last job of that training as `model`."""
     last = train_jobs(options, model, seed, windows)[-1]
-    fields = scratch_fields(options) if model == SCRATCH else {"model": last.params.model}
+    fields = scratch_fields(options) if model == SCRATCH else NO_SIZES | {"model": last.params.model}
     fields |= {"encoder": "finetuned", "encoder_seed": seed, "revision": JOB + last.id}
     return PlannedEncoder(params=fields, needs={"model": last})
 
@@ -53,18 +42,18 @@ def train_jobs(options: SquadOptions, model: str, seed: int, windows: Job) -> li
     paths = {**encoder.paths}
     if "tokenizer" in windows.paths:
         paths["tokenizer"] = windows.paths["tokenizer"]
-    passes = 3 * options.finetune_epochs * layers_of(options, model) * n_windows(options)["train"]
+    passes = 3 * options.finetune_epochs * layers_of(options, model) * planned_windows(options)["train"]
     jobs: list[Job] = []
     for part in range(1, parts + 1):
         params = TrainParams(
-            **{**encoder.params, **window_fields(windows)},
+            **shared(options, TrainParams) | encoder.params,
+            tokenizer=windows.params.tokenizer,
             tokenizer_revision=windows.params.tokenizer_revision,
             seed=seed,
             epochs=options.finetune_epochs,
             batch_size=options.finetune_batch,
             learning_rate=options.finetune_learning_rate,
             warmup=options.finetune_warmup,
-            precision=options.precision,
             parts=parts,
             part=part,
         )
@@ -86,15 +75,3 @@ def train_report(trained: Job) -> Job:
     """The job that makes rows of what the last job of a training wrote."""
     needs = {"model": trained}
     return Job(stage=TRAIN_REPORT, params=trained.params, needs=needs, fingerprints=trained.fingerprints)
-
-
-def window_fields(windows: Job) -> dict[str, Any]:
-    """The fields of `SquadParams` that say which windows an encoder works on, the tokenizer's name among them."""
-    names = ("dataset", "tokenizer", "max_length", "doc_stride", "max_query_length", "train_limit", "dev_limit")
-    return {name: getattr(windows.params, name) for name in names}
-
-
-def n_windows(options: SquadOptions) -> dict[str, int]:
-    """About how many windows each split has, for the cost of a plan."""
-    source = locate(options.dataset, options.data_dir)
-    return planned_windows(source, options.train_limit, options.dev_limit)

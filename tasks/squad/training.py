@@ -1,4 +1,4 @@
-"""The stage `squad_train`: end-to-end training of an encoder with a new span head (squad_probes 6), one part of it.
+"""The stage `squad_train`: end-to-end training of an encoder with a new span head (README 3), one part of it.
 
 AdamW with bias correction, no weight decay, linear decay, the whole model's gradient clipped, the library's dropout.
 The loss is half the sum of the cross entropies of start and end over all positions of the padded batch, as published.
@@ -25,9 +25,9 @@ from models.recompute import activation_bytes, recompute_layers
 from models.transformer import n_layers, new_reader, span_logits
 from orchestrator.experiment import Context
 from tasks.encoders.transformer_loading import load_transformer_here
-from tasks.squad.checkpoints import TrainingState, load_part, save_part
-from tasks.squad.params import TrainParams
+from tasks.squad.checkpoints import TrainingState, load_part, read_state, save_part
 from tasks.squad.questions.windows import WindowBatch, Windows, open_windows
+from tasks.squad.stages import TrainParams
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
 from tasks.training.seeds import stream_seed
@@ -74,6 +74,26 @@ def squad_train(params: TrainParams, context: Context) -> dict[str, list[dict[st
         state.seconds += time.perf_counter() - clock
     save_part(params, context, reader.to("cpu"), optimiser, state)  # pyright: ignore[reportArgumentType]
     return {}
+
+
+def squad_train_report(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+    """The stage that only reads: rows of `training_curves` and `training_costs` from `context.needs["model"]`.
+
+    Raises:
+        ValueError: it is not there, or the training is not finished.
+    """
+    state = read_state(context.needs["model"])
+    if state.steps != state.total:
+        raise ValueError(f"{context.needs['model']} has {state.steps} of {state.total} steps; it is not finished")
+    cost = {
+        "steps": state.steps,
+        "train_windows": state.windows,
+        "left_out": state.left_out,
+        "layer_passes": state.layer_passes,
+        "train_seconds": state.seconds,
+        "recomputed": state.recomputed,
+    }
+    return {"training_curves": state.curve, "training_costs": [cost]}
 
 
 def first_reader(params: TrainParams, context: Context, windows: Windows) -> PreTrainedModel:

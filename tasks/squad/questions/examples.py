@@ -1,29 +1,22 @@
 """Paragraphs with questions, and what may be wrong with them.
 
-What is wrong is a `Problem`: counted by kind, and named by the question's id and its place. The kinds:
-
-    answer_moved      not at its offset; its nearest occurrence in the context is taken
-    answer_missing    nowhere in its context: kept for scoring, not for training
-    answer_untokened  no token is left of it (found when windows are cut): as answer_missing
-    duplicate_id      the later question is left out
-    contradiction     is_impossible says otherwise than the answers, which decide
-    malformed         keys missing or of the wrong type: the question or paragraph is left out
-    empty_context     a context of blanks: the paragraph is left out
+What is wrong is a `Problem`: counted by kind (`FAULTS`), and named by the question's id and its place.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-KINDS = (
-    "answer_moved",
-    "answer_missing",
-    "answer_untokened",
-    "duplicate_id",
-    "contradiction",
-    "malformed",
-    "empty_context",
-)
+FAULTS = {
+    "answer_moved": "answers not at their offset, taken from the nearest place",
+    "answer_missing": "answers that are not in their context: scored, not trained on",
+    "answer_untokened": "answers without a token of their own: scored, not trained on",
+    "duplicate_id": "questions with an id that another one has, left out",
+    "contradiction": "questions whose answers contradict is_impossible: the answers decide",
+    "malformed": "malformed questions or paragraphs, left out",
+    "empty_context": "empty contexts, left out with their questions",
+}
+"""The kinds of problem, and what is done about each, in words that follow a number."""
 KEPT = 1_000  # problems of a kind that are kept with their names; all are counted
 LONGEST_NAME = 200  # characters of an id in a problem
 

@@ -8,7 +8,7 @@ import functools
 from pathlib import Path
 
 from tasks.data.errors import DataError
-from tasks.data.sources import Kind, Source
+from tasks.data.places import Place, Source, State, file_states
 from tasks.squad.questions import builtin, files, hub
 from tasks.squad.questions.examples import SquadSplit
 
@@ -32,51 +32,30 @@ def locate(dataset: str, data_dir: str | None) -> Source:
     root = Path(data_dir).expanduser().absolute()
     if not root.is_dir():
         raise DataError(f"{root}: no such directory; {hub.REMEDY}")
-    return _files_source(dataset, root, _state(root))
+    return _files_source(dataset, root, file_states(files.split_file(split, root) for split in files.NAMES))
 
 
-def fingerprint(kind: Kind, path: str | None, revision: str | None) -> str:
+def fingerprint(place: Place) -> str:
     """The fingerprint of the questions on this machine, to be compared with the planned one.
 
     Raises:
-        ValueError: when what the kind needs (path or revision) is None.
         DataError: when files are missing.
     """
-    if kind == "builtin":
-        return builtin.fingerprint()
-    if kind == "files":
-        return files.fingerprint(Path(_given(path, "path", kind)))
-    return _given(revision, "revision", kind)
+    return place.pick(builtin.fingerprint, files.fingerprint, str)
 
 
-def read(kind: Kind, split: str, path: str | None, revision: str | None) -> SquadSplit:
+def read(split: str, place: Place) -> SquadSplit:
     """One split from the place that `locate` found.
 
     Raises:
-        ValueError: for an unknown split, or when what the kind needs (path or revision) is None.
+        ValueError: for an unknown split.
         DataError: for bad or missing data.
     """
-    if kind == "builtin":
-        return builtin.read_split(split)
-    if kind == "files":
-        return files.read_split(split, Path(_given(path, "path", kind)))
-    return hub.read_split(split, _given(revision, "revision", kind))
-
-
-def _given(value: str | None, name: str, kind: Kind) -> str:
-    if value is None:
-        raise ValueError(f"questions of kind {kind!r} need a {name}")
-    return value
-
-
-State = tuple[tuple[str, int, int], ...]
-
-
-def _state(root: Path) -> State:
-    """Names, sizes and times of the files: when none changes, the bytes are taken to be the same."""
-    paths = [files.split_file(split, root) for split in files.NAMES]
-    stats = [(path, path.stat()) for path in paths if path.is_file()]
-    return tuple((path.name, stat.st_size, stat.st_mtime_ns) for path, stat in stats)
+    return place.pick(
+        lambda: builtin.read_split(split),
+        lambda root: files.read_split(split, root),
+        lambda commit: hub.read_split(split, commit),
+    )
 
 
 @functools.cache

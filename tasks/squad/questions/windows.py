@@ -16,8 +16,7 @@ import torch
 
 from tasks.data.artifacts import read_meta
 from tasks.data.errors import DataError
-from tasks.squad.questions.detokenising import detokenise
-from tasks.squad.questions.pairs import PairTemplate
+from tasks.squad.questions.pairs import PairTemplate, detokenise
 from tasks.squad.questions.tables import Paragraphs, Questions, read_paragraphs, read_questions, read_table
 
 

@@ -3,13 +3,18 @@
 Dimensions: B windows of a batch, T tokens of the longest of them, N windows, Q questions.
 """
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 from transformers import PreTrainedModel
 
+from metrics.n_best import n_best_list
 from metrics.spans import Spans, best_spans, legacy_spans, null_scores
 from metrics.squad import Scorer
 from models.transformer import n_layers, span_logits
@@ -18,8 +23,7 @@ from tasks.encoders.transformer_loading import load_reader_here
 from tasks.squad.decoding import Predictions, decode, legacy_decode
 from tasks.squad.evaluation import score_rows
 from tasks.squad.questions.windows import Windows, open_windows
-from tasks.squad.squad_finetune.answers import FOUND, write_n_best, write_predictions
-from tasks.squad.squad_finetune.params import EvaluateParams
+from tasks.squad.squad_finetune.stages import NEVER, SEARCHES, EvaluateParams
 from tasks.training.numerics import exact_numerics, synchronise
 
 BATCH_WINDOWS = 32
@@ -72,14 +76,14 @@ def squad_evaluate(params: EvaluateParams, context: Context) -> dict[str, list[d
 
 @torch.no_grad()
 def window_spans(reader: PreTrainedModel, windows: Windows, params: EvaluateParams) -> dict[str, np.ndarray]:
-    """The best span of every window by each decoder of FOUND, [N, 3] float64 (score, start, end), `null` [N], and the
-    `logits` [2, N, T] float32 (start, end; -inf behind a window's end): 20 MB for 6,400 windows of 384.
+    """The best span of every window by each decoder of SEARCHES, [N, 3] float64 (score, start, end), `null` [N], and
+    the `logits` [2, N, T] float32 (start, end; -inf behind a window's end): 20 MB for 6,400 windows of 384.
 
     Windows of like length pass together; no number depends on which, but for rounding. Logits of padding are left out
     of every search, so that the n_best largest are the window's own whatever it is padded to.
     """
     N, device = len(windows), reader.device
-    out: dict[str, np.ndarray] = {name: np.empty((N, 3)) for name in FOUND} | {"null": np.empty(N)}
+    out: dict[str, np.ndarray] = {name: np.empty((N, 3)) for name in SEARCHES} | {"null": np.empty(N)}
     out["logits"] = np.full((2, N, int(windows.lengths.max())), -np.inf, np.float32)
     order = np.argsort(windows.lengths, kind="stable")
     for first in range(0, N, BATCH_WINDOWS):
@@ -113,9 +117,64 @@ def decoded(windows: Windows, found: dict[str, np.ndarray]) -> dict[str, Predict
         predictions[name] = decode(windows, score, start, end, null)
     score, start, end = found["legacy"].T
     predictions["legacy"] = legacy_decode(windows, score, start, end, null, start > 0)
-    predictions["never"] = Predictions(text=[""] * len(windows.questions.ids))
+    predictions[NEVER] = Predictions(text=[""] * len(windows.questions.ids))
     return predictions
 
 
 def _columns(spans: Spans) -> np.ndarray:
     return torch.stack([spans.score.double(), spans.start.double(), spans.end.double()], dim=-1).numpy()
+
+
+def write_predictions(directory: Path, ids: list[str], predictions: dict[str, Predictions]) -> None:
+    """`predictions.parquet` (question_id, decoder, text, best_text, null_odds), and two files that the official
+    evaluation reads: `predictions.json` {id: text} and `null_odds.json` {id: number} of the exhaustive decoder."""
+    parts = []
+    for decoder in SEARCHES:
+        own = predictions[decoder]
+        parts.append(
+            pa.table(
+                {
+                    "question_id": pa.array(ids, pa.string()),
+                    "decoder": pa.array([decoder] * len(ids), pa.string()),
+                    "text": pa.array(own.text, pa.string()),
+                    "best_text": pa.array(own.best_text or [None] * len(ids), pa.string()),
+                    "null_odds": pa.array([None] * len(ids) if own.null_odds is None else own.null_odds, pa.float64()),
+                }
+            )
+        )
+    pq.write_table(pa.concat_tables(parts), directory / "predictions.parquet")
+    default = predictions["exhaustive"]
+    assert default.null_odds is not None
+    files = {"predictions.json": default.text, "null_odds.json": default.null_odds.tolist()}
+    for name, values in files.items():
+        (directory / name).write_text(json.dumps(dict(zip(ids, values, strict=True))), encoding="utf-8")
+
+
+def write_n_best(directory: Path, windows: Windows, logits_2NT: np.ndarray, params: EvaluateParams) -> None:
+    """`nbest.json` as run_squad writes it: {id: [{text, probability, start_logit, end_logit}]}, the best first."""
+    T = logits_2NT.shape[2]
+    first = np.searchsorted(windows.question, np.arange(len(windows.questions.ids) + 1))  # a question's stand together
+    listed = {}
+    for q, id_ in enumerate(windows.questions.ids):
+        own = np.arange(first[q], first[q + 1])
+        batch = windows.batch(own, pad_to=T)
+        start_WT, end_WT = logits_2NT[:, own]
+        found = n_best_list(
+            start_WT,
+            end_WT,
+            batch.max_context.numpy(),
+            batch.allowed.numpy(),
+            lambda w, a, b, own=own: windows.text(int(own[w]), a, b),
+            longest=params.max_answer_length,
+            n_best=params.n_best,
+        )
+        listed[id_] = [
+            {
+                "text": one.text,
+                "probability": one.probability,
+                "start_logit": one.start_logit,
+                "end_logit": one.end_logit,
+            }
+            for one in found
+        ]
+    (directory / "nbest.json").write_text(json.dumps(listed), encoding="utf-8")

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from models.checkpoints import resolve_model
 from orchestrator.experiment import Job
+from orchestrator.limits import require, shared
 from tasks.encoders.params import SCRATCH
 from tasks.encoders.plan import PlannedEncoder
 from tasks.encoders.transformer_plan import given_encoder, layers_of
-from tasks.squad.plan import n_windows, train_jobs, train_report, trained_encoder, window_fields, windows_of
-from tasks.squad.questions.plan import data_job
+from tasks.squad.plan import train_jobs, train_report, trained_encoder, windows_of
+from tasks.squad.questions.plan import data_job, planned_windows
 from tasks.squad.squad_finetune.config import Config
-from tasks.squad.squad_finetune.params import EVALUATE, EvaluateParams
+from tasks.squad.squad_finetune.stages import EVALUATE, EvaluateParams
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -35,18 +36,14 @@ def plan(config: Config) -> Iterator[Job]:
 
 
 def _evaluation(config: Config, model: str, encoder: PlannedEncoder, windows: Job) -> Job:
-    params = EvaluateParams(
-        **{**encoder.params, **window_fields(windows)},
-        max_answer_length=config.max_answer_length,
-        n_best=config.n_best,
-    )
+    params = EvaluateParams(**shared(config, EvaluateParams) | encoder.params, tokenizer=windows.params.tokenizer)
     return Job(
         stage=EVALUATE,
         params=params,
         needs={"windows": windows, **encoder.needs},
         fingerprints=windows.fingerprints,
         paths=encoder.paths,
-        passes=layers_of(config, model) * n_windows(config)["dev"],
+        passes=layers_of(config, model) * planned_windows(config)["dev"],
     )
 
 
@@ -59,6 +56,6 @@ def _check_names(config: Config) -> None:
     seen: dict[str, str] = {}
     for model in config.models:
         name = model if model == SCRATCH else resolve_model(model, config.pickled_weights).name
-        if name in seen:
-            raise ValueError(f"the models {seen[name]} and {model} are both called {name}: rename one of them")
+        remedy = f"models of different names: {seen.get(name)} and {model} are both called {name}, rename one of them"
+        require(name not in seen, "models", config.models, remedy)
         seen[name] = model

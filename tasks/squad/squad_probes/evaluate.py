@@ -8,9 +8,8 @@ from metrics.squad import Scorer
 from orchestrator.experiment import Context
 from tasks.squad.evaluation import HALVES, score_rows, second_half
 from tasks.squad.questions.windows import Windows, open_windows
-from tasks.squad.squad_probes.params import PredictParams
 from tasks.squad.squad_probes.predictions import read_losses, read_predictions
-from tasks.squad.squad_probes.tables import PROBE_KEY
+from tasks.squad.squad_probes.stages import PROBE_KEY, PredictParams
 
 Rows = list[dict[str, Any]]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.squad.squad_probes.objective import BLOCK_LOGITS
-from tasks.squad.squad_probes.params import AdamParams
+from tasks.squad.squad_probes.stages import AdamParams
 from tasks.squad.squad_probes.states import FrozenEncoder
 
 ENCODED_TOGETHER = {"cpu": 8, "cuda": 32}  # windows; more bring no speed, and on a CPU fall out of the cache

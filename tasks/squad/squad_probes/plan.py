@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.encoders.plan import PlannedEncoder
 from tasks.encoders.transformer_plan import given_encoder, layers_of, random_encoder
-from tasks.squad.plan import n_windows, train_report, trained_encoder, window_fields, windows_of
-from tasks.squad.questions.plan import data_job
-from tasks.squad.squad_probes.config import HERE, Config
-from tasks.squad.squad_probes.params import (
+from tasks.squad.plan import train_report, trained_encoder, windows_of
+from tasks.squad.questions.plan import data_job, planned_windows
+from tasks.squad.squad_probes.config import HERE, AdamTraining, Config
+from tasks.squad.squad_probes.stages import (
     PROBE_ADAM,
     PROBE_EVALUATE,
     PROBE_LBFGS,
@@ -58,30 +59,21 @@ def encoders_of(config: Config, model: str, windows: Job) -> Iterator[PlannedEnc
 
 def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Job) -> Iterator[Job]:
     """As far as `--stages` says: training, predictions, scores."""
-    reads = window_fields(windows)
-    dev_limit = reads.pop("dev_limit")
-    shared = {**encoder.params, **reads, "mode": config.mode}
-    counts, layers = n_windows(config), layers_of(config, model)
-    trained = _train_jobs(config, shared, encoder, windows, layers, counts["train"])
+    counts, layers = planned_windows(config), layers_of(config, model)
+    own = {**encoder.params, "tokenizer": windows.params.tokenizer}
+    trained = _train_jobs(config, own, encoder, windows, layers, counts["train"])
     if "train" in config.stages:
         yield from trained.values()
     if not {"predict", "evaluate"} & {*config.stages}:
         return
-    adam = "adam" in config.solvers
-    params = PredictParams(
-        **shared,
-        dev_limit=dev_limit,
-        data_seed=config.data_seed,
-        epochs=config.epochs if adam else None,
-        batch_size=config.batch_size if adam else None,
-        dropout=config.dropout if adam else None,
-        clip=config.clip if adam else None,
-        legacy_class_weights=adam and config.legacy_class_weights,
-        converged_windows=config.converged_windows if "lbfgs" in config.solvers else None,
-        max_answer_length=config.max_answer_length,
-        legacy_answer_length=config.legacy_answer_length,
-        legacy_threshold=config.legacy_threshold,
-    )
+    # What shaped probes that there are none of is nothing, whatever the options say.
+    if "adam" not in trained:
+        own |= {"epochs": None, "batch_size": None, "dropout": None, "clip": None, "legacy_class_weights": False}
+    else:
+        own |= shared(config, AdamTraining)
+    if "lbfgs" not in trained:
+        own["converged_windows"] = None
+    params = PredictParams(**shared(config, PredictParams) | own)
     common: dict[str, Any] = {"params": params, "fingerprints": windows.fingerprints}
     needs = {**encoder.needs, **trained, "windows": windows}
     passes = layers * counts["dev"]
@@ -92,7 +84,7 @@ def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Jo
 
 
 def _train_jobs(
-    config: Config, shared: dict[str, Any], encoder: PlannedEncoder, windows: Job, layers: int, n_train: int
+    config: Config, own: dict[str, Any], encoder: PlannedEncoder, windows: Job, layers: int, n_train: int
 ) -> dict[str, Job]:
     """The jobs that train probes, by solver; about `n_train` windows pass `layers` layers."""
     common: dict[str, Any] = {
@@ -102,25 +94,11 @@ def _train_jobs(
     }
     jobs = {}
     if "adam" in config.solvers:
-        params = AdamParams(
-            **shared,
-            learning_rates=tuple(sorted(config.learning_rates)),
-            seeds=tuple(sorted(config.seeds)),
-            data_seed=config.data_seed,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            dropout=config.dropout,
-            clip=config.clip,
-            legacy_class_weights=config.legacy_class_weights,
-        )
+        ordered = {"learning_rates": tuple(sorted(config.learning_rates)), "seeds": tuple(sorted(config.seeds))}
+        params = AdamParams(**shared(config, AdamParams) | own | ordered)
         jobs["adam"] = Job(stage=PROBE_ADAM, params=params, passes=config.epochs * layers * n_train, **common)
     if "lbfgs" in config.solvers:
-        params = LbfgsParams(
-            **shared,
-            l2=tuple(sorted(config.l2)),
-            converged_windows=config.converged_windows,
-            data_seed=config.data_seed,
-        )
+        params = LbfgsParams(**shared(config, LbfgsParams) | own | {"l2": tuple(sorted(config.l2))})
         # Passes: one for each group of levels whose states fit into memory together; at least this one.
         chosen = min(n_train, config.converged_windows or n_train)
         jobs["lbfgs"] = Job(stage=PROBE_LBFGS, params=params, passes=layers * chosen, **common)

@@ -23,8 +23,8 @@ from tasks.squad.decoding import decode, legacy_decode
 from tasks.squad.questions.windows import Windows
 from tasks.squad.squad_probes.artifacts import read_probes
 from tasks.squad.squad_probes.memory import encoded_together
-from tasks.squad.squad_probes.params import PredictParams
 from tasks.squad.squad_probes.predictions import DECODERS, PREDICTIONS, SCHEMA, predictions_table, write_losses
+from tasks.squad.squad_probes.stages import PredictParams
 from tasks.squad.squad_probes.states import FrozenEncoder, open_frozen
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 

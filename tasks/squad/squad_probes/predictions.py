@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tasks.squad.decoding import Predictions
-from tasks.squad.squad_probes.tables import PROBE_KEY
+from tasks.squad.squad_probes.stages import PROBE_KEY
 
 PREDICTIONS = "predictions.parquet"
 LOSSES = "losses.json"

@@ -13,7 +13,7 @@ from torch import Tensor
 from orchestrator.experiment import Context
 from tasks.squad.squad_probes.artifacts import write_probes
 from tasks.squad.squad_probes.lbfgs import Solution
-from tasks.squad.squad_probes.params import AdamParams, FrozenParams, LbfgsParams
+from tasks.squad.squad_probes.stages import AdamParams, FrozenParams, LbfgsParams
 from tasks.squad.squad_probes.states import FrozenEncoder
 from tasks.training.steps import is_curve_point
 

@@ -21,8 +21,8 @@ from models.transformer import hidden_states, n_layers, width
 from orchestrator.experiment import Context
 from tasks.encoders.transformer_loading import load_transformer_here
 from tasks.squad.questions.windows import WindowBatch, Windows, open_windows
-from tasks.squad.squad_probes.params import FrozenParams, Mode
 from tasks.squad.squad_probes.probes import ranked_targets
+from tasks.squad.squad_probes.stages import FrozenParams, Mode
 from tasks.training.numerics import synchronise
 
 CHUNK = (

@@ -18,9 +18,9 @@ from orchestrator.experiment import Context
 from tasks.squad.squad_probes.lbfgs import Solution, minimise
 from tasks.squad.squad_probes.memory import Room, adam_memory, lbfgs_memory
 from tasks.squad.squad_probes.objective import level_objective, make_blocks
-from tasks.squad.squad_probes.params import AdamParams, LbfgsParams
 from tasks.squad.squad_probes.probes import ProbeSettings, ProbeTrainer, first_weights, make_layout
 from tasks.squad.squad_probes.rows import Curves, Rows, artifact_directory, cost_row, keep_probes, solution_rows
+from tasks.squad.squad_probes.stages import AdamParams, LbfgsParams
 from tasks.squad.squad_probes.states import (
     Chunk,
     FrozenEncoder,

@@ -14,14 +14,13 @@ import numpy as np
 
 from tasks.data.arrow import write_table
 from tasks.data.artifacts import read_meta, write_meta
-from tasks.data.places import check_fingerprint, read_place
+from tasks.data.places import place_here
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.squad.questions import sources
 from tasks.squad.questions.cutting import cut_split
-from tasks.squad.questions.detokenising import joining
 from tasks.squad.questions.examples import Paragraph, count
-from tasks.squad.questions.pairs import pair_template
-from tasks.squad.questions.plan import SPLITS, DataParams, WindowsParams, check_room
+from tasks.squad.questions.pairs import joining, pair_template
+from tasks.squad.questions.plan import PROBLEM, SPLITS, DataParams, WindowsParams, check_room
 from tasks.training.seeds import numpy_stream
 
 if TYPE_CHECKING:
@@ -39,23 +38,21 @@ def squad_windows(params: WindowsParams, context: "Context") -> dict[str, Any]:
     """
     if context.artifact is None:
         raise ValueError("the squad_windows stage writes an artifact: give context.artifact, an empty directory")
-    kind, path, revision = read_place(context.paths)
-    here = sources.fingerprint(kind, path, revision)
-    check_fingerprint(params.dataset, path or kind, here, context.paths["fingerprint"])
+    place = place_here(params.dataset, context.paths, sources.fingerprint)
     ref = TokenizerRef(name=params.tokenizer, revision=params.tokenizer_revision, path=context.paths.get("tokenizer"))
     tokenizer = load_tokenizer(ref)
     template = pair_template(tokenizer, ref.path or ref.name)
-    check_room(params.max_length, params.doc_stride, params.max_query_length, template.n_specials)
+    check_room(params, template.n_specials)
     backend = _plain_backend(tokenizer)
     counts, problems = {}, []
     for split in SPLITS:
-        found = sources.read(kind, split, path, revision)
+        found = sources.read(split, place)
         paragraphs = limited(found.paragraphs, params.limit(split), params.dataset, split)
         tables = cut_split(paragraphs, tokenizer, template, params, found.problems)
         for name in ("paragraphs", "questions", "windows"):
             where = context.artifact / split / name
             write_table(getattr(tables, name), where, f"{context.job_id}-{split}-{name}")
-        counts[split] = {**tables.counts, **{f"problem_{kind}": n for kind, n in found.problems.counts.items()}}
+        counts[split] = {**tables.counts, **{PROBLEM + kind: n for kind, n in found.problems.counts.items()}}
         problems += [[split, p.kind, p.question_id, p.where, p.said] for p in found.problems.kept]
     (context.artifact / "tokenizer.json").write_text(backend.to_str(), "utf-8")
     (context.artifact / "problems.json").write_text(json.dumps(problems, indent=0) + "\n", "utf-8")

@@ -1,76 +1,61 @@
 """The stages `squad_train` and `squad_train_report` as the plan sees them: parameters, tables. Imports no torch.
 
-A training is cut into parts, jobs that follow one another: a part goes on from the artifact of the one before, so what
-a killed sweep has finished is kept. No number depends on the cut. The artifact of the last part is a checkpoint
-(config.json, model.safetensors, the tokenizer's files) that others want under the need name `model`.
+A training is cut into parts, jobs that follow one another: a part goes on from the artifact of the
+one before, so what a killed sweep has finished is kept. No number depends on the cut. The artifact of the last part is
+a checkpoint (config.json, model.safetensors, the tokenizer's files) that others want under the need name `model`.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
-from tasks.encoders.params import require
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, ZeroOrMore, require
 from tasks.encoders.transformer import TransformerParams
+from tasks.squad.options import MixedPrecision
+from tasks.squad.questions.plan import Dataset, DevQuestions, TrainQuestions, WindowSizes
 
 STATE = "state.json"
 """The file of an artifact of `squad_train` that says how far it is and how the loss went."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SquadParams(TransformerParams):
+class SquadParams(DevQuestions, TrainQuestions, WindowSizes, Dataset, TransformerParams):
     """One encoder on one set of questions; the settings of the windows, which become columns."""
-
-    dataset: str
-    """squad_v2 or builtin."""
-    max_length: int
-    """Tokens of a window."""
-    doc_stride: int
-    """Context tokens from the start of one window to the start of the next."""
-    max_query_length: int
-    """Tokens of a question at most."""
-    train_limit: int | None = None
-    """Questions to train on at most; None: all."""
-    dev_limit: int | None = None
-    """The same for dev."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainParams(SquadParams):
-    """One part of the end-to-end training of an encoder with a new span head (squad_probes 6)."""
-
+class _Optimisation(Limited):
     tokenizer_revision: str
     """Content of the tokenizer whose files are laid beside the weights."""
     seed: int = 42
-    """Of the head, the order of the windows and the dropout; of a `scratch` encoder also of its weights."""
-    epochs: int = 3
+    """Random seed of the span head, the data order and the dropout; of a `scratch` encoder also of its weights."""
+    epochs: Positive = 3
     """Passes over the training windows."""
-    batch_size: int = 8
+    batch_size: Positive = 8
     """Windows a step; the last step of an epoch may have fewer."""
-    learning_rate: float = 3e-5
-    """Highest learning rate; it falls linearly to zero over all steps."""
-    warmup: int = 0
-    """Steps over which it first rises from zero."""
-    clip: float = 1.0
-    """Largest norm of the whole model's gradient; 0: off."""
-    precision: Literal["float32", "bf16"] = "float32"
-    """`bf16`: automatic mixed precision, on CUDA only."""
-    parts: int = 1
+    learning_rate: AboveZero = 3e-5
+    """Peak learning rate; it decays linearly to zero over all steps."""
+    warmup: NotNegative = 0
+    """Steps of linear warm-up."""
+    clip: ZeroOrMore = 1.0
+    """Maximum norm of the whole model's gradient; 0: none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainParams(MixedPrecision, _Optimisation, SquadParams):
+    """One part of the end-to-end training of an encoder with a new span head (README 3)."""
+
+    parts: Positive = 1
     """Jobs that the training is cut into."""
-    part: int = 1
+    part: Positive = 1
     """Which of them this one is, from 1."""
-    curve_points: int = 100
-    """Points of the training curve at most."""
+    curve_points: Positive = 100
+    """Maximum number of points of the training curve."""
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("epochs", "batch_size", "parts", "part", "curve_points"):
-            require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
         require(self.part <= self.parts, "part", self.part, f"at most parts, {self.parts}")
-        for name in ("warmup", "clip"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
-        require(self.learning_rate > 0, "learning_rate", self.learning_rate, "more than 0")
         require(self.encoder != "finetuned", "encoder", self.encoder, "pretrained or random: what training starts from")
         mixed = self.precision == "bf16" and self.dtype == "float64"
         require(not mixed, "precision", self.precision, "float32 where dtype is float64")
@@ -127,7 +112,7 @@ TRAIN = Stage(
 )
 TRAIN_REPORT = Stage(
     name="squad_train_report",
-    function="tasks.squad.report:squad_train_report",
+    function="tasks.squad.training:squad_train_report",
     params=TrainParams,
     tables={"training_curves": TRAINING_CURVES, "training_costs": TRAINING_COSTS},
 )
