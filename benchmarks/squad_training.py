@@ -21,11 +21,10 @@ from torch import Tensor, nn
 
 from models.transformer import hidden_states
 from orchestrator.experiment import Context
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 from tasks.squad.squad_probes.artifacts import read_probes
-from tasks.squad.squad_probes.dropout import dropout_mask
-from tasks.squad.squad_probes.params import AdamParams
-from tasks.squad.squad_probes.probes import first_weights
+from tasks.squad.squad_probes.probes import dropout_mask, first_weights
+from tasks.squad.squad_probes.stages import AdamParams
 from tasks.squad.squad_probes.states import FrozenEncoder, open_frozen
 from tasks.squad.squad_probes.training import train_adam, trainable
 from tasks.training.steps import data_orders
@@ -99,7 +98,7 @@ def measure_together(layers: int = 12, width: int = 128, questions: int = 400) -
         root = Path(made)
         for name in ("windows", "small", "dropout", "without"):
             (root / name).mkdir()
-        job = windows_job("builtin", None, "builtin", **LENGTHS, train_limit=questions, dev_limit=1)
+        job = windows_job(QuestionOptions(dataset="builtin", **LENGTHS, train_limit=questions, dev_limit=1), "builtin")
         job.stage.load()(job.params, Context(artifact=root / "windows", paths=dict(job.paths)))
         without = AdamParams(
             model="scratch", encoder="random", encoder_seed=0, architecture="bert", layers=layers, width=width,

@@ -46,7 +46,7 @@ def train_jobs(options: SquadOptions, model: str, seed: int, windows: Job) -> li
     jobs: list[Job] = []
     for part in range(1, parts + 1):
         params = TrainParams(
-            **shared(options, TrainParams) | encoder.params,
+            **{**shared(options, TrainParams), **encoder.params},
             tokenizer=windows.params.tokenizer,
             tokenizer_revision=windows.params.tokenizer_revision,
             seed=seed,

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 
 from orchestrator.experiment import Context
 from tasks.squad.checkpoints import read_state
-from tasks.squad.params import TrainParams
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
+from tasks.squad.stages import TrainParams
 from tasks.squad.training import squad_train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -20,7 +20,7 @@ LENGTHS = {"max_length": 96, "doc_stride": 32, "max_query_length": 24, "train_li
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory):
     directory = tmp_path_factory.mktemp("windows")
-    job = windows_job("builtin", None, "builtin", **LENGTHS)
+    job = windows_job(QuestionOptions(dataset="builtin", **LENGTHS), "builtin")
     job.stage.load()(job.params, Context(artifact=directory, paths=dict(job.paths)))
     return directory, job.params
 

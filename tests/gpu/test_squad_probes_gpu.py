@@ -7,9 +7,10 @@ import torch
 
 from orchestrator.experiment import Context
 from tasks.squad.squad_probes.artifacts import read_probes
-from tasks.squad.squad_probes.dropout import dropout_mask
-from tasks.squad.squad_probes.params import AdamParams, LbfgsParams
-from tasks.squad.squad_probes.training import train_adam, train_lbfgs
+from tasks.squad.squad_probes.converged import train_lbfgs
+from tasks.squad.squad_probes.probes import dropout_mask
+from tasks.squad.squad_probes.stages import AdamParams, LbfgsParams
+from tasks.squad.squad_probes.training import train_adam
 from tests.tasks.squad.squad_probes.conftest import ENCODER, write_windows
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

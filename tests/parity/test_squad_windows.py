@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 from tasks.squad.questions.windows import open_windows
 
 HERE = Path(__file__).parent
@@ -33,14 +33,16 @@ def windows_of(tmp_path_factory):
             made[settings].mkdir()
             length, stride, query = settings
             job = windows_job(
-                "squad_v2",
-                str(root),
+                QuestionOptions(
+                    dataset="squad_v2",
+                    data_dir=str(root),
+                    max_length=length,
+                    doc_stride=stride,
+                    max_query_length=query,
+                    train_limit=None,
+                    dev_limit=None,
+                ),
                 str(tokenizer),
-                max_length=length,
-                doc_stride=stride,
-                max_query_length=query,
-                train_limit=None,
-                dev_limit=None,
             )
             context = Context(job_id=job.id, paths=job.paths, artifact=made[settings])
             job.stage.load()(job.params, context)

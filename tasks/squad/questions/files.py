@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.data.errors import DataError
-from tasks.squad.questions.examples import Paragraph, Problems, SquadSplit
-from tasks.squad.questions.parsing import parse_paragraph
+from tasks.squad.questions.examples import Paragraph, Problems, SquadSplit, parse_paragraph
 
 NAMES = {"train": "train-v2.0.json", "dev": "dev-v2.0.json"}
 REMEDY = "get the file again (SQuAD 2.0 in its official JSON form), or mend it"

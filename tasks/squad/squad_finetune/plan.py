@@ -36,7 +36,7 @@ def plan(config: Config) -> Iterator[Job]:
 
 
 def _evaluation(config: Config, model: str, encoder: PlannedEncoder, windows: Job) -> Job:
-    params = EvaluateParams(**shared(config, EvaluateParams) | encoder.params, tokenizer=windows.params.tokenizer)
+    params = EvaluateParams(**{**shared(config, EvaluateParams), **encoder.params}, tokenizer=windows.params.tokenizer)
     return Job(
         stage=EVALUATE,
         params=params,

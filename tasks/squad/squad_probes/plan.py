@@ -94,11 +94,14 @@ def _train_jobs(
     }
     jobs = {}
     if "adam" in config.solvers:
-        ordered = {"learning_rates": tuple(sorted(config.learning_rates)), "seeds": tuple(sorted(config.seeds))}
-        params = AdamParams(**shared(config, AdamParams) | own | ordered)
+        fields = shared(config, AdamParams) | own
+        fields |= {"learning_rates": tuple(sorted(config.learning_rates)), "seeds": tuple(sorted(config.seeds))}
+        params = AdamParams(**fields)
         jobs["adam"] = Job(stage=PROBE_ADAM, params=params, passes=config.epochs * layers * n_train, **common)
     if "lbfgs" in config.solvers:
-        params = LbfgsParams(**shared(config, LbfgsParams) | own | {"l2": tuple(sorted(config.l2))})
+        fields = shared(config, LbfgsParams) | own
+        fields |= {"l2": tuple(sorted(config.l2))}
+        params = LbfgsParams(**fields)
         # Passes: one for each group of levels whose states fit into memory together; at least this one.
         chosen = min(n_train, config.converged_windows or n_train)
         jobs["lbfgs"] = Job(stage=PROBE_LBFGS, params=params, passes=layers * chosen, **common)

@@ -1,4 +1,6 @@
-"""The stage `probe_predict`: one pass of the dev windows through the encoder decodes every probe in both ways.
+"""The stages `probe_predict` and `probe_evaluate`: decode every probe in both ways, and score what it says.
+
+Predicting is one pass of the dev windows through the encoder; scoring reads files only.
 
 Neither states nor logits outlive their batch: of each window only the best span and the null score of each probe are
 kept, 40 bytes. Questions are decided when all windows are through.
@@ -18,20 +20,31 @@ import torch
 from torch import Tensor
 
 from metrics.spans import best_spans, legacy_spans, null_scores
+from metrics.squad import Scorer
 from orchestrator.experiment import Context
 from tasks.squad.decoding import decode, legacy_decode
-from tasks.squad.questions.windows import Windows
-from tasks.squad.squad_probes.artifacts import read_probes
-from tasks.squad.squad_probes.memory import encoded_together
-from tasks.squad.squad_probes.predictions import DECODERS, PREDICTIONS, SCHEMA, predictions_table, write_losses
-from tasks.squad.squad_probes.stages import PredictParams
-from tasks.squad.squad_probes.states import FrozenEncoder, open_frozen
+from tasks.squad.evaluation import score_rows, second_half
+from tasks.squad.questions.windows import Windows, open_windows
+from tasks.squad.scores import HALVES
+from tasks.squad.squad_probes.artifacts import (
+    DECODERS,
+    PREDICTIONS,
+    SCHEMA,
+    predictions_table,
+    read_losses,
+    read_predictions,
+    read_probes,
+    write_losses,
+)
+from tasks.squad.squad_probes.stages import PROBE_KEY, PredictParams
+from tasks.squad.squad_probes.states import FrozenEncoder, encoded_together, open_frozen
+from tasks.squad.squad_probes.training import Rows, cost_row
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 
 KEPT_BYTES = 40  # of a window and probe: two decoders' scores, starts and ends, and the null score
 
 
-def predict(params: PredictParams, context: Context) -> dict[str, list[dict[str, Any]]]:
+def predict(params: PredictParams, context: Context) -> dict[str, Rows]:
     """Write `predictions.parquet` and `losses.json` into `context.artifact`; rows of `costs`.
 
     Probes are in `context.needs["adam"]` and `context.needs["lbfgs"]` (one of them at least), the questions in
@@ -59,15 +72,7 @@ def predict(params: PredictParams, context: Context) -> dict[str, list[dict[str,
                     writer.write_table(table)
                 probe_seconds += seconds
     write_losses(context.artifact, np.concatenate(losses, axis=1), probes)
-    cost = {
-        "n_windows": len(windows),
-        "n_probes": len(probes),
-        "n_levels": len(weights_VGH2),
-        "layer_passes": encoder.layer_passes,
-        "encoder_seconds": encoder.seconds,
-        "probe_seconds": probe_seconds,
-    }
-    return {"costs": [cost]}
+    return {"costs": [cost_row(encoder, len(windows), len(probes), probe_seconds)]}
 
 
 def _probes(params: PredictParams, context: Context, encoder: FrozenEncoder) -> tuple[Tensor, list[dict[str, Any]]]:
@@ -170,3 +175,42 @@ def _tables(windows: Windows, kept: Kept, probes: list[dict[str, Any]]) -> Itera
                 else:
                     found = legacy_decode(windows, score_N, start_N, end_N, null_N, answered_N=start_N > 0)
                 yield predictions_table({"level": level, **probe, "decoder": name}, ids, found)
+
+
+def evaluate(params: PredictParams, context: Context) -> dict[str, Rows]:
+    """Score the predictions: rows of `scores` and `baselines`; predictions and windows are in `context.needs`.
+
+    Raises:
+        ValueError: an artifact is missing, or the predictions are for other questions.
+    """
+    for name in ("predictions", "windows"):
+        if name not in context.needs:
+            raise ValueError(f"context.needs has no {name!r}; plan the job that makes it")
+    windows = open_windows(context.needs["windows"], "dev")
+    scorer = Scorer(windows.questions.answers)
+    loss_of = read_losses(context.needs["predictions"])
+    scores: Rows = []
+    for lead, ids, predictions in read_predictions(context.needs["predictions"]):
+        if ids != windows.questions.ids:
+            raise ValueError(f"{context.needs['predictions']}: predictions for other questions; run its job again")
+        rows = score_rows(windows.questions, windows.paragraphs, predictions, scorer)
+        scores += [{**lead, **row} for row in rows]
+        if lead["decoder"] == "proper":
+            loss = loss_of[tuple(lead[name] for name in PROBE_KEY)]
+            scores.append({**lead, "part": "all", "metric": "loss", "value": loss})
+    return {"scores": scores, "baselines": baseline_rows(windows)}
+
+
+def baseline_rows(windows: Windows) -> Rows:
+    """How many dev questions there are of each kind, and the score of never answering, in percent."""
+    second_Q = second_half(windows.questions, windows.paragraphs)
+    rows: Rows = [{"part": "all", "metric": "windows", "value": float(len(windows.lengths))}]
+    for part, own_Q in (("all", np.ones_like(second_Q)), (HALVES[0], ~second_Q), (HALVES[1], second_Q)):
+        answerable = windows.questions.has_answer[own_Q]
+        counts = {"questions": len(answerable), "answerable": int(answerable.sum())}
+        null = 100.0 * (1 - answerable.mean()) if len(answerable) else float("nan")
+        rows += [
+            {"part": part, "metric": name, "value": float(value)}
+            for name, value in {**counts, "always_null": null}.items()
+        ]
+    return rows

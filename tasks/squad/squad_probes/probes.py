@@ -1,4 +1,4 @@
-"""Span probes of all levels, seeds and learning rates, trained together, each as if alone (squad_probes 4, 5, 12).
+"""Span probes of all levels, seeds and learning rates, trained together, each as if alone (README 4, 9).
 
 A probe is two vectors: a window's token with state h gets the start logit w_s.h and the end logit w_e.h, and a softmax
 over the window's positions says where the answer starts and ends. There is no bias: a softmax does not see a shift, so
@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.squad.squad_probes.dropout import dropout_mask
-from tasks.training.seeds import torch_stream
+from tasks.training.seeds import stream_seed, torch_stream
 
 BETAS = (0.9, 0.999)
 EPS = 1e-8
 FIRST_SD = 0.02  # the report of the published runs says 0.2; their code has this
+LEVELS = 1 << 16  # of the 16 random bits that decide whether an entry is dropped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,3 +189,37 @@ class ProbeTrainer:
         self.v.mul_(BETAS[1]).addcmul_(g, g, value=1 - BETAS[1])
         self.weights -= self.rates * self.m / (self.v.sqrt() + EPS)
         self.step += 1
+
+
+def dropout_mask(
+    seed: int, head: int, step: int, rows: int, width: int, p: float, *, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Inverted dropout [P, H]: 0 with probability `p`, else 1/(1 - p), from a stream of seed, head and step alone.
+
+    CUDA draws numbers of its own, so that masks there are others than on a CPU.
+    """
+    names = ("squad_probes", "dropout", step, head)
+    if device.type == "cuda":
+        stream = torch_stream(seed, *names, device=str(device))
+        kept = torch.empty(rows, width, dtype=dtype, device=device).bernoulli_(1 - p, generator=stream)
+        return kept.div_(1 - p)
+    kept = torch.from_numpy(kept_entries(stream_seed(seed, *names), rows, width, p))
+    return kept.to(device=device, dtype=dtype).div_(1 - p)
+
+
+def kept_entries(seed: int, rows: int, width: int, p: float) -> np.ndarray:
+    """bool [P, H], True with probability 1 - p.
+
+    On CPUs drawing masks is most of the published probes' training time (README 9): torch draws a Bernoulli number in
+    9 ns. Here 16 random bits decide: below floor(65536 p) is dropped, above is kept, and the one value in 65,536 that
+    lies on the border is decided by a uniform number, so that p is exact.
+    """
+    bits = np.random.SFC64(seed)
+    size = rows * width
+    # As little-endian on every machine, so that the same seed drops the same entries.
+    words = bits.random_raw(-(-size // 4)).astype("<u8", copy=False).view("<u2")[:size]
+    whole = int(p * LEVELS)
+    kept = words > whole
+    border = np.flatnonzero(words == whole)
+    kept[border] = np.random.Generator(bits).random(len(border)) >= p * LEVELS - whole
+    return kept.reshape(rows, width)

@@ -167,7 +167,7 @@ PROBE_ADAM = Stage(
 )
 PROBE_LBFGS = Stage(
     name="probe_train_lbfgs",
-    function="tasks.squad.squad_probes.training:train_lbfgs",
+    function="tasks.squad.squad_probes.converged:train_lbfgs",
     params=LbfgsParams,
     tables={"solutions": SOLUTIONS, "weights": WEIGHTS, "costs": COSTS},
     resources=_ENCODER,
@@ -183,7 +183,7 @@ PROBE_PREDICT = Stage(
 )
 PROBE_EVALUATE = Stage(
     name="probe_evaluate",
-    function="tasks.squad.squad_probes.evaluate:evaluate",
+    function="tasks.squad.squad_probes.predict:evaluate",
     params=PredictParams,
     tables={"scores": SCORES, "baselines": BASELINES},
 )

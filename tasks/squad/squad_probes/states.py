@@ -1,4 +1,4 @@
-"""Hidden states of all levels of a frozen encoder, in memory for as many windows at a time as fit (squad_probes 4, 12).
+"""Hidden states of all levels of a frozen encoder, in memory for as many windows at a time as fit (README 4, 9).
 
 What is kept are states of positions in the probes' softmax, flat, in the order in which training wants the windows, so
 that a batch is a slice. Encoding goes by batches of its own; how windows are put together changes a state by no more
@@ -11,6 +11,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,12 +23,12 @@ from orchestrator.experiment import Context
 from tasks.encoders.transformer_loading import load_transformer_here
 from tasks.squad.questions.windows import WindowBatch, Windows, open_windows
 from tasks.squad.squad_probes.probes import ranked_targets
-from tasks.squad.squad_probes.stages import FrozenParams, Mode
+from tasks.squad.squad_probes.stages import FrozenParams
 from tasks.training.numerics import synchronise
 
-CHUNK = (
-    512  # windows whose states are kept at most: enough to sort by length, which is all that a large one is good for
-)
+CHUNK = 512  # windows whose states are kept at most: enough to sort by length, all that a large one is good for
+ENCODED_TOGETHER = {"cpu": 8, "cuda": 32}  # windows; more bring no speed, and on a CPU fall out of the cache
+LAYER_WIDTHS = 20  # tensors [B, T, H] that one layer has in memory at once, with FFN 4H
 
 
 @dataclass(kw_only=True)
@@ -36,7 +37,7 @@ class FrozenEncoder:
 
     model: PreTrainedModel
     windows: Windows
-    mode: Mode
+    mode: Literal["proper", "legacy"]
     max_length: int
     layer_passes: int = 0
     seconds: float = 0.0
@@ -182,3 +183,29 @@ def chunks(
         size += own
     if low < len(order):
         yield order[low:]
+
+
+def bytes_a_row(encoder: FrozenEncoder) -> int:
+    """Memory of the states of one position at one level."""
+    return encoder.width * encoder.dtype.itemsize
+
+
+def encoded_together(encoder: FrozenEncoder, budget_bytes: int) -> int:
+    """How many windows to encode at once: the largest power of two that pays and that there is room for.
+
+    Raises:
+        ValueError: there is no room for one.
+    """
+    config, T = encoder.model.config, encoder.max_length
+    ffn = getattr(config, "intermediate_size", None) or getattr(config, "hidden_dim", 0)
+    widths = encoder.n_levels + LAYER_WIDTHS * max(1.0, ffn / (4 * encoder.width))
+    one = int((widths * T * encoder.width + config.num_attention_heads * T * T) * encoder.dtype.itemsize)
+    if one > budget_bytes:
+        raise ValueError(
+            f"one window of {T} tokens takes about {one:,} bytes in the encoder, {budget_bytes:,} may be used for it; "
+            "give the job more memory, or a smaller --max-length"
+        )
+    together = ENCODED_TOGETHER[encoder.device.type]
+    while together * one > budget_bytes:
+        together //= 2
+    return together

@@ -1,13 +1,15 @@
-"""The stages `probe_train_adam` and `probe_train_lbfgs`: probes of all levels of one frozen encoder, in one job.
+"""The stage `probe_train_adam`: probes of all levels, learning rates and seeds of one frozen encoder, in one job.
 
-Adam: an epoch passes the encoder once, in chunks whose states are in memory while the updates of all probes go through
-them batch by batch. L-BFGS: the states of some levels of all chosen windows are in memory while they are solved.
+An epoch passes the encoder once, in chunks whose states are in memory while the updates of all probes go through them
+batch by batch. What both trainings share stands here too: windows to train on, probes kept, costs.
 
 Dimensions: L layers, S seeds, R learning rates, G probes a level, N windows, T tokens, P positions, H hidden.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,22 +17,64 @@ import torch
 from torch import Tensor
 
 from orchestrator.experiment import Context
-from tasks.squad.squad_probes.lbfgs import Solution, minimise
-from tasks.squad.squad_probes.memory import Room, adam_memory, lbfgs_memory
-from tasks.squad.squad_probes.objective import level_objective, make_blocks
+from tasks.squad.squad_probes.artifacts import write_probes
 from tasks.squad.squad_probes.probes import ProbeSettings, ProbeTrainer, first_weights, make_layout
-from tasks.squad.squad_probes.rows import Curves, Rows, artifact_directory, cost_row, keep_probes, solution_rows
-from tasks.squad.squad_probes.stages import AdamParams, LbfgsParams
+from tasks.squad.squad_probes.stages import AdamParams, FrozenParams
 from tasks.squad.squad_probes.states import (
     Chunk,
     FrozenEncoder,
+    bytes_a_row,
     chunks,
     collect,
+    encoded_together,
     open_frozen,
 )
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.training.seeds import numpy_stream
-from tasks.training.steps import data_orders, n_steps
+from tasks.training.steps import data_orders, is_curve_point, n_steps
+
+Rows = list[dict[str, Any]]
+HEADS = ("start", "end")
+COPIES = 5  # of the probes' weights: themselves, their gradient, two averages, and the update
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """How much is in memory at once."""
+
+    rows: int
+    """Positions of a chunk of windows, at all levels."""
+    together: int
+    """Windows in one pass of the encoder."""
+
+
+@dataclass(kw_only=True)
+class Curves:
+    """Training curves: means of the losses since the previous point."""
+
+    params: AdamParams
+    total: int
+    """Steps of the whole training."""
+    rows: Rows = field(default_factory=list)
+    _step: int = 0
+    _since: int = 0
+    _sum: Tensor | None = None
+
+    def add(self, losses_LSR2: Tensor) -> None:
+        """The cross entropies of one step."""
+        mean_LSR = losses_LSR2.mean(dim=-1)
+        self._sum = mean_LSR if self._sum is None else self._sum + mean_LSR
+        self._step, self._since = self._step + 1, self._since + 1
+        p = self.params
+        if not is_curve_point(self._step - 1, self.total, p.curve_points):
+            return
+        point = {"step": self._step, "epoch": self._step * p.epochs / self.total}
+        self.rows += [
+            {"level": level, "learning_rate": rate, "seed": seed, **point, "loss": loss}
+            for level, by_seed in enumerate((self._sum / self._since).tolist())
+            for seed, by_rate in zip(p.seeds, by_seed, strict=True)
+            for rate, loss in zip(p.learning_rates, by_rate, strict=True)
+        ]
+        self._sum, self._since = None, 0
 
 
 def train_adam(params: AdamParams, context: Context) -> dict[str, Rows]:
@@ -96,47 +140,31 @@ def one_chunk(chunk: Chunk, trainer: ProbeTrainer, batch_size: int, seen: Callab
     return time.perf_counter() - clock
 
 
-def train_lbfgs(params: LbfgsParams, context: Context) -> dict[str, Rows]:
-    """Solve the probes to convergence on a fixed choice of windows.
+def adam_memory(encoder: FrozenEncoder, params: AdamParams, chosen: np.ndarray, budget: int) -> Room:
+    """Room for chunks, whose states take at most half of the budget.
 
     Raises:
-        ValueError: as `train_adam`; or the states of one level do not fit into memory.
+        ValueError: a batch of windows does not fit; with both numbers.
     """
-    with exact_numerics():
-        directory, encoder = artifact_directory(context), open_frozen(params, context, "train")
-        chosen = converged_choice(encoder, params)
-        counts, n_levels = encoder.positions(chosen), encoder.n_levels
-        at_once, together = lbfgs_memory(encoder, counts, len(params.l2), usable_bytes(context))
-        found, solutions, seconds = [], [], 0.0
-        for low in range(0, n_levels, at_once):
-            levels = range(low, min(low + at_once, n_levels))
-            chunk = collect(encoder, chosen, together, levels)
-            clock = time.perf_counter()
-            for level, solution in zip(levels, solve_levels(chunk, params), strict=True):
-                found.append(solution.w.view(len(params.l2), 2, -1).cpu())
-                solutions += solution_rows(params, level, solution)
-            seconds += time.perf_counter() - clock
-            del chunk  # before the states of the next levels are made
-    probes = [{"solver": "lbfgs", "learning_rate": 0.0, "l2": l2, "seed": 0, "epoch": 0} for l2 in params.l2]
-    cost = cost_row(encoder, len(chosen), len(params.l2), seconds)
-    weights = keep_probes(params, directory, encoder, torch.stack(found), probes)
-    return {"solutions": solutions, "weights": weights, "costs": [cost]}
-
-
-def solve_levels(chunk: Chunk, params: LbfgsParams) -> list[Solution]:
-    """The converged probes of each level of a chunk, problems in the order (strength, head)."""
-    heads, H, device = 2 * len(params.l2), chunk.states.shape[-1], chunk.states.device
-    blocks = make_blocks(chunk.counts, chunk.target, heads, device)
-    return [
-        minimise(
-            level_objective(x_PH, blocks, params.l2),
-            torch.zeros(heads, H, dtype=torch.float64, device=device),
-            tolerance=params.tolerance,
-            max_iterations=params.max_iterations,
-            rounding=4 * torch.finfo(chunk.states.dtype).eps,
+    weights = (
+        (COPIES + params.epochs)
+        * len(params.seeds)
+        * len(params.learning_rates)
+        * 2
+        * encoder.n_levels
+        * bytes_a_row(encoder)
+    )
+    rows = (budget // 2) // (encoder.n_levels * bytes_a_row(encoder))
+    counts = encoder.positions(chosen)
+    needed = min(params.batch_size, len(counts)) * int(counts.max())
+    if needed > rows or weights > budget // 4:
+        raise ValueError(
+            f"the states of a batch of {params.batch_size} windows at {encoder.n_levels} levels take "
+            f"{needed * encoder.n_levels * bytes_a_row(encoder):,} bytes of {budget // 2:,} that may be used for them, "
+            f"the probes {weights:,} of {budget // 4:,}; give the job more memory, or a smaller --batch-size, fewer "
+            "--seeds or --learning-rates"
         )
-        for x_PH in chunk.states
-    ]
+    return Room(rows=rows, together=encoded_together(encoder, budget // 4))
 
 
 def trainable(encoder: FrozenEncoder) -> np.ndarray:
@@ -149,14 +177,6 @@ def trainable(encoder: FrozenEncoder) -> np.ndarray:
     if not len(chosen):
         raise ValueError("no window to train on; give questions whose answers are in their contexts")
     return chosen
-
-
-def converged_choice(encoder: FrozenEncoder, params: LbfgsParams) -> np.ndarray:
-    """A fixed random choice, those of a smaller number among those of a larger; shortest first, so that blocks of
-    windows need little padding."""
-    chosen = numpy_stream(params.data_seed, "squad_probes", "converged").permutation(trainable(encoder))
-    chosen = np.sort(chosen[: params.converged_windows])
-    return chosen[np.argsort(encoder.positions(chosen), kind="stable")]
 
 
 def class_weights(encoder: FrozenEncoder, chosen: np.ndarray) -> np.ndarray:
@@ -178,3 +198,45 @@ def batches(chunk: Chunk, batch_size: int) -> Iterator[tuple[Tensor, Any, Tensor
             torch.from_numpy(chunk.target[:, own]).to(device),
             torch.from_numpy(chunk.weight[:, own]).to(device, dtype),
         )
+
+
+def artifact_directory(context: Context) -> Path:
+    """Where probes are written to.
+
+    Raises:
+        ValueError: the context names no such place.
+    """
+    if context.artifact is None:
+        raise ValueError("training writes probes: give context.artifact, an empty directory")
+    return context.artifact
+
+
+def keep_probes(
+    params: FrozenParams,
+    directory: Path,
+    encoder: FrozenEncoder,
+    weights: Tensor,
+    probes: Sequence[dict[str, Any]],
+) -> Rows:
+    """Write weights [L+1, G, 2, H] into the directory; rows of the table `weights`."""
+    settings = {"mode": params.mode, "revision": params.revision, "n_levels": encoder.n_levels, "width": encoder.width}
+    write_probes(directory, weights, probes, settings)
+    norms = weights.norm(dim=-1).tolist()
+    return [
+        {"level": level, **probe, "head": head, "norm": norms[level][g][h]}
+        for level in range(encoder.n_levels)
+        for g, probe in enumerate(probes)
+        for h, head in enumerate(HEADS)
+    ]
+
+
+def cost_row(encoder: FrozenEncoder, n_windows: int, n_probes: int, probe_seconds: float) -> dict[str, Any]:
+    """The row of the table `costs`."""
+    return {
+        "n_windows": n_windows,
+        "n_probes": n_probes,
+        "n_levels": encoder.n_levels,
+        "layer_passes": encoder.layer_passes,
+        "encoder_seconds": encoder.seconds,
+        "probe_seconds": probe_seconds,
+    }

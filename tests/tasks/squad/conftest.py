@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.experiment import Context, Job
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 
 
 @pytest.fixture(scope="session")
 def tiny_windows_job() -> Job:
     return windows_job(
-        "builtin", None, "builtin", max_length=96, doc_stride=32, max_query_length=24, train_limit=24, dev_limit=20
+        QuestionOptions(
+            dataset="builtin", max_length=96, doc_stride=32, max_query_length=24, train_limit=24, dev_limit=20
+        ),
+        "builtin",
     )
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from metrics.squad import Scorer
 from tasks.squad.decoding import Predictions
-from tasks.squad.evaluation import METRICS, PARTS, score_rows, second_half
+from tasks.squad.evaluation import score_rows, second_half
+from tasks.squad.scores import METRICS, PARTS
 
 
 @dataclass

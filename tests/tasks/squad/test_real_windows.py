@@ -13,8 +13,8 @@ from metrics.squad import Scorer
 from orchestrator.experiment import Context
 from tasks.squad.decoding import decode, legacy_decode
 from tasks.squad.evaluation import score_rows
-from tasks.squad.questions.plan import windows_job
-from tasks.squad.questions.stages import squad_windows
+from tasks.squad.questions.plan import QuestionOptions, windows_job
+from tasks.squad.questions.prepare import squad_windows
 from tasks.squad.questions.windows import Windows, open_windows
 
 T = 96
@@ -23,7 +23,7 @@ T = 96
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory) -> Windows:
     lengths = {"max_length": T, "doc_stride": 32, "max_query_length": 24}
-    job = windows_job("builtin", None, "builtin", train_limit=2, dev_limit=80, **lengths)
+    job = windows_job(QuestionOptions(dataset="builtin", train_limit=2, dev_limit=80, **lengths), "builtin")
     directory = tmp_path_factory.mktemp("windows")
     squad_windows(job.params, Context(artifact=directory, paths=job.paths))
     found = open_windows(directory, "dev")

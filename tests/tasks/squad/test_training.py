@@ -18,10 +18,9 @@ from orchestrator.experiment import Context
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
 from tasks.squad import training
 from tasks.squad.checkpoints import MOMENTS, read_state
-from tasks.squad.params import STATE, TrainParams
 from tasks.squad.questions.windows import open_windows
-from tasks.squad.report import squad_train_report
-from tasks.squad.training import batches, first_reader, needs_recompute, seeded, squad_train
+from tasks.squad.stages import STATE, TrainParams
+from tasks.squad.training import batches, first_reader, needs_recompute, seeded, squad_train, squad_train_report
 from tasks.training.seeds import stream_seed
 
 ARCHITECTURES = ("albert", "bert", "distilbert", "roberta")
@@ -245,10 +244,10 @@ def test_what_does_not_fit_is_refused(params, tiny_windows, whole, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"part": 3, "parts": 2}, "part is 3; give at most parts, 2"),
+        ({"part": 3, "parts": 2}, "part is 3: give at most parts, 2"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"learning_rate": 0.0}, "learning_rate is 0.0; give more than 0"),
-        ({"precision": "bf16", "dtype": "float64"}, "precision is .bf16.; give float32 where dtype is float64"),
+        ({"learning_rate": 0.0}, "learning-rate is 0.0: give more than 0"),
+        ({"precision": "bf16", "dtype": "float64"}, "precision is .bf16.: give float32 where dtype is float64"),
     ],
 )
 def test_parameters_that_make_no_training_are_refused(params, change, message):

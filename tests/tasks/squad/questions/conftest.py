@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 
 TEXT = """the tower was built in by hugo brandt and is of stone who when where it a bell sold two lamps every week
 naive cafe one many old new river runs north"""
@@ -93,7 +93,10 @@ def cut(tmp_path_factory) -> Callable[..., Path]:
 
     def run(dataset: str, data_dir: Path | None, tokenizer: Path | str, **settings: Any) -> Path:
         given = {"max_length": 48, "doc_stride": 12, "max_query_length": 8, "train_limit": None, "dev_limit": None}
-        job = windows_job(dataset, None if data_dir is None else str(data_dir), str(tokenizer), **(given | settings))
+        job = windows_job(
+            QuestionOptions(dataset=dataset, data_dir=None if data_dir is None else str(data_dir), **given | settings),
+            str(tokenizer),
+        )
         directory = tmp_path_factory.mktemp("artifact")
         assert job.stage.load()(job.params, Context(job_id=job.id, paths=job.paths, artifact=directory)) == {}
         return directory

@@ -4,7 +4,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models
 
 from tasks.data.errors import DataError
-from tasks.squad.questions.detokenising import detokenise, joining
+from tasks.squad.questions.pairs import detokenise, joining
 
 
 def backend(decoder):

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.data.errors import DataError
-from tasks.squad.questions.examples import KEPT, KINDS, Answer, Problems
+from tasks.squad.questions.examples import FAULTS, KEPT, Answer, Problems, parse_paragraph
 from tasks.squad.questions.files import read_split
-from tasks.squad.questions.parsing import parse_paragraph
 from tests.tasks.squad.questions.conftest import GOOD, article, question
 
 CONTEXT = "The old tower: Hugo Brandt built it in 1843. In 1843 it was new."
@@ -22,7 +21,7 @@ def read(write_squad, *questions, context=CONTEXT):
 def only(split):
     (problem,) = split.problems.kept
     assert split.problems.counts == {problem.kind: 1}
-    assert problem.kind in KINDS
+    assert problem.kind in FAULTS
     return problem
 
 

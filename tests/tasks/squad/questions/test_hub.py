@@ -4,9 +4,9 @@ import datasets
 import pytest
 from datasets import Dataset
 
-from models import hub as models_hub
+from models import hub
 from tasks.data.errors import DataError
-from tasks.squad.questions import hub, sources
+from tasks.squad.questions import sources
 from tasks.squad.questions.examples import Answer
 
 COMMIT = "3ffb306f725f7d2ce8394bc1873b24868140c412"
@@ -47,7 +47,7 @@ NONE = {"answers": {"text": [], "answer_start": []}}
 
 def test_rows_with_one_context_are_a_paragraph(serve):
     asked = serve(rows({}, NONE, {"context": "Another one.", **NONE}, {}, {"title": "Walls"}))
-    split = hub.read_split("dev", COMMIT)
+    split = sources.read_hub("dev", COMMIT)
     assert asked == [("rajpurkar/squad_v2", "validation", COMMIT)]
     assert [(p.article, len(p.questions)) for p in split.paragraphs] == [
         ("Towers", 2),
@@ -58,13 +58,13 @@ def test_rows_with_one_context_are_a_paragraph(serve):
     assert split.paragraphs[0].questions[0].answers == (Answer("Hugo Brandt", 23),)
     assert split.paragraphs[0].questions[1].answers == ()
     assert not split.problems.counts
-    hub.read_split("train", COMMIT)
+    sources.read_hub("train", COMMIT)
     assert asked[1] == ("rajpurkar/squad_v2", "train", COMMIT)
 
 
 def test_faults_are_named_by_their_rows(serve):
     serve(rows({}, {"id": "q0"}, {"answers": {"text": ["Hugo"], "answer_start": []}}, {"answers": None}))
-    split = hub.read_split("dev", COMMIT)
+    split = sources.read_hub("dev", COMMIT)
     assert split.n_questions == 1
     assert split.problems.counts == {"duplicate_id": 1, "malformed": 2}
     where = split.problems.kept[0].where
@@ -82,24 +82,24 @@ def test_faults_are_named_by_their_rows(serve):
 def test_bad_hub_data(given, match, serve):
     serve(given)
     with pytest.raises(DataError, match=match):
-        hub.read_split("dev", COMMIT)
+        sources.read_hub("dev", COMMIT)
 
 
 def test_a_local_copy_of_another_commit_is_refused(serve, tmp_path):
     for commit in (COMMIT, "0" * 40):
         Dataset.from_list(rows({})).save_to_disk(str(tmp_path / commit))
     serve(datasets.load_from_disk(str(tmp_path / COMMIT)))
-    assert hub.read_split("dev", COMMIT).n_questions == 1
+    assert sources.read_hub("dev", COMMIT).n_questions == 1
     serve(datasets.load_from_disk(str(tmp_path / ("0" * 40))))
     with pytest.raises(DataError, match=r"the local copy .*0000.* is of another commit"):
-        hub.read_split("dev", COMMIT)
+        sources.read_hub("dev", COMMIT)
 
 
 def test_without_network_one_line_says_what_to_give(monkeypatch):
     def unavailable(repo, kind):
-        raise models_hub.HubUnavailable("no network, and no snapshot")
+        raise hub.HubUnavailable("no network, and no snapshot")
 
-    monkeypatch.setattr(models_hub, "commit", unavailable)
+    monkeypatch.setattr(hub, "commit", unavailable)
     with pytest.raises(DataError) as caught:
         sources.locate("squad_v2", None)
     assert str(caught.value) == (
@@ -109,9 +109,9 @@ def test_without_network_one_line_says_what_to_give(monkeypatch):
 
 
 def test_the_hubs_source_needs_no_download(monkeypatch):
-    monkeypatch.setattr(models_hub, "commit", lambda repo, kind: COMMIT)
+    monkeypatch.setattr(hub, "commit", lambda repo, kind: COMMIT)
     source = sources.locate("squad_v2", None)
     assert (source.kind, source.fingerprint, source.revision) == ("hub", COMMIT, COMMIT)
     assert source.sizes == {"train": 130_319, "dev": 11_873}
     with pytest.raises(ValueError, match="no split 'test'"):
-        hub.read_split("test", COMMIT)
+        sources.read_hub("test", COMMIT)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metrics.squad import normalise
+from tasks.data.places import Place
 from tasks.squad.questions import sources
 from tasks.squad.questions.windows import open_windows
 from tests.research_data import research_data
@@ -52,6 +53,6 @@ def test_the_real_files_have_no_faults():
     source = sources.locate("squad_v2", str(research_data("squad2")))
     assert dict(source.sizes) == {"train": 4449, "dev": 1629}
     for split in ("train", "dev"):
-        found = sources.read("files", split, source.path, None)
+        found = sources.read(split, Place(kind="files", path=source.path))
         assert not found.problems.counts
         assert len({paragraph.article for paragraph in found.paragraphs}) == {"train": 12, "dev": 4}[split]

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from orchestrator.experiment import Context
 from tasks.data.errors import DataError
+from tasks.data.places import Place
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
 from tasks.squad.questions import sources
 from tasks.squad.questions.examples import Paragraph, Question
-from tasks.squad.questions.plan import WINDOWS, DataParams, WindowsParams, data_job, windows_job
-from tasks.squad.questions.stages import limited, squad_windows
+from tasks.squad.questions.plan import WINDOWS, DataParams, QuestionOptions, WindowsParams, data_job, windows_job
+from tasks.squad.questions.prepare import limited, squad_windows
 from tasks.squad.questions.windows import open_windows
 from tests.tasks.squad.questions.conftest import article, question
 
@@ -24,14 +25,10 @@ LONG = "The old tower was built in 1843 by Hugo Brandt. " * 12
 @pytest.fixture(scope="module")
 def builtin_dir(tmp_path_factory):
     job = windows_job(
+        QuestionOptions(
+            dataset="builtin", max_length=64, doc_stride=16, max_query_length=24, train_limit=300, dev_limit=200
+        ),
         "builtin",
-        None,
-        "builtin",
-        max_length=64,
-        doc_stride=16,
-        max_query_length=24,
-        train_limit=300,
-        dev_limit=200,
     )
     directory = tmp_path_factory.mktemp("builtin")
     job.stage.load()(job.params, Context(job_id=job.id, paths=job.paths, artifact=directory))
@@ -196,7 +193,7 @@ def test_the_tables(write_squad, bert_dir, cut, tmp_path):
     asked = [question("a", "Who?", ("Hugo", 3)), question("a"), {"id": 7}, {"id": 8}]
     data = write_squad(dev=[article("Towers", (LONG, asked))])
     settings = {"max_length": 48, "doc_stride": 12, "max_query_length": 8, "train_limit": None, "dev_limit": 5}
-    windows = windows_job("squad_v2", str(data), str(bert_dir), **settings)
+    windows = windows_job(QuestionOptions(dataset="squad_v2", data_dir=str(data), **settings), str(bert_dir))
     job = data_job(windows)
     assert job.fingerprints == windows.fingerprints
     assert dict(job.needs) == {"windows": windows}
@@ -226,12 +223,12 @@ def test_the_tables(write_squad, bert_dir, cut, tmp_path):
 def test_other_data_than_planned_are_refused_with_both_hashes(write_squad, bert_dir, tmp_path):
     data = write_squad()
     settings = {"max_length": 48, "doc_stride": 12, "max_query_length": 8, "train_limit": None, "dev_limit": None}
-    job = windows_job("squad_v2", str(data), str(bert_dir), **settings)
+    job = windows_job(QuestionOptions(dataset="squad_v2", data_dir=str(data), **settings), str(bert_dir))
     write_squad(dev=[article("Others", ("The tower", [question("z")]))])
-    here = sources.fingerprint("files", str(data), None)
+    here = sources.fingerprint(Place(kind="files", path=str(data)))
     with pytest.raises(DataError, match=f"was {job.fingerprints['squad_v2']} when the sweep was planned and is {here}"):
         job.stage.load()(job.params, Context(job_id=job.id, paths=job.paths, artifact=tmp_path))
-    again = windows_job("squad_v2", str(data), str(bert_dir), **settings)
+    again = windows_job(QuestionOptions(dataset="squad_v2", data_dir=str(data), **settings), str(bert_dir))
     assert again.id != job.id
 
 

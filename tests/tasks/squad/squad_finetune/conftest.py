@@ -9,15 +9,18 @@ import torch
 from models.checkpoints import directory_revision
 from models.transformer import hidden_states, new_reader, random_transformer, scratch_transformer_config
 from orchestrator.experiment import Context, Job
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 from tasks.squad.questions.windows import open_windows
-from tasks.squad.squad_finetune.params import EvaluateParams
+from tasks.squad.squad_finetune.stages import EvaluateParams
 
 
 @pytest.fixture(scope="session")
 def windows_of_dev() -> Job:
     return windows_job(
-        "builtin", None, "builtin", max_length=96, doc_stride=32, max_query_length=24, train_limit=12, dev_limit=40
+        QuestionOptions(
+            dataset="builtin", max_length=96, doc_stride=32, max_query_length=24, train_limit=12, dev_limit=40
+        ),
+        "builtin",
     )
 
 

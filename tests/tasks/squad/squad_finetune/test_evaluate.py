@@ -36,7 +36,7 @@ def value(tables, decoder, metric, part="all"):
 
 
 def plain_predictions(params, windows_directory, checkpoint, n_best):
-    """Section 7b by loops over single windows, starts and ends: {question: (text, best text, null odds)}."""
+    """README 6 by loops over single windows, starts and ends: {question: (text, best text, null odds)}."""
     windows = open_windows(windows_directory, "dev")
     reader: Any = load_reader(checkpoint, dtype=torch.float64)
     best: dict[int, tuple[float, str]] = {}
@@ -102,7 +102,7 @@ def test_right_logits_give_full_marks(params, context, windows, monkeypatch):
     order = np.argsort(data.lengths, kind="stable")
     batches = iter([data.batch(order[i : i + 32]) for i in range(0, len(order), 32)])
     monkeypatch.setattr(evaluate, "span_logits", pointing)
-    # A window without the answer says no as loudly as one with it says yes: of section 7b the smallest null counts.
+    # A window without the answer says no as loudly as one with it says yes: the smallest (README 6) null counts.
     tables = squad_evaluate(dataclasses.replace(params, max_answer_length=30), context)
     for decoder in ("exhaustive", "n_best"):
         assert value(tables, decoder, "exact") == 100
@@ -166,7 +166,7 @@ def test_a_model_that_does_not_fit_is_refused(params, windows, checkpoint, tmp_p
     assert "few has 50; give its tokenizer" in refuse(params, windows, few)
     short = save_reader(tmp_path / "short", windows, positions=40)
     assert "short has 40 positions; give a smaller length" in refuse(params, windows, short)
-    with pytest.raises(ValueError, match="encoder is 'pretrained'; give finetuned"):
+    with pytest.raises(ValueError, match="encoder is 'pretrained': give finetuned"):
         dataclasses.replace(params, encoder="pretrained")
     with pytest.raises(ValueError, match=r'context\.needs has no "windows"'):
         squad_evaluate(params, Context())

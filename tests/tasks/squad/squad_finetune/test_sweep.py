@@ -104,13 +104,13 @@ def test_training_alone_leaves_checkpoints_and_curves(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stages", "evaluate"], "the model scratch has no span head to evaluate"),
+        (["--stages", "evaluate"], "stages is evaluate: give train evaluate"),
         (["--stages", "test"], "--stages: there is no 'test'"),
-        (["--models", "/nowhere"], "the sizes of a checkpoint are its own"),
-        (["--data-dir", "/nowhere"], "data-dir goes with the dataset squad_v2"),
+        (["--models", "/nowhere"], "layers is 1: give none"),
+        (["--data-dir", "/nowhere"], "data-dir is '/nowhere': give none with the dataset builtin"),
         (["--dataset", "squad_v2", "--data-dir", "/nowhere"], "/nowhere: no such directory"),
-        (["--max-length", "20"], "max_length is 20"),
-        (["--doc-stride", "96"], "doc_stride is 96"),
+        (["--max-length", "20"], "max-length is 20"),
+        (["--doc-stride", "96"], "doc-stride is 96"),
         (["--finetune-batch", "0"], "finetune-batch is 0"),
         (["--n-best", "0"], "n-best is 0"),
     ],

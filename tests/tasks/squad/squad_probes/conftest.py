@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from orchestrator.experiment import Context
-from tasks.squad.questions.plan import windows_job
+from tasks.squad.questions.plan import QuestionOptions, windows_job
 
 LENGTHS: dict[str, Any] = {"max_length": 80, "doc_stride": 24, "max_query_length": 16}
 ENCODER: dict[str, Any] = {
@@ -17,7 +17,7 @@ ENCODER: dict[str, Any] = {
 
 def write_windows(directory: Path) -> Path:
     """The artifact of the stage squad_windows for a few builtin questions."""
-    job = windows_job("builtin", None, "builtin", **LENGTHS, train_limit=24, dev_limit=8)
+    job = windows_job(QuestionOptions(dataset="builtin", **LENGTHS, train_limit=24, dev_limit=8), "builtin")
     job.stage.load()(job.params, Context(artifact=directory, paths=dict(job.paths)))
     return directory
 

@@ -12,15 +12,20 @@ import numpy as np
 from orchestrator.experiment import Job
 from tasks.squad.published import PROBES
 from tasks.squad.questions.plan import DATA
-from tasks.squad.squad_probes.params import (
+from tasks.squad.squad_probes.stages import (
+    BASELINES,
+    COSTS,
+    CURVES,
     PROBE_ADAM,
     PROBE_EVALUATE,
     PROBE_LBFGS,
+    SCORES,
+    SOLUTIONS,
+    WEIGHTS,
     AdamParams,
     LbfgsParams,
     PredictParams,
 )
-from tasks.squad.squad_probes.tables import BASELINES, COSTS, CURVES, SCORES, SOLUTIONS, WEIGHTS
 from tests import fake_results
 
 TABLES = {

@@ -12,14 +12,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tasks.squad.squad_probes import states, training
+from tasks.squad.squad_probes import converged, states
 from tasks.squad.squad_probes.artifacts import read_probes
-from tasks.squad.squad_probes.memory import lbfgs_memory
-from tasks.squad.squad_probes.objective import level_objective, make_blocks
-from tasks.squad.squad_probes.params import PROBE_LBFGS, LbfgsParams
+from tasks.squad.squad_probes.converged import converged_choice, lbfgs_memory, level_objective, make_blocks, train_lbfgs
 from tasks.squad.squad_probes.probes import ProbeSettings, ProbeTrainer, first_weights
+from tasks.squad.squad_probes.stages import PROBE_LBFGS, LbfgsParams
 from tasks.squad.squad_probes.states import collect, open_frozen
-from tasks.squad.squad_probes.training import batches, converged_choice, train_lbfgs
+from tasks.squad.squad_probes.training import batches
 from tests.tasks.squad.squad_probes.conftest import ENCODER
 
 
@@ -134,7 +133,7 @@ def test_levels_in_groups_are_those_at_once(context, mode, monkeypatch):
     found, passes = [], []
     for groups in (1, 3):
         if groups == 3:  # 7 levels
-            monkeypatch.setattr(training, "lbfgs_memory", lambda *given: (3, lbfgs_memory(*given)[1]))
+            monkeypatch.setattr(converged, "lbfgs_memory", lambda *given: (3, lbfgs_memory(*given)[1]))
         place = context()
         tables = train_lbfgs(lbfgs(mode=mode, dtype="float32", layers=6, max_iterations=40), place)
         found.append(read_probes(place.artifact)[0])

@@ -8,12 +8,11 @@ from models.transformer import hidden_states
 from orchestrator.experiment import Context
 from tasks.encoders.transformer_loading import load_transformer_here
 from tasks.squad.questions.windows import open_windows
-from tasks.squad.squad_probes.artifacts import read_probes, write_probes
-from tasks.squad.squad_probes.evaluate import evaluate
-from tasks.squad.squad_probes.params import AdamParams, LbfgsParams, PredictParams
-from tasks.squad.squad_probes.predict import predict
-from tasks.squad.squad_probes.predictions import read_predictions
-from tasks.squad.squad_probes.training import train_adam, train_lbfgs
+from tasks.squad.squad_probes.artifacts import read_predictions, read_probes, write_probes
+from tasks.squad.squad_probes.converged import train_lbfgs
+from tasks.squad.squad_probes.predict import evaluate, predict
+from tasks.squad.squad_probes.stages import AdamParams, LbfgsParams, PredictParams
+from tasks.squad.squad_probes.training import train_adam
 from tests.tasks.squad.squad_probes.conftest import ENCODER
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tasks.squad.squad_probes.dropout import dropout_mask, kept_entries
 from tasks.squad.squad_probes.probes import (
     ProbeSettings,
     ProbeTrainer,
+    dropout_mask,
     first_weights,
+    kept_entries,
     losses_and_gradients,
     make_layout,
     ranked_targets,

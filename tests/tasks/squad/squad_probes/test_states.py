@@ -13,9 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.squad.squad_probes.memory import ENCODED_TOGETHER, encoded_together
-from tasks.squad.squad_probes.params import FrozenParams
-from tasks.squad.squad_probes.states import chunks, collect, open_frozen
+from tasks.squad.squad_probes.stages import FrozenParams
+from tasks.squad.squad_probes.states import ENCODED_TOGETHER, chunks, collect, encoded_together, open_frozen
 from tests.tasks.squad.squad_probes.conftest import ENCODER
 
 

@@ -15,8 +15,8 @@ from torch.nn import functional
 from tasks.squad.questions.windows import open_windows
 from tasks.squad.squad_probes import states
 from tasks.squad.squad_probes.artifacts import read_probes
-from tasks.squad.squad_probes.params import PROBE_ADAM, AdamParams
 from tasks.squad.squad_probes.probes import first_weights
+from tasks.squad.squad_probes.stages import PROBE_ADAM, AdamParams
 from tasks.squad.squad_probes.states import open_frozen
 from tasks.squad.squad_probes.training import train_adam
 from tasks.training.seeds import stream_seed
