@@ -2,17 +2,30 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BARS = {
-    "exact": ("exact match", "#9db7d6"),
-    "f1": ("F1", "#1f5fa8"),
-    "has_f1": ("F1, questions with an answer", "#d1701c"),
-    "forced_has_f1": ("the same where an answer is forced", "#efc49f"),
-    "no_exact": ("exact match, questions without an answer", "#8a8a8a"),
+from tasks.analysis.palette import CYCLE, GREY, THEORY
+from tasks.analysis.panels import legend, line_handle, of, panels, short
+from tasks.squad.scores import shown_in
+from tasks.squad.squad_finetune.stages import NEVER
+
+CAPTIONS = {
+    "scores_by_model": "Dev scores of each model with its own span head (exhaustive decoder): mean over seeds, "
+    "bar = 95 % interval for the mean where there are several, dots = seeds.",
+    "training_loss": "Training loss, a line a seed: half the cross entropies of start and end position together.",
 }
-COLOURS = ("#1f5fa8", "#d1701c", "#2f8f4e", "#8b4fa3", "#b03a48", "#6b6b6b")
+
+
+def draw(scores: pd.DataFrame, table: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Figure]:
+    """The figures of which there is something to see; `table` is as `reduce.score_table` makes it."""
+    drawn = {}
+    shown = of(scores, decoder="exhaustive", part="all")
+    if len(shown):
+        never = of(table, decoder=NEVER, part="all", metric="exact")["mean"].mean()
+        drawn["scores_by_model"] = score_figure(shown, of(table, decoder="exhaustive", part="all"), float(never))
+    if len(curves):
+        drawn["training_loss"] = loss_figure(curves)
+    return drawn
 
 
 def score_figure(scores: pd.DataFrame, table: pd.DataFrame, never: float) -> Figure:
@@ -20,51 +33,47 @@ def score_figure(scores: pd.DataFrame, table: pd.DataFrame, never: float) -> Fig
 
     Args:
         scores: rows of one decoder, all questions.
-        table: as `reduce.score_table` makes it.
+        table: their means.
         never: exact match of never answering, percent.
     """
     models = sorted(set(scores["model"]))
-    figure = Figure(figsize=(max(5.6, 1.8 + 2.0 * len(models)), 4.2), layout="constrained")
-    axis: Axes = figure.subplots()
-    own = table[(table["decoder"] == "exhaustive") & (table["part"] == "all")].set_index(["model", "metric"])
-    wide = 0.8 / len(BARS)
-    for b, (metric, (label, colour)) in enumerate(BARS.items()):
-        at = np.arange(len(models)) + (b - (len(BARS) - 1) / 2) * wide
-        rows = own.loc[[(model, metric) for model in models]]
-        axis.bar(at, rows["mean"], width=0.9 * wide, color=colour, label=label, zorder=2)
+    bars = shown_in("bars")
+    figure, axes = panels(1, 1, width=max(4.6, 0.8 + 2.0 * len(models)), height=3.4)
+    axis, handles, wide = axes[0, 0], [], 0.8 / len(bars)
+    own = table.set_index(["model", "metric"])
+    for b, (name, metric) in enumerate(bars.items()):
+        at = np.arange(len(models)) + (b - (len(bars) - 1) / 2) * wide
+        rows = own.loc[[(model, name) for model in models]]
+        handles.append(axis.bar(at, rows["mean"], width=0.9 * wide, color=CYCLE[b], label=metric.label, zorder=2))
         half = (rows["ci_high"] - rows["mean"]).to_numpy(dtype=float)
         some = ~np.isnan(half)
-        axis.errorbar(at[some], rows["mean"][some], half[some], fmt="none", color="0.15", capsize=3, lw=1, zorder=3)
+        axis.errorbar(at[some], rows["mean"][some], half[some], fmt="none", color=THEORY, capsize=3, lw=1, zorder=3)
         for x, model in zip(at, models, strict=True):
-            values = scores[(scores["model"] == model) & (scores["metric"] == metric)]["value"]
+            values = of(scores, model=model, metric=name)["value"]
             if len(values) > 1:
-                axis.plot(np.full(len(values), x), values, "o", ms=3.5, mfc="w", mec="0.15", mew=0.8, zorder=4)
-    axis.axhline(never, color="0.3", linestyle="--", linewidth=1.0, label="never answering (exact match, F1)", zorder=5)
-    axis.set_xticks(range(len(models)), [model.rsplit("/", 1)[-1] for model in models])
-    axis.set_ylabel("score on the dev questions (percent)")
+                axis.plot(np.full(len(values), x), values, "o", mfc="w", mec=THEORY, mew=0.8, zorder=4)
+    axis.axhline(never, color=GREY, linestyle="--", zorder=5)
+    handles.append(line_handle("never answering (exact match, F1)", GREY, linestyle="--"))
+    axis.set_xticks(range(len(models)), [short(model) for model in models])
+    axis.set_ylabel("score on the dev questions (%)")
     axis.set_ylim(0, 102)
-    axis.grid(True, axis="y", linestyle="--", linewidth=0.5, alpha=0.6, zorder=0)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    axis.grid(False, axis="x")
+    legend(figure, handles)
     return figure
 
 
 def loss_figure(curves: pd.DataFrame) -> Figure:
     """The training loss of every model and seed against epochs."""
-    models = sorted(set(curves["model"]))
-    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-    axis: Axes = figure.subplots()
-    for m, model in enumerate(models):
-        colour = COLOURS[m % len(COLOURS)]
-        for s, (_, line) in enumerate(curves[curves["model"] == model].groupby("seed", sort=True)):
-            line = line.sort_values("step")
-            label = model.rsplit("/", 1)[-1] if s == 0 else None
-            axis.plot(line["epoch"], line["loss"], color=colour, linewidth=1.1, alpha=0.8, label=label)
+    figure, axes = panels(1, 1, width=5.4, height=3.2)
+    axis, handles = axes[0, 0], {}
+    for m, (model, own) in enumerate(curves.groupby("model", sort=True)):
+        colour = CYCLE[m % len(CYCLE)]
+        for _, line in own.sort_values("step").groupby("seed", sort=True):
+            axis.plot(line["epoch"], line["loss"], color=colour, alpha=0.8)
+        handles[model] = line_handle(short(str(model)), colour)
     axis.set_xlabel("epoch")
     axis.set_ylabel("training loss (nats a window)")
     axis.set_xlim(left=0)
     axis.set_ylim(bottom=0)
-    axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-    axis.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=min(4, len(models)), frameon=False, fontsize=9)
+    legend(figure, handles)
     return figure

@@ -1,0 +1,60 @@
+"""What is chosen on one half and judged on the other, and values paired by run: comparisons that are not optimistic."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+COMMON = -1
+"""The run of a value without randomness: it goes with every run of what it is paired with."""
+
+
+def best_on_each_half(
+    rows: pd.DataFrame,
+    group: Sequence[str],
+    candidate: Sequence[str],
+    halves: tuple[str, str],
+    part: str = "part",
+    value: str = "value",
+) -> pd.DataFrame:
+    """For each group and half the candidate with the highest mean there, and its mean on the other half.
+
+    Of equals the first in the order of the candidate's columns is taken. A candidate that lacks a half, or whose mean
+    is NaN there, is none.
+
+    Args:
+        rows: values of each candidate on both halves; several, such as those of seeds, are averaged.
+        group: columns of what a candidate is chosen for.
+        candidate: columns that tell candidates apart.
+        halves: the two values of `part`; rows of others are not looked at.
+
+    Returns:
+        `group`; `chosen_on`, the half; `candidate`; `there`, the mean that it was chosen by (optimistic); `elsewhere`,
+        its mean on the other half (not so).
+    """
+    columns = [*group, "chosen_on", *candidate, "there", "elsewhere"]
+    rows = rows[rows[part].isin(halves)]
+    if not len(rows):
+        return pd.DataFrame(columns=columns)
+    means = rows.groupby([*group, *candidate, part], sort=True)[value].mean(skipna=False).reset_index()
+    wide = means.pivot(index=[*group, *candidate], columns=part, values=value)
+    wide = wide.reindex(columns=list(halves)).dropna().sort_index().reset_index()
+    found = []
+    for here, other in (halves, halves[::-1]):
+        best = wide.loc[wide.groupby([*group], sort=True)[here].idxmax()].assign(chosen_on=here)
+        found.append(best.rename(columns={here: "there", other: "elsewhere"})[columns])
+    return pd.concat(found, ignore_index=True).sort_values([*group, "chosen_on"], ignore_index=True)
+
+
+def paired(
+    left: pd.DataFrame, right: pd.DataFrame, on: Sequence[str], suffixes: tuple[str, str], run: str = "seed"
+) -> pd.DataFrame:
+    """Rows of both tables with equal keys and run; one whose run is COMMON goes with every run of the other table.
+
+    Columns that both have get the suffixes; `run` is the common one.
+    """
+    both = left.merge(right, on=[*on], suffixes=suffixes)
+    names = [f"{run}{suffix}" for suffix in suffixes]
+    a, b = (both[name] for name in names)
+    both = both.assign(**{run: np.maximum(a, b)})[(a == b) | (a == COMMON) | (b == COMMON)]
+    return both.drop(columns=names).reset_index(drop=True)
