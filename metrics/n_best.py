@@ -1,6 +1,6 @@
 """The list of the best answers to one question with probabilities, in the order of run_squad's post-processing.
 
-Section 7b of the text on squad_probes; plain code, for lists that people read. `metrics.spans` finds the best span.
+The decoder of `tasks/squad/README.md` 6; plain code, for lists that people read. `metrics.spans` finds the best span.
 
 Letters: W windows of the question, T tokens of a window.
 """

@@ -1,6 +1,7 @@
 """The best answer span of a window of tokens from logits of its start and its end, for any number of windows at once.
 
-Sections 7a and 7b of the text on squad_probes. Position 0 is [CLS]: it stands for no answer and is in no span.
+`tasks/squad/README.md` 5 and 6 say how spans make answers. Position 0 is [CLS], which stands for no answer and is in
+no span.
 
 Letters: ... any leading dimensions (windows, layers, configurations), T tokens of a window.
 """
@@ -37,7 +38,7 @@ def best_spans(
     longest: int,
     n_best: int | None = None,
 ) -> Spans:
-    """The span a..b with the largest s_a + e_b, a <= b < a + longest, both allowed; section 7b.
+    """The span a..b with the largest s_a + e_b, a <= b < a + longest, both allowed.
 
     Of equal scores the largest start logit wins, then the first start, then the first end: the order of run_squad. The
     sums are float64, so that nothing is rounded of float32 logits. Where there is no candidate the score is -inf and
@@ -77,7 +78,8 @@ def legacy_spans(
     longest: int,
     threshold: float | Tensor = 0.0,
 ) -> Spans:
-    """The published search, which also decides whether the window answers; section 7a.
+    """The published search, which also decides whether the window answers
+    (`tasks/squad/README.md` 5).
 
     Spans lie in context_start <= a <= b < context_end and have at most longest + 1 tokens (a published slip). Of equal
     scores the last start wins, and of its ends the first. Where the best is >= null + threshold it is returned, else

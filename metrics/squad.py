@@ -1,6 +1,6 @@
 """Exact match and F1 of answers as the SQuAD 2.0 evaluation defines them, for pairs, questions and data sets.
 
-Section 8 of the text on squad_probes. Scores of a question are in 0..1, those of a data set in percent.
+`tasks/squad/README.md` 7 tells the rules. Scores of a question are in 0..1, those of a data set in percent.
 
 Letters: Q questions.
 """

@@ -1,6 +1,6 @@
 """When to answer: scores under a threshold of the no-answer score, the best threshold, and how well that score ranks.
 
-Section 8 of the text on squad_probes. A question is left unanswered iff its no-answer score is above the threshold
+`tasks/squad/README.md` 7 tells the rules. A question is left unanswered iff its no-answer score is above the threshold
 (`na > t`); for log odds such as `null_odds` the threshold 0 is the neutral one.
 
 Letters: Q questions.

@@ -37,7 +37,7 @@ def best_on_each_half(
     if not len(rows):
         return pd.DataFrame(columns=columns)
     means = rows.groupby([*group, *candidate, part], sort=True)[value].mean(skipna=False).reset_index()
-    wide = means.pivot(index=[*group, *candidate], columns=part, values=value)
+    wide = means.pivot_table(index=[*group, *candidate], columns=part, values=value, aggfunc="first")
     wide = wide.reindex(columns=list(halves)).dropna().sort_index().reset_index()
     found = []
     for here, other in (halves, halves[::-1]):

@@ -1,6 +1,6 @@
 """From the best span and the null score of each window to one prediction a question.
 
-Sections 7a (`legacy_decode`) and 7b (`decode`) of the text on squad_probes. Both are called for every configuration of
+README 5 (`legacy_decode`) and 6 (`decode`) say what is published and right. Both are called for every configuration of
 a sweep: what is done for all windows is vectorised, texts are cut for the chosen windows alone.
 
 Letters: N windows, Q questions.
@@ -55,7 +55,7 @@ def decode(
     null_N: ArrayLike,
     threshold: float = 0.0,
 ) -> Predictions:
-    """Section 7b: the best span of all windows against the smallest null score of all windows.
+    """The best span of all windows against the smallest null score of all windows (README 6).
 
     No answer iff null_odds > threshold. Of windows with equal scores the earliest wins. The text is cut from the
     context. A question without any candidate has the best text "empty" with score 0.
@@ -92,10 +92,10 @@ def legacy_decode(
     null_N: ArrayLike,
     answered_N: ArrayLike,
 ) -> Predictions:
-    """Section 7a: the window with the highest own score decides alone; the text is that of its joined word pieces.
+    """The published decoder (README 5): the window with the highest own score decides; its word pieces are joined.
 
     A window's own score is its span's if it answers, else its null score, so that a window that is sure to hold no
-    answer beats the right span elsewhere (defect Q2 of the text). The first of equal ones wins. Scores are compared in
+    answer beats the right span elsewhere (README 8). The first of equal ones wins. Scores are compared in
     float32, as published.
 
     Args:

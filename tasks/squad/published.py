@@ -1,7 +1,7 @@
-"""The published numbers of the layer probes as data: tables, threshold study, end-to-end scores (squad_probes 6, 10).
+"""The published numbers of the layer probes as data: tables, threshold study, end-to-end scores (README 1).
 
 All in percent on the 6,078 dev questions of CS224N (2,910 answerable, 3,168 not; 16 articles), third epoch, Adam with
-learning rate 3e-5, one seed, the published ("legacy") training and decoder. A script took the numbers from the text.
+learning rate 3e-5, one seed, the published ("legacy") training and decoder.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ class ProbeTable(NamedTuple):
     """One published table: an encoder, a row a level (1 to L; the embedding output was not probed)."""
 
     family: str
-    """How the text calls the architecture."""
+    """The architecture's name."""
     encoder: str
     """pretrained or finetuned."""
     model: str
@@ -36,11 +36,11 @@ class ProbeTable(NamedTuple):
 
 
 class EndToEnd(NamedTuple):
-    """Scores of a fine-tuned checkpoint with its own head, decoder of section 7b (n_best 20, 30 tokens)."""
+    """Scores of a fine-tuned checkpoint with its own head, decoder of run_squad (n_best 20, 30 tokens)."""
 
     name: str
     checkpoint: str
-    """Hub name; empty where the text gives none."""
+    """Hub name; empty where none is published."""
     exact: float
     f1: float
     has_exact: float

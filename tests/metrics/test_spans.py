@@ -44,7 +44,7 @@ def test_the_best_span_against_loops(starts, ends, starts_allowed, ends_allowed,
 
 
 def slow_legacy(starts, ends, context_start, context_end, longest, threshold):
-    """The published loop over starts, as section 7a tells it; float32 throughout."""
+    """The published loop over starts, as `tasks/squad/README.md` 5 tells it; float32 throughout."""
     null = starts[0] + ends[0]
     best, span = starts[context_start] + ends[context_start], (context_start, context_start)
     for a in range(context_start, context_end):

@@ -53,7 +53,7 @@ def test_the_best_threshold_depends_neither_on_order_nor_on_unit(cases, random):
 
 
 def slow_library(scores, has_answer, na, answered):
-    """The published loop over questions, as section 8 tells it."""
+    """The published loop over questions, as `tasks/squad/README.md` 7 tells it."""
     current = best = sum(not has for has in has_answer)
     threshold = 0.0
     for i in sorted(range(len(na)), key=lambda i: na[i]):

@@ -109,7 +109,7 @@ class _Context:
 
 
 Asked = list[list[tuple[str, tuple[Answer, ...]]]]
-"""Of each context the questions, with their answers."""
+"""The questions of each context, with their answers."""
 
 
 @functools.cache

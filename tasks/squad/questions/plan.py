@@ -75,9 +75,9 @@ class QuestionOptions(DevQuestions, TrainQuestions, WindowSizes, Dataset):
 @dataclass(frozen=True, kw_only=True)
 class _Tokenizer(Limited):
     tokenizer: str
-    """Its name; the directory's own name for a local one."""
+    """Name of the tokenizer; the directory's own name for a local one."""
     tokenizer_revision: str
-    """Hash of its content, or the hub's commit."""
+    """Hash of the tokenizer's content, or the hub's commit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def check_room(sizes: WindowSizes, n_specials: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class DataParams(WindowsParams):
-    """Those of the windows that are counted: they become columns."""
+    """The settings of the windows that are counted: they become columns."""
 
 
 PROBLEM = "problem_"
@@ -120,7 +120,7 @@ DATA = TableSpec(
         [
             column("split", pa.string(), "train or dev"),
             column("metric", pa.string(), "what is counted; problem_* are questions or answers with a fault"),
-            column("value", pa.float64(), "the count; of `longest` the tokens of the longest window"),
+            column("value", pa.float64(), "the count; for longest, tokens of the longest window"),
         ]
     ),
     key=("split", "metric"),

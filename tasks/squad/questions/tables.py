@@ -48,7 +48,7 @@ class Questions:
 
 
 def read_paragraphs(directory: Path) -> Paragraphs:
-    """Those of the split's directory."""
+    """The paragraphs of a split's directory."""
     table = read_table(directory / "paragraphs")
     input_ids, offsets = list_values(table.column("input_ids"))
     return Paragraphs(
@@ -62,7 +62,7 @@ def read_paragraphs(directory: Path) -> Paragraphs:
 
 
 def read_questions(directory: Path) -> Questions:
-    """Those of the split's directory."""
+    """The questions of a split's directory."""
     table = read_table(directory / "questions")
     input_ids, offsets = list_values(table.column("input_ids"))
     answers = table.column("answers").to_pylist()

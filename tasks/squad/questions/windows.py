@@ -156,7 +156,7 @@ class Windows:
         return self.paragraphs.contexts[paragraph][start:end]
 
     def tokens_text(self, window: int, a: int, b: int) -> str:
-        """The same span as published: its word pieces put together, lower-cased and without accents as they are."""
+        """The text of the span as published: word pieces put together, lower-cased and without accents as they are."""
         if a == b == 0:
             return ""
         first, last, _ = self._span(window, a, b)

@@ -53,7 +53,7 @@ def score_figure(scores: pd.DataFrame, table: pd.DataFrame, never: float) -> Fig
             if len(values) > 1:
                 axis.plot(np.full(len(values), x), values, "o", mfc="w", mec=THEORY, mew=0.8, zorder=4)
     axis.axhline(never, color=GREY, linestyle="--", zorder=5)
-    handles.append(line_handle("never answering (exact match, F1)", GREY, linestyle="--"))
+    handles.append(line_handle("never answering", GREY, linestyle="--"))
     axis.set_xticks(range(len(models)), [short(model) for model in models])
     axis.set_ylabel("score on the dev questions (%)")
     axis.set_ylim(0, 102)

@@ -58,7 +58,7 @@ def encoders_of(config: Config, model: str, windows: Job) -> Iterator[PlannedEnc
 
 
 def _probe_jobs(config: Config, model: str, encoder: PlannedEncoder, windows: Job) -> Iterator[Job]:
-    """As far as `--stages` says: training, predictions, scores."""
+    """Training, predictions and scores of one encoder, as far as `--stages` says."""
     counts, layers = planned_windows(config), layers_of(config, model)
     own = {**encoder.params, "tokenizer": windows.params.tokenizer}
     trained = _train_jobs(config, own, encoder, windows, layers, counts["train"])

@@ -56,7 +56,7 @@ class FrozenEncoder:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of states and probes: float32, or the encoder's where that is wider."""
+        """Precision of states and probes: float32, or the encoder's where that is wider."""
         return torch.promote_types(self.model.dtype, torch.float32)
 
     def positions(self, indices: np.ndarray) -> np.ndarray:

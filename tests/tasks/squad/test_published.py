@@ -41,7 +41,7 @@ def test_counts_of_right_questions_are_whole_numbers():
 
 def test_end_to_end_scores_agree_too():
     for row in END_TO_END:
-        tolerance = 1.1e-4 if row.name != "DistilRoBERTa base" else 0.011  # the text rounds that row to two decimals
+        tolerance = 1.1e-4 if row.name != "DistilRoBERTa base" else 0.011  # that row was published with two decimals
         assert row.exact == pytest.approx(overall(row.no_exact, row.has_exact), abs=tolerance)
         assert row.f1 == pytest.approx(overall(row.no_exact, row.has_f1), abs=tolerance)
 

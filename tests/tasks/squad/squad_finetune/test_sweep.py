@@ -128,7 +128,7 @@ def test_two_models_of_one_name_are_refused(tmp_path, checkpoint, capsys):
     models = [str(checkpoint), str(tmp_path / checkpoint.name)]
     line = [*START, *DATA, "--stages", "evaluate", "--tokenizer", "builtin", "--models", *models]
     assert main([*line, "--out", str(tmp_path / "out")]) == 2
-    assert f"are both called {checkpoint.name}: rename one" in capsys.readouterr().err
+    assert f"are both called {checkpoint.name}, rename one" in capsys.readouterr().err
 
 
 def test_without_network_the_paper_preset_says_what_is_missing(tmp_path, capsys, monkeypatch):

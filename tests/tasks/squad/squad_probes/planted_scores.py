@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from tasks.squad.squad_probes.reduce_rows import configuration, prepared
+from tasks.squad.squad_probes.rows import prepared
 from tests.tasks.squad.squad_probes.probe_fakes import (
     BERT,
     HALVES,
@@ -35,8 +35,7 @@ def results(*encoders):
 
 
 def scores_of(found):
-    scores = prepared(found.table("scores"))
-    return scores.assign(configuration=configuration(scores))
+    return prepared(found.table("scores"))
 
 
 def even(*values, level=0, **lead):

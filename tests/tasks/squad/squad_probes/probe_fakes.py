@@ -44,7 +44,7 @@ CHECKPOINTS = {name: f"twmkn9/{name.rsplit('/', 1)[-1]}-squad2" for name in (ALB
 
 
 class FakeResults(fake_results.FakeResults):
-    """Those of this experiment."""
+    """Results of this experiment."""
 
     def __init__(self, rows: Sequence[tuple[Job, Mapping[str, Any]]]):
         super().__init__(TABLES, rows)
@@ -82,7 +82,7 @@ def probe(
 
 
 def baseline_rows() -> list[dict[str, Any]]:
-    """Those of the CS224N questions in two halves."""
+    """Rows for the CS224N questions in two halves."""
     sizes = {"all": (6078, 2910), **HALVES}
     return [
         {"part": part, "metric": metric, "value": float(value)}

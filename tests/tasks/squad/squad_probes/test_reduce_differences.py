@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tasks.analysis.panels import of
-from tasks.squad.squad_probes.reduce_differences import differences, first_level, onsets, paired, published_pairs
+from tasks.squad.squad_probes.differences import differences, first_level, onsets, paired_differences, published_pairs
 from tests.tasks.squad.squad_probes.planted_scores import even, results, scores_of
 from tests.tasks.squad.squad_probes.probe_fakes import (
     BERT,
@@ -17,7 +17,7 @@ def test_differences_are_paired_by_seeds_of_probes_and_of_encoders():
     tuned = [even(80, has, seed=seed) for seed, has in ((1, 50), (2, 60))]
     before = [even(90, has, seed=seed) for seed, has in ((1, 10), (2, 14))]
     found = results((encoder(BERT, "finetuned"), tuned), (encoder(BERT, "pretrained"), before))
-    pairs = paired(of(scores_of(found), part="all"))
+    pairs = paired_differences(of(scores_of(found), part="all"))
     own = of(pairs, metric="has_f1")
     assert dict(zip(own["seed"], own["value"], strict=True)) == {1: pytest.approx(40), 2: pytest.approx(46)}
     assert set(pairs["before"]) == {"pretrained"}
@@ -26,7 +26,7 @@ def test_differences_are_paired_by_seeds_of_probes_and_of_encoders():
         *((encoder("scratch", "finetuned", seed), [even(80, 50 + seed)]) for seed in (0, 1, 5)),
         *((encoder("scratch", "random", seed), [even(90, 10 * seed)]) for seed in (0, 1, 2)),
     )
-    pairs = paired(of(scores_of(small), part="all"))
+    pairs = paired_differences(of(scores_of(small), part="all"))
     own = of(pairs, metric="has_f1").set_index("encoder_seed")["value"]
     assert own.to_dict() == {0: pytest.approx(50), 1: pytest.approx(41)}
     row = of(differences(pairs), metric="has_f1").iloc[0]
@@ -56,7 +56,7 @@ def test_onset_counts_the_runs_that_never_reach_it():
     flat = [even(100, 0, level=level, seed=seed) for level in range(5) for seed in (1, 2, 3)]
     tuned = ramp(1, 2) + ramp(2, 4) + ramp(3, 9)
     scores = scores_of(results((encoder(BERT, "finetuned"), tuned), (encoder(BERT, "pretrained"), flat)))
-    row = of(onsets(paired(of(scores, part="all"))), metric="has_f1").iloc[0]
+    row = of(onsets(paired_differences(of(scores, part="all"))), metric="has_f1").iloc[0]
     assert (row["reached"], row["never"], row["undefined"], row["runs"]) == (2, 1, 0, 3)
     assert (row["mean"], row["earliest"], row["latest"], row["levels"]) == (3, 2, 4, 4)
     # Student's interval of 2 and 4 is wider than the model is deep.
@@ -72,7 +72,7 @@ def test_levels_without_randomness_belong_to_every_run_of_the_onset():
         rows += [{**shared, "seed": seed, "level": 0, "value": 0.0} for seed in (1, 2, 3)]
         rows += [{**shared, "seed": -1, "level": 1, "value": has}]
         rows += [{**shared, "seed": seed, "level": 2, "value": has} for seed in (1, 2, 3)]
-    row = onsets(paired(pd.DataFrame(rows))).iloc[0]
+    row = onsets(paired_differences(pd.DataFrame(rows))).iloc[0]
     assert (row["runs"], row["reached"], row["mean"]) == (3, 3, 1)
 
 

@@ -5,9 +5,8 @@ import pytest
 
 from tasks.analysis.panels import of
 from tasks.squad.published import METRICS
-from tasks.squad.squad_probes.reduce import LAYERS
-from tasks.squad.squad_probes.reduce_published import gaps, nearest_to_published, published_beside
-from tasks.squad.squad_probes.reduce_rows import configuration, over_runs
+from tasks.squad.squad_probes.published import gaps, nearest_to_published, published_beside
+from tasks.squad.squad_probes.rows import LAYERS, configuration, over_runs
 from tests.tasks.squad.squad_probes.planted_scores import even, f1_of, results, scores_of
 from tests.tasks.squad.squad_probes.probe_fakes import (
     BERT,

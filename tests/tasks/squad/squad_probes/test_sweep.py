@@ -27,7 +27,7 @@ def read(out, table):
 
 def test_every_probe_decoder_part_and_metric_is_one_row(tmp_path, monkeypatch):
     with monkeypatch.context() as undrawn:  # figures are most of a tiny sweep's time
-        undrawn.setattr(import_module("tasks.squad.squad_probes.reduce"), "draw", lambda *_: {})
+        undrawn.setattr(import_module("tasks.squad.squad_probes.figures"), "draw", lambda *_: {})
         assert main([*TINY, "--stages", "train", "--out", str(tmp_path)]) == 0
         assert not (tmp_path / "squad_probes" / "scores.parquet").exists()
         assert main([*TINY, "--stages", "predict", "--out", str(tmp_path)]) == 0
