@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,13 @@ from tasks.squad.stages import TrainParams
 from tasks.squad.training import squad_train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-LENGTHS = {"max_length": 96, "doc_stride": 32, "max_query_length": 24, "train_limit": 64, "dev_limit": 8}
+LENGTHS: dict[str, Any] = {
+    "max_length": 96,
+    "doc_stride": 32,
+    "max_query_length": 24,
+    "train_limit": 64,
+    "dev_limit": 8,
+}
 
 
 @pytest.fixture(scope="module")

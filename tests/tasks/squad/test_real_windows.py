@@ -3,6 +3,8 @@
 Letters: N windows, T tokens.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ T = 96
 
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory) -> Windows:
-    lengths = {"max_length": T, "doc_stride": 32, "max_query_length": 24}
+    lengths: dict[str, Any] = {"max_length": T, "doc_stride": 32, "max_query_length": 24}
     job = windows_job(QuestionOptions(dataset="builtin", train_limit=2, dev_limit=80, **lengths), "builtin")
     directory = tmp_path_factory.mktemp("windows")
     squad_windows(job.params, Context(artifact=directory, paths=job.paths))

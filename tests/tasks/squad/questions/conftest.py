@@ -91,7 +91,7 @@ def write_squad(tmp_path) -> Callable[..., Path]:
 def cut(tmp_path_factory) -> Callable[..., Path]:
     """`cut(dataset, data_dir, tokenizer, max_length=…)` runs the squad_windows job and says where its artifact is."""
 
-    def run(dataset: str, data_dir: Path | None, tokenizer: Path | str, **settings: Any) -> Path:
+    def run(dataset: Any, data_dir: Path | None, tokenizer: Path | str, **settings: Any) -> Path:
         given = {"max_length": 48, "doc_stride": 12, "max_query_length": 8, "train_limit": None, "dev_limit": None}
         job = windows_job(
             QuestionOptions(dataset=dataset, data_dir=None if data_dir is None else str(data_dir), **given | settings),

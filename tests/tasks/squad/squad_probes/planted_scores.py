@@ -1,7 +1,8 @@
 """Results with the scores that a test plants in them."""
 
-import dataclasses
+from typing import Any
 
+from tasks.squad.squad_probes.config import HERE, Config
 from tasks.squad.squad_probes.rows import prepared
 from tests.tasks.squad.squad_probes.probe_fakes import (
     BERT,
@@ -14,12 +15,9 @@ from tests.tasks.squad.squad_probes.probe_fakes import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """The fields of a config that reduce reads."""
-
-    models: tuple[str, ...] = (BERT,)
-    encoders: tuple[str, ...] = ("pretrained", "finetuned")
+def asked(models: Any = (BERT,), encoders: Any = ("pretrained", "finetuned")) -> Config:
+    """The options that reduce reads."""
+    return Config(models=models, encoders=encoders, finetuned=(HERE,), tokenizer="builtin")
 
 
 def results(*encoders):

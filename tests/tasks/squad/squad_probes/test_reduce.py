@@ -8,7 +8,7 @@ from tasks.analysis.panels import of
 from tasks.squad.published import ALWAYS_NULL
 from tasks.squad.squad_probes.reduce import growing, summarise, unsolved
 from tasks.squad.squad_probes.rows import LAYERS, LINE, choices, counts, last_epochs, over_runs, prepared, selected_runs
-from tests.tasks.squad.squad_probes.planted_scores import Asked, even, f1_of, results, scores_of
+from tests.tasks.squad.squad_probes.planted_scores import asked, even, f1_of, results, scores_of
 from tests.tasks.squad.squad_probes.probe_fakes import (
     BERT,
     HALVES,
@@ -65,11 +65,11 @@ def test_no_configuration_is_chosen_on_the_questions_that_it_is_scored_on():
     lucky = [(probe(3, strength=3e-5, seed=seed), (90, 40 + seed), (90, 10 + seed)) for seed in (1, 2)]
     other = [(probe(3, strength=3e-4, seed=seed), (90, 20 + seed), (80, 44 + seed)) for seed in (1, 2)]
     found = results((encoder(BERT, "pretrained"), lucky + other))
-    scores, asked = scores_of(found), counts(found.table("baselines"))
+    scores, asked_for = scores_of(found), counts(found.table("baselines"))
     chosen = choices(scores).set_index("chosen_on")
     assert chosen.loc["first_half", "learning_rate"] == 3e-5
     assert chosen.loc["second_half", "learning_rate"] == 3e-4
-    runs = selected_runs(scores, choices(scores), asked)
+    runs = selected_runs(scores, choices(scores), asked_for)
     (n1, h1), (n2, h2) = HALVES.values()
     values = of(runs, metric="has_f1").set_index("seed")["value"]
     # First half: scored with what was chosen on the second (3e-4), and the reverse.
@@ -97,11 +97,11 @@ def test_a_probe_without_randomness_goes_with_every_seed_of_the_other_half():
 
 def test_halves_without_answerable_questions_have_no_weight():
     found = results((encoder(BERT, "pretrained"), [(probe(0), (90, 30), (90, np.nan))]))
-    scores, asked = scores_of(found), counts(found.table("baselines"))
+    scores, asked_for = scores_of(found), counts(found.table("baselines"))
     # The f1 of the second half is NaN in these fakes; a real one without answerable questions has that of the others.
     scores.loc[(scores["part"] == "second_half") & (scores["metric"] == "f1"), "value"] = 90.0
-    asked.loc["second_half", "answerable"] = 0.0
-    runs = selected_runs(scores, choices(scores), asked)
+    asked_for.loc["second_half", "answerable"] = 0.0
+    runs = selected_runs(scores, choices(scores), asked_for)
     assert of(runs, metric="has_f1")["value"].tolist() == pytest.approx([30])
 
 
@@ -119,7 +119,7 @@ def test_sentences_say_what_came_out():
     flat = [even(100, 0, level=level, seed=seed) for level in range(3) for seed in (1, 2)]
     tuned = [even(100, 30.0 * level, level=level, seed=seed) for level in range(3) for seed in (1, 2)]
     found = results((encoder(BERT, "finetuned"), tuned), (encoder(BERT, "pretrained"), flat))
-    summary = summarise(found, Asked(encoders=("pretrained", "finetuned", "random")))
+    summary = summarise(found, asked(encoders=("pretrained", "finetuned", "random")))
     best = of(summary.tables["selected"], metric="f1", encoder="finetuned").set_index("level")["mean"]
     assert best.idxmax() == 2
     assert best[2] == pytest.approx(f1_of(100, 60))

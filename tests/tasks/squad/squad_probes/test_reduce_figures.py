@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tasks.squad.squad_probes.reduce import summarise
-from tests.tasks.squad.squad_probes.planted_scores import Asked
+from tests.tasks.squad.squad_probes.planted_scores import asked
 from tests.tasks.squad.squad_probes.probe_fakes import (
     ALBERT,
     BERT,
@@ -37,7 +37,7 @@ def published():
     whos = [
         encoder(model, kind, mode="legacy") for model in (ALBERT, DISTILBERT) for kind in ("pretrained", "finetuned")
     ]
-    return drawn(summarise(sweep(whos), Asked((ALBERT, DISTILBERT))))
+    return drawn(summarise(sweep(whos), asked((ALBERT, DISTILBERT))))
 
 
 def test_all_figures_and_tables_are_there_with_captions(published):
@@ -83,7 +83,7 @@ def test_legacy_rows_are_first_beside_the_published_ones(published):
 
 
 def test_small_models_from_scratch_have_no_published_figure():
-    summary = summarise(sweep(scratch_encoders()), Asked(("scratch",), ("finetuned", "random")))
+    summary = summarise(sweep(scratch_encoders()), asked(("scratch",), ("finetuned", "random")))
     assert "beside_published" not in summary.figures
     assert "published_beside" not in summary.tables
     assert summary.figures["difference"].axes[0].get_xlabel() == "layer (0: embedding output)"
@@ -92,7 +92,7 @@ def test_small_models_from_scratch_have_no_published_figure():
 
 
 def test_one_encoder_alone():
-    summary = summarise(sweep([encoder(BERT, "finetuned")], trained=False), Asked())
+    summary = summarise(sweep([encoder(BERT, "finetuned")], trained=False), asked())
     assert "difference" not in summary.figures
     assert any("no difference to before fine-tuning" in note for note in summary.notes)
     assert any("no scores of the encoder pretrained" in note for note in summary.notes)
@@ -103,14 +103,14 @@ def test_nothing_at_all_is_no_error():
         FakeResults([]),
         FakeResults([(evaluation(np.random.default_rng(0), encoder(BERT, "random", 0))[0], {})]),
     ):
-        summary = drawn(summarise(found, Asked()))
+        summary = drawn(summarise(found, asked()))
         assert not summary.figures
         assert any("no scores yet" in note for note in summary.notes)
 
 
 def test_training_alone_shows_its_curves():
     found = FakeResults(training(np.random.default_rng(0), encoder(DISTILBERT, "pretrained")))
-    summary = drawn(summarise(found, Asked()))
+    summary = drawn(summarise(found, asked()))
     assert list(summary.figures) == ["training_curves-distilbert_base_uncased"]
     assert any("have not converged" in note for note in summary.notes)
 
@@ -124,7 +124,7 @@ def test_one_solver_one_seed_one_decoder():
     ):
         jobs = [evaluation(random, one) for one in who]
         jobs = [(job, {**tables, "scores": [row for row in tables["scores"] if keep(row)]}) for job, tables in jobs]
-        summary = summarise(FakeResults(jobs), Asked())
+        summary = summarise(FakeResults(jobs), asked())
         assert "decoders" not in summary.figures
         assert {"by_level", "difference", "heat_map"} <= set(summary.figures)
         assert any("one run only" in note for note in summary.notes)
@@ -135,10 +135,10 @@ def test_values_that_are_nan_are_counted_and_drawn_around():
     for row in jobs[0][1]["scores"]:
         if row["level"] >= 3:
             row["value"] = np.nan
-    summary = drawn(summarise(FakeResults(jobs), Asked()))
+    summary = drawn(summarise(FakeResults(jobs), asked()))
     bad = sum(row["level"] >= 3 for row in jobs[0][1]["scores"])
     assert any(note.startswith(f"{bad:,} of ") and "levels 3, 4" in note for note in summary.notes)
     for _, tables in jobs:
         tables["scores"] = [{**row, "value": np.nan} for row in tables["scores"]]
-    summary = summarise(FakeResults(jobs), Asked())
+    summary = summarise(FakeResults(jobs), asked())
     assert "by_level" not in summary.figures
