@@ -9,6 +9,21 @@ COMMON = -1
 """The run of a value without randomness: it goes with every run of what it is paired with."""
 
 
+def second_of_two_halves(group: np.ndarray) -> np.ndarray:
+    """bool [N]: the value's group belongs to the second of two halves of about as many values.
+
+    Groups, the largest first (of equal ones that which comes first), go to the half that has fewer values yet, the
+    first half on a tie. Values of one group are alike, so what is chosen on one half must not see them on the other.
+    """
+    _, first, index, counts = np.unique(group, return_index=True, return_inverse=True, return_counts=True)
+    sizes = [0, 0]
+    half = np.zeros(len(counts), dtype=bool)
+    for g in np.lexsort((first, -counts)):
+        half[g] = sizes[1] < sizes[0]
+        sizes[int(half[g])] += int(counts[g])
+    return half[index]
+
+
 def best_on_each_half(
     rows: pd.DataFrame,
     group: Sequence[str],

@@ -48,11 +48,7 @@ class TrainingState:
 
 
 def save_part(
-    params: TrainParams,
-    context: Context,
-    reader: PreTrainedModel,
-    optimiser: torch.optim.AdamW,
-    state: TrainingState,
+    params: TrainParams, context: Context, reader: PreTrainedModel, optimiser: torch.optim.AdamW, state: TrainingState
 ) -> None:
     """Write the artifact of a part; `reader` is on the CPU."""
     assert context.artifact is not None  # the stage has seen to it

@@ -6,33 +6,17 @@ a sweep: what is done for all windows is vectorised, texts are cut for the chose
 Letters: N windows, Q questions.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+if TYPE_CHECKING:
+    from tasks.squad.questions.windows import Windows
+
 Array = np.ndarray
 NO_SPAN = "empty"  # what run_squad answers, with score 0, where no window has a candidate
-
-
-class _Questions(Protocol):
-    @property
-    def ids(self) -> Sequence[str]: ...
-
-
-class Windows(Protocol):
-    """What decoding needs of `tasks.squad.questions.windows.Windows`."""
-
-    @property
-    def question(self) -> Array: ...
-    @property
-    def context_end(self) -> Array: ...
-    @property
-    def questions(self) -> _Questions: ...
-    def text(self, window: int, a: int, b: int, /) -> str: ...
-    def tokens_text(self, window: int, a: int, b: int, /) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +32,7 @@ class Predictions:
 
 
 def decode(
-    windows: Windows,
+    windows: "Windows",
     score_N: ArrayLike,
     start_N: ArrayLike,
     end_N: ArrayLike,
@@ -85,7 +69,7 @@ def decode(
 
 
 def legacy_decode(
-    windows: Windows,
+    windows: "Windows",
     score_N: ArrayLike,
     start_N: ArrayLike,
     end_N: ArrayLike,
@@ -116,7 +100,7 @@ def legacy_decode(
     )
 
 
-def _first_best(windows: Windows, score_N: Array) -> Array:
+def _first_best(windows: "Windows", score_N: Array) -> Array:
     """For each question the window with the largest score, the earliest of equal ones: int64 [Q]."""
     question_N = np.asarray(windows.question)
     order = np.lexsort((-score_N, question_N))  # stable: of equal scores the earlier window stays before the later
@@ -128,24 +112,24 @@ def _first_best(windows: Windows, score_N: Array) -> Array:
     return order[first]
 
 
-def _scores(windows: Windows, values_N: ArrayLike, what: str) -> Array:
+def _scores(windows: "Windows", values_N: ArrayLike, what: str) -> Array:
     values = _all_windows(windows, np.asarray(values_N, dtype=np.float64))
     _refuse(windows, np.isnan(values), values, what)
     return values
 
 
-def _positions(windows: Windows, values_N: ArrayLike) -> Array:
+def _positions(windows: "Windows", values_N: ArrayLike) -> Array:
     return _all_windows(windows, np.asarray(values_N, dtype=np.int64))
 
 
-def _all_windows(windows: Windows, values_N: Array) -> Array:
+def _all_windows(windows: "Windows", values_N: Array) -> Array:
     n = len(windows.question)
     if values_N.shape != (n,):
         raise ValueError(f"an array of shape {values_N.shape} for {n} windows; give one value for each window")
     return values_N
 
 
-def _refuse(windows: Windows, bad_N: Array, values_N: Array, what: str) -> None:
+def _refuse(windows: "Windows", bad_N: Array, values_N: Array, what: str) -> None:
     if bad_N.any():
         w = int(bad_N.argmax())
         name = windows.questions.ids[int(windows.question[w])]

@@ -7,33 +7,22 @@ Letters: Q questions, P paragraphs.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from metrics.intervals import clustered_standard_error
 from metrics.squad import Scorer, overall, percent
 from metrics.squad_thresholds import apply_threshold, best_threshold, null_average_precision
+from tasks.analysis.comparison import second_of_two_halves
 from tasks.squad.decoding import Predictions
 from tasks.squad.scores import HALVES
 
 Array = np.ndarray
 
 
-class Questions(Protocol):
-    """What evaluation needs of the questions of `tasks.squad.questions.windows.Windows`."""
-
-    @property
-    def paragraph(self) -> Array: ...
-
-
-class Paragraphs(Protocol):
-    @property
-    def articles(self) -> Sequence[str]: ...
-
-
 def score_rows(
-    questions: Questions, paragraphs: Paragraphs, predictions: Predictions, scorer: Scorer
+    paragraph_Q: Array, articles: Sequence[str], predictions: Predictions, scorer: Scorer
 ) -> list[dict[str, Any]]:
     """Rows {"part", "metric", "value"}; parts and metrics are those of `tasks.squad.scores`.
 
@@ -41,9 +30,11 @@ def score_rows(
     errors.
 
     Args:
+        paragraph_Q: index of each question's paragraph.
+        articles: the article of each paragraph.
         scorer: of the golds of these questions; it remembers what it has scored, so keep it for all configurations.
     """
-    second = second_half(questions, paragraphs)
+    second = second_half(paragraph_Q, articles)
     where = {"all": np.ones(len(second), dtype=bool), HALVES[0]: ~second, HALVES[1]: second}
     exact, f1 = scorer.scores(predictions.text)
     has_answer = scorer.has_answer
@@ -58,7 +49,7 @@ def score_rows(
             for part, own in where.items():
                 found[part][f"cross_{name}"] = percent(kept[own])
     for name, scores in (("exact", exact), ("f1", f1)):
-        found["all"][f"{name}_se"] = clustered_standard_error(100 * scores, questions.paragraph)
+        found["all"][f"{name}_se"] = clustered_standard_error(100 * scores, paragraph_Q)
     return [
         {"part": part, "metric": metric, "value": float(value)}
         for part, metrics in found.items()
@@ -96,22 +87,8 @@ def cross_scores(scores_Q: Array, has_answer_Q: Array, odds_Q: Array, second_Q: 
     return kept
 
 
-def second_half(questions: Questions, paragraphs: Paragraphs) -> Array:
-    """bool [Q]: the question's article belongs to the second of two halves of about as many questions.
-
-    Articles, the largest first (of equal ones that which comes first), go to the half that has fewer questions yet,
-    the first half on a tie. With questions of one article only, paragraphs are dealt out so.
-    """
-    paragraph_Q = np.asarray(questions.paragraph)
-    names, article_P = np.unique(np.asarray(paragraphs.articles, dtype=object).astype(str), return_inverse=True)
-    del names
-    group_Q = article_P[paragraph_Q]
-    if len(np.unique(group_Q)) < 2:
-        group_Q = paragraph_Q
-    groups, first, index_Q, counts = np.unique(group_Q, return_index=True, return_inverse=True, return_counts=True)
-    sizes = [0, 0]
-    half = np.zeros(len(groups), dtype=bool)
-    for g in np.lexsort((first, -counts)):
-        half[g] = sizes[1] < sizes[0]
-        sizes[int(half[g])] += int(counts[g])
-    return half[index_Q]
+def second_half(paragraph_Q: Array, articles: Sequence[str]) -> Array:
+    """bool [Q]: the question's article, or its paragraph if there is one article only, is of the second half."""
+    names = np.unique(np.asarray(articles, dtype=object).astype(str), return_inverse=True)[1]
+    article_Q = names[paragraph_Q]
+    return second_of_two_halves(article_Q if len(np.unique(article_Q)) > 1 else paragraph_Q)

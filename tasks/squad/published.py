@@ -48,8 +48,13 @@ class EndToEnd(NamedTuple):
     no_exact: float
 
 
+def _never(first: int, last: int) -> tuple[Row, ...]:
+    """Levels whose probes never answer."""
+    return tuple((level, 52.1224, 52.1224, 100.0, 0.0, 0.0) for level in range(first, last + 1))
+
+
 _ALBERT_FINETUNED: tuple[Row, ...] = (
-    (1, 52.1224, 52.1224, 100.0, 0.0, 0.0),
+    *_never(1, 1),
     (2, 51.7111, 51.7928, 97.0644, 2.3368, 2.5074),
     (3, 49.7203, 50.5907, 82.2601, 14.2955, 16.1134),
     (4, 48.8648, 50.9419, 67.8662, 28.1787, 32.5171),
@@ -63,8 +68,7 @@ _ALBERT_FINETUNED: tuple[Row, ...] = (
     (12, 77.1964, 80.8055, 81.5025, 72.5086, 80.0467),
 )
 _ALBERT_PRETRAINED: tuple[Row, ...] = (
-    (1, 52.1224, 52.1224, 100.0, 0.0, 0.0),
-    (2, 52.1224, 52.1224, 100.0, 0.0, 0.0),
+    *_never(1, 2),
     (3, 52.0237, 52.0397, 99.4318, 0.4124, 0.4459),
     (4, 51.6288, 51.8382, 96.7172, 2.543, 2.9803),
     (5, 51.4149, 51.7866, 93.1818, 5.945, 6.7214),
@@ -77,8 +81,7 @@ _ALBERT_PRETRAINED: tuple[Row, ...] = (
     (12, 51.4972, 52.0624, 92.6768, 6.6667, 7.8471),
 )
 _BERT_FINETUNED: tuple[Row, ...] = (
-    (1, 52.1224, 52.1224, 100.0, 0.0, 0.0),
-    (2, 52.1224, 52.1224, 100.0, 0.0, 0.0),
+    *_never(1, 2),
     (3, 50.6581, 51.0211, 95.6124, 1.7182, 2.4764),
     (4, 49.4735, 50.3243, 83.7121, 12.1993, 13.9763),
     (5, 46.4133, 49.7837, 65.625, 25.4983, 32.538),
@@ -91,10 +94,7 @@ _BERT_FINETUNED: tuple[Row, ...] = (
     (12, 68.4271, 73.0343, 70.7702, 65.8763, 75.4991),
 )
 _BERT_PRETRAINED: tuple[Row, ...] = (
-    (1, 52.1224, 52.1224, 100.0, 0.0, 0.0),
-    (2, 52.1224, 52.1224, 100.0, 0.0, 0.0),
-    (3, 52.1224, 52.1224, 100.0, 0.0, 0.0),
-    (4, 52.1224, 52.1224, 100.0, 0.0, 0.0),
+    *_never(1, 4),
     (5, 52.0895, 52.1005, 99.8737, 0.0687, 0.0916),
     (6, 52.0731, 52.1005, 99.779, 0.1375, 0.1947),
     (7, 51.8592, 51.8948, 99.3056, 0.2062, 0.2806),
@@ -105,7 +105,7 @@ _BERT_PRETRAINED: tuple[Row, ...] = (
     (12, 50.691, 50.7853, 96.6856, 0.6186, 0.8154),
 )
 _DISTILBERT_FINETUNED: tuple[Row, ...] = (
-    (1, 52.1224, 52.1224, 100.0, 0.0, 0.0),
+    *_never(1, 1),
     (2, 51.8592, 51.8729, 99.1477, 0.378, 0.4066),
     (3, 44.5048, 45.9787, 72.0013, 14.5704, 17.6489),
     (4, 44.8996, 48.2095, 51.3258, 37.9038, 44.8169),
@@ -136,7 +136,6 @@ def _best(column: int) -> dict[int, Best]:
 _ALBERT = ("albert/albert-base-v2", "twmkn9/albert-base-v2-squad2")
 _BERT = ("google-bert/bert-base-uncased", "twmkn9/bert-base-uncased-squad2")
 _DISTILBERT = ("distilbert/distilbert-base-uncased", "twmkn9/distilbert-base-uncased-squad2")
-_NEVER = tuple((level, 52.1224, 52.1224, 100.0, 0.0, 0.0) for level in range(1, 7))
 
 PROBES = (
     ProbeTable("ALBERT", "finetuned", *_ALBERT, _ALBERT_FINETUNED, _best(0)),
@@ -144,7 +143,7 @@ PROBES = (
     ProbeTable("BERT", "finetuned", *_BERT, _BERT_FINETUNED, _best(2)),
     ProbeTable("BERT", "pretrained", _BERT[0], "", _BERT_PRETRAINED, _best(3)),
     ProbeTable("DistilBERT", "finetuned", *_DISTILBERT, _DISTILBERT_FINETUNED, {}),
-    ProbeTable("DistilBERT", "pretrained", _DISTILBERT[0], "", _NEVER, {}),
+    ProbeTable("DistilBERT", "pretrained", _DISTILBERT[0], "", _never(1, 6), {}),
 )
 END_TO_END = (
     EndToEnd("ALBERT base v2", _ALBERT[1], 78.7101, 81.8923, 75.3952, 82.0417, 81.7551),

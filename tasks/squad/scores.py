@@ -32,9 +32,7 @@ class Metric:
 
 METRICS = {
     "exact": Metric(
-        "exact match",
-        "exact match of all questions",
-        ("main", "bars", "layers", "selected", "heat_map", "differences"),
+        "exact match", "exact match of all questions", ("main", "bars", "layers", "selected", "heat_map", "differences")
     ),
     "f1": Metric(
         "F1",

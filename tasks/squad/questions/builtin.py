@@ -46,10 +46,7 @@ class Surface:
 
 
 SURFACES = (
-    Surface(
-        asks=("Which word stands in quotation marks?", "Which word is quoted?"),
-        answer=r"[\"“]([A-Za-z_]+)[\"”]",
-    ),
+    Surface(asks=("Which word stands in quotation marks?", "Which word is quoted?"), answer=r"[\"“]([A-Za-z_]+)[\"”]"),
     Surface(asks=("Which number is named?", "What number does the text give?"), answer=r"(?<![\w.])(\d+(?:\.\d+)*)\b"),
     Surface(
         asks=("Which word stands in brackets?", "Which single word is put in brackets?"), answer=r"(?<!\w)\((\w+)\)"

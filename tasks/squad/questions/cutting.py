@@ -57,11 +57,7 @@ WINDOW_COLUMNS = ("question", "window_start", "size", "start", "end", "max_start
 
 
 def cut_split(
-    paragraphs: Sequence[Paragraph],
-    tokenizer: Any,
-    template: PairTemplate,
-    params: WindowsParams,
-    problems: Problems,
+    paragraphs: Sequence[Paragraph], tokenizer: Any, template: PairTemplate, params: WindowsParams, problems: Problems
 ) -> SplitTables:
     """Cut all questions into windows; answers without a token are added to `problems`."""
     columns = _Columns()

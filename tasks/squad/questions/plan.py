@@ -163,10 +163,7 @@ def windows_job(options: QuestionOptions, tokenizer: str) -> Job:
     params = WindowsParams(**shared(options, WindowsParams), tokenizer=ref.name, tokenizer_revision=ref.revision)
     source = locate(options.dataset, options.data_dir)
     return Job(
-        stage=WINDOWS,
-        params=params,
-        fingerprints={options.dataset: source.fingerprint},
-        paths=places(source, ref),
+        stage=WINDOWS, params=params, fingerprints={options.dataset: source.fingerprint}, paths=places(source, ref)
     )
 
 

@@ -29,7 +29,4 @@ class Config(NBest, AnswerLength, SquadOptions):
         require(fine, "stages", self.stages, "train evaluate: the model scratch has no span head to evaluate")
 
 
-PRESETS = {
-    "paper": Config(),
-    "quick": Config(**QUICK_SQUAD, finetune_seeds=(0, 1)),
-}
+PRESETS = {"paper": Config(), "quick": Config(**QUICK_SQUAD, finetune_seeds=(0, 1))}

@@ -59,7 +59,7 @@ def squad_evaluate(params: EvaluateParams, context: Context) -> dict[str, list[d
     scores = [
         {"decoder": decoder, **row}
         for decoder, own in predictions.items()
-        for row in score_rows(windows.questions, windows.paragraphs, own, scorer)
+        for row in score_rows(windows.questions.paragraph, windows.paragraphs.articles, own, scorer)
     ]
     cost = {
         "questions": len(windows.questions.ids),

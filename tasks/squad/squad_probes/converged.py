@@ -20,14 +20,7 @@ from orchestrator.experiment import Context
 from tasks.squad.squad_probes.lbfgs import Objective, Solution, minimise
 from tasks.squad.squad_probes.probes import Layout, losses_and_gradients, make_layout
 from tasks.squad.squad_probes.stages import LbfgsParams
-from tasks.squad.squad_probes.states import (
-    Chunk,
-    FrozenEncoder,
-    bytes_a_row,
-    collect,
-    encoded_together,
-    open_frozen,
-)
+from tasks.squad.squad_probes.states import Chunk, FrozenEncoder, bytes_a_row, collect, encoded_together, open_frozen
 from tasks.squad.squad_probes.training import HEADS, Rows, artifact_directory, cost_row, keep_probes, trainable
 from tasks.training.numerics import exact_numerics, usable_bytes
 from tasks.training.seeds import numpy_stream

@@ -193,7 +193,7 @@ def evaluate(params: PredictParams, context: Context) -> dict[str, Rows]:
     for lead, ids, predictions in read_predictions(context.needs["predictions"]):
         if ids != windows.questions.ids:
             raise ValueError(f"{context.needs['predictions']}: predictions for other questions; run its job again")
-        rows = score_rows(windows.questions, windows.paragraphs, predictions, scorer)
+        rows = score_rows(windows.questions.paragraph, windows.paragraphs.articles, predictions, scorer)
         scores += [{**lead, **row} for row in rows]
         if lead["decoder"] == "proper":
             loss = loss_of[tuple(lead[name] for name in PROBE_KEY)]
@@ -203,7 +203,7 @@ def evaluate(params: PredictParams, context: Context) -> dict[str, Rows]:
 
 def baseline_rows(windows: Windows) -> Rows:
     """How many dev questions there are of each kind, and the score of never answering, in percent."""
-    second_Q = second_half(windows.questions, windows.paragraphs)
+    second_Q = second_half(windows.questions.paragraph, windows.paragraphs.articles)
     rows: Rows = [{"part": "all", "metric": "windows", "value": float(len(windows.lengths))}]
     for part, own_Q in (("all", np.ones_like(second_Q)), (HALVES[0], ~second_Q), (HALVES[1], second_Q)):
         answerable = windows.questions.has_answer[own_Q]

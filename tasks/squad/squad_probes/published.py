@@ -4,14 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.analysis.panels import of
-from tasks.squad.published import (
-    LEARNING_RATE,
-    METRICS,
-    PROBES,
-    QUESTIONS,
-    published_end_to_end,
-    published_table,
-)
+from tasks.squad.published import LEARNING_RATE, METRICS, PROBES, QUESTIONS, published_end_to_end, published_table
 from tasks.squad.squad_probes.rows import LINE, PROBE, line_name, shown
 
 BESIDE = [

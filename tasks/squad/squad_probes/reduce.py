@@ -7,7 +7,7 @@ import pandas as pd
 from orchestrator.experiment import Results, Summary
 from tasks.analysis.panels import of
 from tasks.analysis.runs import costs_by_line
-from tasks.analysis.summary import summary
+from tasks.analysis.summary import interval, summary
 from tasks.encoders.params import SCRATCH
 from tasks.squad.questions.plan import fault_notes
 from tasks.squad.scores import shown_in
@@ -144,7 +144,7 @@ def _best_levels(selected: pd.DataFrame, null: float) -> list[str]:
             if name != "f1"
         )
         told = f"{line_name(*key)}: F1 is highest at level {best['level']}, {best['mean']:.2f} % "
-        told += f"({rows.interval_words(best)}{split})."
+        told += f"({interval(best['low'], best['high'], '.2f')}, {best['runs']} {best['over']}{split})."
         if best["mean"] < null + 0.005:  # what is printed is rounded
             told += f" So no level is better than never answering ({null:.2f} %)."
         if last["level"] != best["level"]:
@@ -185,21 +185,12 @@ def _missing(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame], config: C
         gone = [WORDS[kind] for kind in config.encoders if (label, kind) not in there]
         if gone:
             found.append(f"{label}: no scores of the encoder {' and '.join(gone)}.")
-    selected = tables["selected"]
-    if not len(selected):
+    if not len(tables["selected"]):
         found.append("No configuration could be chosen: the scores of the two halves of the articles are missing.")
     for model in of(scores, encoder="finetuned")["model"].drop_duplicates():
         if model not in set(tables["differences"]["model"]):
             before = "random encoder with the seed of the fine-tuning" if model == SCRATCH else "pretrained encoder"
             found.append(f"{model}: no difference to before fine-tuning, since there are no scores of the {before}.")
-    single = of(selected, metric="f1")
-    single = single[single["low"].isna() & single["mean"].notna()]
-    if len(single):
-        lines = {line_name(*key) for key in single[LINE].itertuples(index=False, name=None)}
-        found.append(
-            f"Without an interval at some levels, since there is one run only (one seed, or a probe solved to "
-            f"convergence, which has none): {'; '.join(sorted(lines))}."
-        )
     return found
 
 

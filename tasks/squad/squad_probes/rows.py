@@ -168,13 +168,6 @@ def shown(table: pd.DataFrame, modes: bool = True) -> pd.DataFrame:
     return table
 
 
-def interval_words(row, form: str = ".2f") -> str:
-    """The interval of a row of `over_runs` in words, or how many runs it lacks one for."""
-    if np.isnan(row.low):
-        return f"{row.runs} run, no interval" if row.runs == 1 else f"{row.runs} runs, no interval"
-    return f"95 % interval over {row.runs} {row.over} {row.low:{form}} to {row.high:{form}}"
-
-
 def listed(levels: pd.Series) -> str:
     """The levels that occur, in words."""
     return ", ".join(str(level) for level in sorted(levels.astype(int).unique()))

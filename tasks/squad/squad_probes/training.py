@@ -212,11 +212,7 @@ def artifact_directory(context: Context) -> Path:
 
 
 def keep_probes(
-    params: FrozenParams,
-    directory: Path,
-    encoder: FrozenEncoder,
-    weights: Tensor,
-    probes: Sequence[dict[str, Any]],
+    params: FrozenParams, directory: Path, encoder: FrozenEncoder, weights: Tensor, probes: Sequence[dict[str, Any]]
 ) -> Rows:
     """Write weights [L+1, G, 2, H] into the directory; rows of the table `weights`."""
     settings = {"mode": params.mode, "revision": params.revision, "n_levels": encoder.n_levels, "width": encoder.width}

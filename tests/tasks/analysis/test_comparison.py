@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from tasks.analysis.comparison import COMMON, best_on_each_half, paired
+from tasks.analysis.comparison import COMMON, best_on_each_half, paired, second_of_two_halves
 
 HALVES = ("first", "second")
 
@@ -60,3 +60,13 @@ def test_pairs_are_of_one_run_and_a_common_one_goes_with_all():
     assert found == [[0, 1, 1.0, 10.0], [1, 5, 4.0, 30.0]]
     both = paired(right, left.assign(seed=COMMON), ["level"], ("_a", "_b"))
     assert sorted(both["seed"]) == [1, 1, 3, 3, 5, 5]
+
+
+def test_halves_keep_groups_whole_and_differ_by_one_group_at_most():
+    group = np.array([3, 3, 3, 1, 1, 0, 0, 2])
+    second = second_of_two_halves(group)
+    assert second.tolist() == [False, False, False, True, True, True, True, False]
+    for one in np.unique(group):
+        assert len(set(second[group == one])) == 1
+    largest = max(np.unique(group, return_counts=True)[1])
+    assert abs(int(second.sum()) - int((~second).sum())) <= largest

@@ -1,6 +1,7 @@
 """From windows to questions: both decoders against slow ones that go question by question, window by window."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ class Fake:
         return f"pieces of {window}: {a} to {b}"
 
 
-def fake(question):
+def fake(question) -> Any:
     question = np.asarray(question, dtype=np.int32)
     ids = [f"q{i}" for i in range(question.max() + 1)]
     return Fake(question, Ids(ids), np.full(len(question), 100, dtype=np.int32))

@@ -1,7 +1,6 @@
 """Evaluation rows: what each metric is, the halves, the thresholds of the other half, what published decoding lacks."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -14,18 +13,8 @@ from tasks.squad.evaluation import score_rows, second_half
 from tasks.squad.scores import METRICS, PARTS
 
 
-@dataclass
-class Questions:
-    paragraph: np.ndarray
-
-
-@dataclass
-class Paragraphs:
-    articles: list[str]
-
-
 def asked(paragraph, articles):
-    return Questions(np.asarray(paragraph, dtype=np.int32)), Paragraphs(list(articles))
+    return np.asarray(paragraph, dtype=np.int32), list(articles)
 
 
 def values(rows):

@@ -34,7 +34,9 @@ def windows(tmp_path_factory) -> Windows:
 
 
 def scored(windows, predictions):
-    rows = score_rows(windows.questions, windows.paragraphs, predictions, Scorer(windows.questions.answers))
+    rows = score_rows(
+        windows.questions.paragraph, windows.paragraphs.articles, predictions, Scorer(windows.questions.answers)
+    )
     return {(row["part"], row["metric"]): row["value"] for row in rows}
 
 
