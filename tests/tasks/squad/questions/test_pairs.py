@@ -1,10 +1,13 @@
-"""The pair template is learnt from the tokenizer, and a window is what the tokenizer makes of question and context."""
+"""Pieces are joined as published; the pair template is learnt from the tokenizer, and a window is what the tokenizer makes of
+question and context.
+"""
 
 import pytest
+from tokenizers import Tokenizer, decoders, models
 
 from tasks.data.errors import DataError
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
-from tasks.squad.questions.pairs import PairTemplate, pair_template
+from tasks.squad.questions.pairs import PairTemplate, detokenise, joining, pair_template
 from tasks.squad.questions.windows import open_windows
 from tests.tasks.squad.questions.conftest import article, question
 
@@ -91,3 +94,37 @@ def test_other_pairs_are_refused(tokenizer, match):
         pair_template(tokenizer, "odd")
     assert "tokenizer odd" in str(caught.value)
     assert "choose a tokenizer of the BERT family" in str(caught.value)
+
+
+def backend(decoder):
+    tokenizer = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
+    if decoder is not None:
+        tokenizer.decoder = decoder
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("pieces", "how", "text"),
+    [
+        (["un", "##happi", "##est", "build", "##ing"], "wordpiece", "unhappiest building"),
+        (["##est", "day", "##s"], "wordpiece", "##est days"),  # nothing before it to glue it to
+        (["d", "'", "orsi", "[UNK]"], "wordpiece", "d ' orsi [UNK]"),
+        (["\u2581the", "\u2581cafe", "s", "\u2581", "<unk>"], "sentencepiece", "the cafes <unk>"),
+        (["s", "\u2581old"], "sentencepiece", "s old"),
+    ],
+)
+def test_pieces_are_joined_as_published(pieces, how, text):
+    assert detokenise(pieces, how) == text
+
+
+def test_bytes_are_read_by_the_tokenizers_own_decoder():
+    assert detokenise(["Ġcaf", "Ã©", "Ġ2"], "bytes", backend(decoders.ByteLevel())) == "café 2"
+
+
+def test_the_decoder_tells_how_pieces_are_joined():
+    fallback = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    known = [decoders.WordPiece(), decoders.Metaspace(), fallback, decoders.ByteLevel()]
+    assert [joining(backend(d)) for d in known] == ["wordpiece", "sentencepiece", "sentencepiece", "bytes"]
+    for other in (decoders.CTC(), None):
+        with pytest.raises(DataError, match="cannot be joined to text"):
+            joining(backend(other))
