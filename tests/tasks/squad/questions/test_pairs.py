@@ -1,6 +1,4 @@
-"""Pieces are joined as published; the pair template is learnt from the tokenizer, and a window is what the tokenizer makes of
-question and context.
-"""
+"""Pieces are joined as published; a window is what the tokenizer makes of question and context."""
 
 import pytest
 from tokenizers import Tokenizer, decoders, models
