@@ -6,21 +6,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-COLOURS = {
-    ("pretrained", ""): "#1f5fa8",
-    ("random", "hf_default"): "#d1701c",
-    ("random", "keras"): "#2f8f4e",
-    ("random", "glue_legacy"): "#8b4fa3",
-    ("random", "mlm_legacy"): "#b03a48",
-    ("random", "dump_legacy"): "#6b6b6b",
+from tasks.analysis.palette import GREY, INIT_STYLES
+from tasks.analysis.panels import curve, legend, of, panels, say_empty
+
+CAPTIONS = {
+    "mlm_by_depth": "Accuracy and perplexity on the masked tokens of the test part against the number of layers: mean "
+    "over runs, band = 95 % interval for the mean.",
 }
-DASHES = {"trained": "-", "new": "--", "zero_shot": ":"}
-MARKERS = {"trained": "o", "new": "s", "zero_shot": "^"}
-PANELS = {"accuracy": "accuracy (share of masked tokens)", "perplexity": "perplexity (exp of nats a token)"}
-GUESSES = {
-    "accuracy": ("guess_accuracy", "most frequent token"),
-    "perplexity": ("unigram_perplexity", "token frequencies"),
+STYLES = {
+    "trained": {"linestyle": "-", "marker": "o"},
+    "new": {"linestyle": "--", "marker": "s"},
+    "zero_shot": {"linestyle": ":", "marker": "^"},
 }
+PANELS = {
+    "accuracy": ("accuracy (share of masked tokens)", "guess_accuracy", "most frequent token", "-"),
+    "perplexity": ("perplexity (exp of nats per token)", "unigram_perplexity", "token frequencies", (0, (6, 2))),
+}
+"""Of each metric the axis label, and the guess that is a level line: its metric, name and dash."""
 
 
 def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | None) -> Figure:
@@ -33,52 +35,32 @@ def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | Non
         guesses: rows of metric and value, drawn as level lines.
         nominal: the depth that the pretrained model was made with, drawn upright; None: not known.
     """
-    figure = Figure(figsize=(10.6, 4.9), layout="constrained")
-    axes: list[Axes] = list(figure.subplots(1, 2))
-    for axis, (metric, label) in zip(axes, PANELS.items(), strict=True):
-        for key, line in curves[curves["metric"] == metric].groupby(["encoder", "init_style", "readout"], sort=True):
-            encoder, style, readout = (str(part) for part in key)
-            line = line.sort_values("depth")
-            colour = COLOURS[encoder, style]
-            name = encoder if style in ("", "hf_default") else f"{encoder} ({style})"
-            axis.plot(
-                line["depth"],
-                line["mean"],
-                DASHES[readout],
-                color=colour,
-                marker=MARKERS[readout],
-                markersize=3.5,
-                linewidth=1.4,
-                label=f"{name}, {readout.replace('_', '-')} readout",
-            )
-            axis.fill_between(line["depth"], line["ci_low"], line["ci_high"], color=colour, alpha=0.15, lw=0)
-        _guess(axis, guesses, metric, dashed=metric == "perplexity")
+    curves = curves.rename(columns={"ci_low": "low", "ci_high": "high"})
+    figure, axes = panels(1, len(PANELS), width=4.8, height=3.9)
+    for axis, (metric, (label, guess, name, dash)) in zip(axes.flat, PANELS.items(), strict=True):
+        own = of(curves, metric=metric)
+        for (encoder, style, readout), line in own.groupby(["encoder", "init_style", "readout"], sort=True):
+            who = encoder if style in ("", "hf_default") else f"{encoder} ({style})"
+            shown = f"{who}, {readout.replace('_', '-')} readout"
+            curve(axis, line, "depth", INIT_STYLES[style], label=shown, **STYLES[readout])
+        level = of(guesses, metric=guess)["value"]
+        if len(level):
+            axis.axhline(float(level.mean()), color=GREY, linewidth=1.0, linestyle=dash, label=f"guessing: {name}")
         if nominal is not None and nominal <= curves["depth"].max():
-            axis.axvline(nominal, color="0.35", linewidth=0.9, linestyle="-.", label="nominal depth")
-        _limits(axis, curves[curves["metric"] == metric], metric)
+            axis.axvline(nominal, color=GREY, linewidth=0.9, linestyle="-.", label="nominal depth")
+        _limits(axis, own["mean"], metric)
         axis.set_xlabel("layers")
         axis.set_ylabel(label)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.grid(True, which="major", linestyle="--", linewidth=0.5, alpha=0.6)
-        axis.spines[["top", "right"]].set_visible(False)
-    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    legend(figure, {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)})
     return figure
 
 
-def _guess(axis: Axes, guesses: pd.DataFrame, metric: str, dashed: bool) -> None:
-    name, label = GUESSES[metric]
-    values = guesses.loc[guesses["metric"] == name, "value"]
-    if len(values):
-        style = (0, (6, 2)) if dashed else "-"
-        axis.axhline(float(values.mean()), color="0.5", linewidth=1.0, linestyle=style, label=f"guessing: {label}")
-
-
-def _limits(axis: Axes, own: pd.DataFrame, metric: str) -> None:
-    """Room for the means alone."""
-    means = own["mean"].replace([np.inf, -np.inf], np.nan).dropna()
+def _limits(axis: Axes, means: pd.Series, metric: str) -> None:
+    """Leave room for the means alone."""
+    means = means[np.isfinite(means)]
     if not len(means):
-        axis.text(0.5, 0.5, "all values are NaN", ha="center", va="center", transform=axis.transAxes)
+        say_empty(axis, "all values are NaN")
         return
     if metric == "accuracy":
         axis.set_ylim(0, None if means.max() <= 0 else 1.15 * means.max())
