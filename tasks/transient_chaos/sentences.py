@@ -35,6 +35,8 @@ CHUNK = 1024  # texts that the tokenizer gets at once
 class Passages(Limited):
     """Which texts of a corpus are drawn."""
 
+    corpus: str = "wikipedia"
+    """Text: wikipedia (the hub's), builtin (Python's own documentation), a directory of text, or a text file."""
     text: TextKind = "pairs"
     """pairs: the first two sentences of a passage. single: the beginning of a passage."""
     length: Annotated[int, Ge(MIN_LENGTH)] = 32
@@ -46,10 +48,8 @@ class Passages(Limited):
 
 @dataclass(frozen=True, kw_only=True)
 class SentencesParams(Passages):
-    """Everything that shapes the sample, beside the fingerprint of the corpus."""
+    """Everything that shapes the sample, beside the fingerprint of the corpus; `corpus` is its name."""
 
-    corpus: str
-    """Its name; the own name of a file or directory."""
     tokenizer: str
     tokenizer_revision: str
     """Hash of its content, or the hub's commit."""

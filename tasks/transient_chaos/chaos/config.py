@@ -17,13 +17,7 @@ MOST_SHOWN = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Corpus(Limited):
-    corpus: str = "wikipedia"
-    """Text: wikipedia (the hub's), builtin (Python's own documentation), a directory of text, or a text file."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample(Passages, _Corpus):
+class Sample(Passages):
     """Which sentences are iterated."""
 
     sentence_seed: int = 0

@@ -21,8 +21,7 @@ def plan(config: Config) -> Iterator[Job]:
         ValueError: corpus, tokenizer or model are missing, or settings do not fit; one line that says what to give.
     """
     sentences = sentences_job(
-        config.corpus,
-        config.tokenizer or config.model,
+        tokenizer=config.tokenizer or config.model,
         **shared(config, Passages),
         count=config.sentences,
         seed=config.sentence_seed,

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,7 @@ from tasks.data.errors import DataError
 from tasks.data.tokenizers import load_tokenizer, locate_tokenizer
 from tasks.transient_chaos.sampling import candidates, draw, first, sample
 from tasks.transient_chaos.sentences import SENTENCES, SentencesParams, first_come, open_sentences, sentences_job
-
-REPO = Path(__file__).parents[3]
+from tests.research_data import research_data
 
 
 def run(job, directory):
@@ -223,11 +221,11 @@ def test_bad_parameters(tmp_path):
 
 
 @pytest.mark.real_data
-def test_wikitext_with_the_real_tokenizer(real_data, tmp_path):
-    albert = str(real_data / "tokenizers" / "albert")
-    job = sentences_job(str(real_data / "wikitext-2"), albert, text="pairs", length=32, count=200)
+def test_wikitext_with_the_real_tokenizer(tmp_path):
+    albert, wikitext = research_data("tokenizers", "albert"), research_data("wikitext-2")
+    job = sentences_job(str(wikitext), str(albert), text="pairs", length=32, count=200)
     found = open_sentences(run(job, tmp_path / "artifact"))
-    valid = (real_data / "wikitext-2" / "valid.txt").read_text("utf-8")
+    valid = (wikitext / "valid.txt").read_text("utf-8")
     assert all(a in valid and b in valid for a, b in found.texts)
     assert not [a for a, _ in found.texts if a.startswith("= ")]
     assert np.median([len(a) for a, _ in found.texts]) > 40  # sentences, not abbreviations
