@@ -15,14 +15,12 @@ import torch
 from transformers import AlbertModel
 
 from metrics.masked_lm import Accuracy, accuracy_of_counts, perplexity, unigram_loss
-from models.albert import shared_layer
 from models.mlm_head import LEGACY_EPS, MlmHead, fresh_mlm_head, legacy_mlm_head, load_mlm_head, word_table
 from orchestrator.experiment import Context
 from tasks.encoders.loading import checkpoint_place, load_encoder
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders, is_curve_point, n_steps
-from tasks.transient_chaos.counting import CountedLayer
 from tasks.transient_chaos.mlm_depth.heads import COPIES, HeadStack, HeadTrainer, piece_rows, stack_heads
 from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 from tasks.transient_chaos.mlm_depth.states import Rows, Work, open_parts
@@ -53,7 +51,7 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, Rows]:
             pooler=False,
         )
         check_memory(model, params, usable_bytes(context))
-        work = Work(params=params, model=model, layer=CountedLayer(layer=shared_layer(model)), masking=parts.masking)
+        work = Work(params=params, model=model, masking=parts.masking)
         heads = readouts(params, context, model)
         trained = [key for key in heads if key[0] != "zero_shot"]
         stacks: list[tuple[list[tuple[str, int]], HeadStack]] = []
@@ -72,7 +70,7 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, Rows]:
         **counts,
         "n_heads": len(params.depths) * len(trained),
         "max_depth": params.depths[-1],
-        "layer_passes": work.layer.passes,
+        "layer_passes": work.layer_passes,
         "encoder_seconds": work.encoder_seconds,
         "head_seconds": work.head_seconds,
     }

@@ -1,13 +1,16 @@
-"""From scores to curves: mean and interval over runs, peaks, the distance to guessing, counts of NaN."""
+"""From scores to curves and their figure: mean and interval over runs, peaks, the distance to guessing, NaN."""
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
 from orchestrator.experiment import Results, Summary
-from tasks.analysis.panels import of
+from tasks.analysis.palette import GREY, INIT_STYLES
+from tasks.analysis.panels import curve, legend, of, panels, say_empty
 from tasks.analysis.runs import costs_by_line, over_runs
 from tasks.analysis.summary import interval, summary
-from tasks.transient_chaos.mlm_depth import figures
 from tasks.transient_chaos.mlm_depth.config import Config
 
 LINE = ["encoder", "init_style", "readout"]
@@ -24,7 +27,19 @@ CAPTIONS = {
     "costs": "Seconds on the workers, and layer applications to one block as counted while running.",
     "pretraining": "Test scores of the small ALBERT at the end of its pretraining.",
     "depth_curves": "Mean over runs, 95 % interval (Student), number of runs and of NaN.",
+    "mlm_by_depth": "Accuracy and perplexity on the masked tokens of the test part against the number of layers: mean "
+    "over runs, band = 95 % interval for the mean.",
 }
+STYLES = {
+    "trained": {"linestyle": "-", "marker": "o"},
+    "new": {"linestyle": "--", "marker": "s"},
+    "zero_shot": {"linestyle": ":", "marker": "^"},
+}
+PANELS = {
+    "accuracy": ("accuracy (share of masked tokens)", "guess_accuracy", "most frequent token", "-"),
+    "perplexity": ("perplexity (exp of nats per token)", "unigram_perplexity", "token frequencies", (0, (6, 2))),
+}
+"""Of each metric the axis label, and the guess that is a level line: its metric, name and dash."""
 
 
 def with_style(rows: pd.DataFrame) -> pd.DataFrame:
@@ -54,8 +69,8 @@ def peaks(curves: pd.DataFrame, nominal: int | None) -> pd.DataFrame:
     """Where each curve is best: highest accuracy, lowest loss (the shallowest of equals), beside the nominal depth."""
     rows = []
     for metric, larger in LARGER_IS_BETTER.items():
-        for key, curve in of(curves, metric=metric).dropna(subset="mean").groupby(LINE, sort=True):
-            best = curve.loc[curve["mean"].idxmax() if larger else curve["mean"].idxmin()]
+        for key, own in of(curves, metric=metric).dropna(subset="mean").groupby(LINE, sort=True):
+            best = own.loc[own["mean"].idxmax() if larger else own["mean"].idxmin()]
             rows.append((*key, metric, int(best["depth"]), best["mean"], best["ci_low"], best["ci_high"], nominal))
     return pd.DataFrame(rows, columns=PEAK).astype({"nominal_depth": "Int64"})
 
@@ -85,8 +100,8 @@ def summarise(results: Results, config: Config) -> Summary:
         "pretraining": pretraining[~pretraining["metric"].isin(["loss", "learning_rate"])],
         "depth_curves": curves,
     }
-    drawn = {"mlm_by_depth": figures.depth_figure(curves, guesses, nominal)} if len(curves) else {}
-    return summary(tables, drawn, CAPTIONS | figures.CAPTIONS, notes(scores, tables))
+    drawn = {"mlm_by_depth": depth_figure(curves, guesses, nominal)} if len(curves) else {}
+    return summary(tables, drawn, CAPTIONS, notes(scores, tables))
 
 
 def notes(scores: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -112,3 +127,51 @@ def notes(scores: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> list[str]:
         seconds = cost["encoder_seconds"].sum() + cost["head_seconds"].sum()
         told.append(f"{cost['layer_passes'].sum():,} layer passes in {seconds:,.0f} seconds of work.")
     return told
+
+
+def depth_figure(curves: pd.DataFrame, guesses: pd.DataFrame, nominal: int | None) -> Figure:
+    """Two panels, accuracy and perplexity (log axis) against depth: a line an encoder and readout, band = interval.
+
+    The axes leave room for the means; the interval of two or three runs may go beyond them.
+
+    Args:
+        curves: as `depth_curves` makes them.
+        guesses: rows of metric and value, drawn as level lines.
+        nominal: the depth that the pretrained model was made with, drawn upright; None: not known.
+    """
+    curves = curves.rename(columns={"ci_low": "low", "ci_high": "high"})
+    figure, axes = panels(1, len(PANELS), width=4.8, height=3.9)
+    for axis, (metric, (label, guess, name, dash)) in zip(axes.flat, PANELS.items(), strict=True):
+        own = of(curves, metric=metric)
+        for (encoder, style, readout), line in own.groupby(["encoder", "init_style", "readout"], sort=True):
+            who = encoder if style in ("", "hf_default") else f"{encoder} ({style})"
+            shown = f"{who}, {readout.replace('_', '-')} readout"
+            curve(axis, line, "depth", INIT_STYLES[style], label=shown, **STYLES[readout])
+        level = of(guesses, metric=guess)["value"]
+        if len(level):
+            axis.axhline(float(level.mean()), color=GREY, linewidth=1.0, linestyle=dash, label=f"guessing: {name}")
+        if nominal is not None and nominal <= curves["depth"].max():
+            axis.axvline(nominal, color=GREY, linewidth=0.9, linestyle="-.", label="nominal depth")
+        _limits(axis, own["mean"], metric)
+        axis.set_xlabel("layers")
+        axis.set_ylabel(label)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    legend(figure, {label: h for axis in axes.flat for h, label in zip(*axis.get_legend_handles_labels(), strict=True)})
+    return figure
+
+
+def _limits(axis: Axes, means: pd.Series, metric: str) -> None:
+    """Leave room for the means alone."""
+    means = means[np.isfinite(means)]
+    if not len(means):
+        say_empty(axis, "all values are NaN")
+        return
+    if metric == "accuracy":
+        axis.set_ylim(0, None if means.max() <= 0 else 1.15 * means.max())
+        return
+    axis.set_yscale("log")
+    # Zero-shot readouts far from the nominal depth go up to e^20; beyond a thousand times the best nothing is read off.
+    axis.set_ylim(means.min() / 1.3, min(1.3 * means.max(), 1e3 * means.min()))
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.yaxis.set_minor_formatter(NullFormatter())

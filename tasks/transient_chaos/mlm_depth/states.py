@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 from transformers import AlbertModel
 
-from models.albert import Layer, embed, iterate
+from models.albert import embed, iterate, shared_layer
 from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import LegacyMasker, Masking, block_masking, mask_batch
 from tasks.training.numerics import synchronise
-from tasks.transient_chaos.counting import CountedLayer
 from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 
 Rows = list[dict[str, Any]]
@@ -61,7 +60,7 @@ def open_parts(params: FrozenParams, context: Context) -> Parts:
 
 @torch.no_grad()
 def masked_states(
-    model: AlbertModel, layer: Layer, inputs_BT: np.ndarray, labels_BT: np.ndarray, depths: Sequence[int]
+    model: AlbertModel, inputs_BT: np.ndarray, labels_BT: np.ndarray, depths: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """x [D, P, H] after each of the `depths` layers, the labels [P], and the block of the batch [P] of each position.
 
@@ -79,7 +78,7 @@ def masked_states(
         if t in place:
             x_DPH[place[t]] = h_BTH[block_P, token_P]
 
-    iterate(layer, h, depths[-1], None, (keep,))
+    iterate(shared_layer(model), h, depths[-1], None, (keep,))
     return x_DPH, labels[block_P, token_P], block_P
 
 
@@ -100,8 +99,9 @@ class Work:
 
     params: FrozenParams
     model: AlbertModel
-    layer: CountedLayer
     masking: Masking
+    layer_passes: int = 0
+    """Layer applications to one block."""
     encoder_seconds: float = 0.0
     head_seconds: float = 0.0
     nonfinite: Rows = field(default_factory=list)
@@ -119,7 +119,8 @@ class Work:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """As `masked_states`, timed; the first state of the part that is not finite is noted with depth and block."""
         device, clock = next(self.model.parameters()).device, time.perf_counter()
-        x_DPH, labels_P, block_P = masked_states(self.model, self.layer, inputs_BT, labels_BT, self.params.depths)
+        x_DPH, labels_P, block_P = masked_states(self.model, inputs_BT, labels_BT, self.params.depths)
+        self.layer_passes += len(rows_B) * self.params.depths[-1]
         if not any(row["part"] == part for row in self.nonfinite):
             bad = first_bad_state(x_DPH, block_P, self.params.depths)
             if bad is not None:

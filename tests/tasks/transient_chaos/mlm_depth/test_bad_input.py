@@ -105,8 +105,8 @@ def test_a_state_that_turns_nan_costs_its_own_depths_alone(params, context, monk
         rows[:] = [rows_B if name == part else np.array([])]
         return states(self, name, rows_B, inputs, labels)
 
-    def spoiled(model, layer, inputs, labels, depths):
-        x_DPH, labels_P, block_P = real(model, layer, inputs, labels, depths)
+    def spoiled(model, inputs, labels, depths):
+        x_DPH, labels_P, block_P = real(model, inputs, labels, depths)
         hit = torch.from_numpy(
             np.isin(rows[0][block_P.numpy()], [block]) if len(rows[0]) else np.zeros(len(block_P), bool)
         )

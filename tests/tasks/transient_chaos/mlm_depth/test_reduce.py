@@ -9,8 +9,7 @@ import pytest
 from metrics.intervals import mean_interval
 from tasks.transient_chaos.mlm_depth import EXPERIMENT
 from tasks.transient_chaos.mlm_depth.config import PRESETS
-from tasks.transient_chaos.mlm_depth.figures import depth_figure
-from tasks.transient_chaos.mlm_depth.reduce import depth_curves, nominal_depth, peaks, summarise
+from tasks.transient_chaos.mlm_depth.reduce import depth_curves, depth_figure, nominal_depth, peaks, summarise
 
 
 def rows(encoder, readout, values, *, seed=0, encoder_seed=None, data_seed=0):
