@@ -70,7 +70,7 @@ class Sweep(Tangents):
 
 @dataclass(frozen=True, kw_only=True)
 class Shown(Limited):
-    """Of which sentences single states are kept."""
+    """Which states are kept as they are."""
 
     shown_sentences: Annotated[int, Ge(0), Le(MOST_SHOWN)] = 2
     """Sentences, the first ones, whose trajectories, spreads and attention maps are kept."""

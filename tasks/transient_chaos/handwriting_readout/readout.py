@@ -220,7 +220,7 @@ def _rank(row: dict[str, Any]) -> tuple[float, int, int]:
 
 
 def _best_and_asked(kept: list[KeptWindow], best_from: int) -> list[KeptWindow]:
-    """Of the windows that the groups kept: those asked for, and the best of all (of the long enough, if any)."""
+    """Those of the kept windows that were asked for, and the best of all (of the long enough, if any)."""
     defined = [window for window in kept if window.rank[0] == window.rank[0]]
     candidates = [window for window in defined if window.length >= best_from] or defined
     best = min(candidates, key=lambda window: window.rank, default=None)

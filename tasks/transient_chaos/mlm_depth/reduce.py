@@ -39,7 +39,7 @@ PANELS = {
     "accuracy": ("accuracy (share of masked tokens)", "guess_accuracy", "most frequent token", "-"),
     "perplexity": ("perplexity (exp of nats per token)", "unigram_perplexity", "token frequencies", (0, (6, 2))),
 }
-"""Of each metric the axis label, and the guess that is a level line: its metric, name and dash."""
+"""Axis label of each metric, and the guess that is drawn as a level line: its metric, name and dash."""
 
 
 def with_style(rows: pd.DataFrame) -> pd.DataFrame:

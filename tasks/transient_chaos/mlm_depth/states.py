@@ -117,7 +117,7 @@ class Work:
     def states(
         self, part: str, rows_B: np.ndarray, inputs_BT: np.ndarray, labels_BT: np.ndarray
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `masked_states`, timed; the first state of the part that is not finite is noted with depth and block."""
+        """`masked_states`, timed; the first state of the part that is not finite is noted with depth and block."""
         device, clock = next(self.model.parameters()).device, time.perf_counter()
         x_DPH, labels_P, block_P = masked_states(self.model, inputs_BT, labels_BT, self.params.depths)
         self.layer_passes += len(rows_B) * self.params.depths[-1]

@@ -1,8 +1,5 @@
 """Synchronised sentences as one vector each."""
 
-# pandas calls any comparison a Series that may be a number, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,8 +1,5 @@
 """The pass that measures everything, on the tiny ALBERT of the parity fixtures."""
 
-# pandas calls any comparison a Series that may be a number, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import dataclasses
 
 import numpy as np
