@@ -27,9 +27,8 @@ from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders, n_steps
-from tasks.transient_chaos.mlm_depth.evaluation import EVAL_BLOCKS
-from tasks.transient_chaos.mlm_depth.frozen import frozen
-from tasks.transient_chaos.mlm_depth.params import FrozenParams
+from tasks.transient_chaos.mlm_depth.frozen import EVAL_BLOCKS, frozen
+from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 
 VOCAB, LENGTH, TRAIN, TEST = 30_000, 128, 16, 8
 PARAMS = FrozenParams(

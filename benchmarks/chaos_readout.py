@@ -17,7 +17,7 @@ import torch
 
 from metrics.layer_sums import add_states, empty_sums
 from metrics.readout import WindowSolutions, solve_windows, window_errors
-from tasks.transient_chaos.handwriting_readout.strokes import STROKES, stroke_curves
+from tasks.transient_chaos.handwriting_readout.letters import STROKES, stroke_curves
 
 STARTS, LENGTHS = range(60), range(1, 61)
 N_DEV = 200

@@ -31,10 +31,9 @@ from tasks.data.tokenised import tokens
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders
 from tasks.transient_chaos.glue_depth.config import PRESETS
-from tasks.transient_chaos.glue_depth.features import length_batches
+from tasks.transient_chaos.glue_depth.features import Inputs, length_batches, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.frozen import frozen
 from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
-from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.plan import plan
 from tasks.transient_chaos.glue_depth.stages import FrozenParams
 

@@ -1,8 +1,8 @@
-"""The effective dimension of an ensemble of states, from Gram matrices: no SVD, no state written (transient_chaos 7).
+"""The effective dimension of an ensemble of states, from Gram matrices: no SVD, no state written.
 
-ED = (sum l)^2 / sum l^2 over the eigenvalues l of the covariance, the participation ratio, in 1 .. min(N - 1, D). With
-the centred Gram matrix G = Xc Xc^T it is (tr G)^2 / ||G||_F^2; G is a sum over blocks of columns, so only
-one block is ever copied.
+ED = (sum l)^2 / sum l^2 over the eigenvalues l of the covariance, the participation ratio, in 1 .. min(N - 1, D)
+(`tasks/transient_chaos/README.md 7`). With the centred Gram matrix G = Xc Xc^T it is (tr G)^2 / ||G||_F^2; G is a sum
+over blocks of columns, so only one block is ever copied.
 
 Dimensions: N sentences, T tokens, H hidden, D = T H.
 """

@@ -1,4 +1,4 @@
-"""GLUE's dev-set metrics, by the kind that a task asks for (transient_chaos 3.4).
+"""GLUE's dev-set metrics, by the kind that a task asks for (Wang et al., GLUE, 2018, table 1).
 
 | kind | metrics | primary |
 |---|---|---|

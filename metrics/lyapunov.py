@@ -1,7 +1,7 @@
 """Exponents from records of growth: windows, running means, Kaplan-Yorke dimension, chaos length.
 
 Natural logarithms throughout, so exponents are nats per layer. A record holds ln|R_ii| (or ln||u||) of consecutive
-stretches of `every` layers; any axes may follow the first. Source: transient_chaos 5 and 6.
+stretches of `every` layers; any axes may follow the first. See tasks/transient_chaos/README.md 5 and 6.
 
 Dimensions: R records, W windows, N sentences, K exponents.
 """
@@ -89,7 +89,7 @@ def chaos_lengths(windows: ArrayLike, tau: int) -> ChaosLengths:
     """Chaos lengths of exponents [W, N] over windows of `tau` layers: no growth means lambda <= 0, -inf too.
 
     Observation of a sentence ends before its first window that is NaN or +inf: a state that is not finite is no chaos.
-    No rule stands in the published code; this one is transient_chaos 6.
+    No rule stands in the published code; this one is `tasks/transient_chaos/README.md 6`.
 
     Raises:
         ValueError: not [W, N], no window, or tau below 1.

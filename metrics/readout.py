@@ -1,4 +1,4 @@
-"""Least-squares readouts of states over windows of layers, all windows from sums over layers (transient_chaos 8).
+"""Least-squares readouts of states over windows of layers, all windows from sums over layers.
 
 One linear map W (with intercept) reads the states of all layers t in a window [i1, i1 + L) and all examples: example i
 shall give y_it = sum_c w_ic curve_c[t - i1]. Its normal equations need, of each layer, only the mean, the scatter

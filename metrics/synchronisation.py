@@ -1,6 +1,7 @@
-"""How far the tokens of a sentence are from being equal, and from which layer on they are (transient_chaos 6).
+"""How far the tokens of a sentence are from being equal, and from which layer on they are.
 
-No rule that turns the spread into an offset stands in the published code; `first` and `persistent` are ours.
+No rule that turns the spread into an offset stands in the published code; `first` and `persistent` are ours
+(`tasks/transient_chaos/README.md 6`).
 
 Dimensions: B sentences, T tokens, H hidden, Q thresholds, t layers.
 """

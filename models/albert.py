@@ -44,8 +44,8 @@ def scratch_config(
     """The configuration of an ALBERT with the v2 settings: gelu_new, LayerNorm eps 1e-12, no encoder dropout.
 
     Heads default to H/64 (at least 1), the feed-forward width to 4H: 768, 1024, 4096 are the published base, large,
-    xxlarge; xlarge is 2048 with 16 heads (transient_chaos 1.1). The number of layers is left at 1: depth is an
-    argument of `iterate`, no property of the weights.
+    xxlarge; xlarge is 2048 with 16 heads (Lan et al., ALBERT, 2020, table 1). The number of layers is left at 1:
+    depth is an argument of `iterate`, no property of the weights.
 
     Raises:
         ValueError: when the heads do not divide the width.

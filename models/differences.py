@@ -1,4 +1,4 @@
-"""Growth by finite differences of two copies: the published way, kept as `legacy` (transient_chaos 5).
+"""Growth by finite differences of two copies: the published way, kept as `legacy`.
 
 A copy starts at h + eps d, both run on, and after every window of tau layers the growth ln(||d'|| / eps) / tau is read
 and the copy is set back to distance eps along d'. With the published eps = 1 the distance saturates at the attractor's

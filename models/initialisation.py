@@ -1,4 +1,4 @@
-"""The definitions of a "random network" that published work uses, side by side (transient_chaos 1.7).
+"""The definitions of a "random network" that published work uses, side by side (`tasks/transient_chaos/README.md 2`).
 
 `hf_default`: normal with sd `initializer_range`, biases 0, LayerNorm gains 1, padding rows of tables 0.
 `keras`: the dynamics scripts. Normal with sd `initializer_range` cut at 2 sd (so 0.88 of it), biases 0, gains 1; word

@@ -2,8 +2,8 @@
 
 For ALBERT F is one shared layer, for BERT-like encoders the layers in their order. One pass to depth N yields the
 states of every depth n <= N. That is the same computation as N separate passes iff the weights are frozen, the encoder
-is deterministic and, where depth is free, there is one hidden group with one inner layer (transient_chaos 3.7,
-conditions i, ii, vii); `check_iterated` refuses configurations that break the last two.
+is deterministic and, where depth is free, there is one hidden group with one inner layer; `check_iterated`
+refuses configurations that break the last two.
 
 Dimensions: B batch, T tokens, E embedding, H hidden.
 """
@@ -23,7 +23,7 @@ Observer = Callable[[int, Tensor], None]
 
 
 def check_iterated(config: Any, name: str = "the model") -> None:
-    """Refuse what is no deterministic iterated map of one layer (transient_chaos 3.7, conditions ii and vii).
+    """Refuse what is no deterministic iterated map of one layer.
 
     The frozen encoder runs in evaluation mode, where dropout is off anyway. Yet a checkpoint that was published with
     dropout (ALBERT v1, which also has another activation) gives other numbers than the v2 one that the experiments are
@@ -46,7 +46,7 @@ def check_iterated(config: Any, name: str = "the model") -> None:
 
 
 def shared_layer(model: AlbertModel) -> Layer:
-    """F, the one encoder layer (transient_chaos 1.3)."""
+    """F, the one encoder layer."""
     groups: Any = model.encoder.albert_layer_groups
     return groups[0].albert_layers[0]
 
@@ -68,7 +68,7 @@ def layers_of(model: Any) -> Layer | list[Layer]:
 
 def embed(model: Any, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
     """h_0 [B, T, H] of `input_ids` [B, T] and `token_type_ids` [B, T]: embeddings and LayerNorm, for ALBERT followed by
-    the projection to H (transient_chaos 1.2)."""
+    the projection to H."""
     e_BTE = model.embeddings(input_ids, token_type_ids=token_type_ids)
     return model.encoder.embedding_hidden_mapping_in(e_BTE) if model.config.model_type == "albert" else e_BTE
 
@@ -77,8 +77,7 @@ def padding_mask(model: Any, attention_mask: Tensor | None, h: Tensor) -> Tensor
     """The mask that the layer wants for `attention_mask` [B, T] (1 a token, 0 padding) and states like `h` [B, T, H].
 
     None (nothing is masked) when there is no padding or `attention_mask` is None. The kind follows the model's
-    attention: boolean [B, 1, T, T] for sdpa, additive for eager. Padding positions still ask, they only are not asked
-    (transient_chaos 1.4).
+    attention: boolean [B, 1, T, T] for sdpa, additive for eager. Padding positions still ask, they only are not asked.
     """
     return create_bidirectional_mask(config=model.config, inputs_embeds=h, attention_mask=attention_mask)
 
@@ -117,6 +116,6 @@ def iterate(
 
 
 def pool(model: AlbertModel, h: Tensor) -> Tensor:
-    """z [B, H] = tanh(W h[:, 0] + b): ALBERT's pooler on the first token of `h` [B, T, H] (transient_chaos 3.3)."""
+    """z [B, H] = tanh(W h[:, 0] + b): ALBERT's pooler on the first token of `h` [B, T, H]."""
     assert model.pooler is not None  # `load_albert` and `random_albert` always make one
     return torch.tanh(model.pooler(h[:, 0]))

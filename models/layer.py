@@ -5,8 +5,9 @@ the base are computed once, each derivative of a nonlinearity is one number an e
 remains for a tangent are the layer's matrix products. The base itself is bit by bit that of the Hugging Face layer with
 eager attention.
 
-Formulas: transient_chaos 1.3. Dimensions: B batch, T tokens, H hidden, A heads, D head size, I feed-forward width,
-K tangents. A tangent has its axis K right after the batch: [B, K, T, H] for states [B, T, H], [B, K, H] for [B, H].
+The layer is ALBERT's (Lan et al., 2020), post-LayerNorm. Dimensions: B batch, T tokens, H hidden, A heads, D head size,
+I feed-forward width, K tangents. A tangent has its axis K right after the batch: [B, K, T, H] for states [B, T, H], [B,
+K, H] for [B, H].
 """
 
 import math

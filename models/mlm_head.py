@@ -3,7 +3,7 @@
     y = LayerNorm(gelu_new(W h + b)) [E],  logits = Word y + c [V]
 
 W, b, the LayerNorm and c are the readout's own; the decoder `Word` is the encoder's word table, tied and never trained
-here (transient_chaos 4). The published code used LayerNorm eps 1e-5, transformers 5 the configuration's 1e-12.
+here. The published code used LayerNorm eps 1e-5, transformers 5 the configuration's 1e-12.
 
 Dimensions: P positions, H hidden, E embedding, V vocabulary.
 """
@@ -99,7 +99,7 @@ def legacy_mlm_head(model: AlbertModel, generator: torch.Generator) -> MlmHead:
     """The published new readout, with its defect: every tensor U(±1/sqrt(last dim)), the tied decoder among them.
 
     So the word table that `model` itself reads its inputs with is overwritten, and the encoder is no longer the
-    pretrained one (transient_chaos 4, bug 1).
+    pretrained one (`tasks/transient_chaos/README.md 4`).
     """
     table = word_table(model)
     E, H, V = model.config.embedding_size, model.config.hidden_size, model.config.vocab_size

@@ -1,7 +1,7 @@
 """The map after synchronisation: all tokens of a sentence equal one vector x, and F acts on that vector alone.
 
 Attention then averages equal values, so F(x) = LN_2(p + W_2 g(W_1 p + b_1) + b_2) with
-p = LN_1(x + W_o(W_v x + b_v) + b_o): the layer on one token, a T-th of the cost (transient_chaos 6). Exact on the
+p = LN_1(x + W_o(W_v x + b_v) + b_o): the layer on one token, a T-th of the cost. Exact on the
 synchronised manifold only. Whether states near it stay near is the question of the transverse linearisation: a change
 whose mean over tokens is zero leaves the attention's output as it is (equal values whatever the weights, and a uniform
 mean of the changes), so every token's change evolves by DLN_2 (I + DFFN) DLN_1 with the attention's output held fixed.

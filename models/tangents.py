@@ -1,7 +1,7 @@
 """Tangents of the iterated map: how a small change of a state grows, along one direction or a frame of K of them.
 
 u' = J_F(h) u, exactly, by forward-mode differentiation; for the ALBERT layer written out in `models.layer`, for any
-other by `torch.func.jvp`. Nothing is subtracted, so float32 is safe (transient_chaos 5). A frame that is
+other by `torch.func.jvp`. Nothing is subtracted, so float32 is safe. A frame that is
 orthonormalised every few layers gives K exponents: ln|R_ii| of its QR, summed.
 
 With a padding mask the system is that of the real tokens: they never see what padding positions do, so tangents are

@@ -16,3 +16,12 @@ GREY = "#666666"
 ENCODERS = {"pretrained": PRETRAINED, "random": RANDOM, "finetuned": FINETUNED}
 CYCLE = (PRETRAINED, RANDOM, FINETUNED, LEGACY, PUBLISHED, SKY, GREY, THEORY)
 """For things without a colour of their own, in this order; the same as in figures.mplstyle."""
+INIT_STYLES = {
+    "": PRETRAINED,
+    "hf_default": RANDOM,
+    "keras": SKY,
+    "glue_legacy": LEGACY,
+    "mlm_legacy": PUBLISHED,
+    "dump_legacy": GREY,
+}
+"""For figures in which random encoders differ by how their weights are drawn; the empty style is the checkpoint's."""

@@ -8,20 +8,21 @@ Letters: N sentences (or pairs of them), T tokens of each.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Gt, Lt
 
 from orchestrator.experiment import Context, Job, Stage
+from orchestrator.limits import Limited, Positive
 from tasks.data.artifacts import encode, read_meta, write_meta
 from tasks.data.corpus import TEST_RATIO, Part, corpus_here, locate_corpus
 from tasks.data.plan import MIN_LENGTH
 from tasks.data.special import special_ids
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
-from tasks.transient_chaos import packing
 from tasks.transient_chaos.sampling import TextKind, Texts, sample
 
 if TYPE_CHECKING:
@@ -31,39 +32,35 @@ CHUNK = 1024  # texts that the tokenizer gets at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentencesParams:
-    """Everything that shapes the sample, beside the fingerprint of the corpus."""
+class Passages(Limited):
+    """Which texts of a corpus are drawn."""
 
-    corpus: str
-    """Its name; the own name of a file or directory."""
+    corpus: str = "wikipedia"
+    """Text: wikipedia (the hub's), builtin (Python's own documentation), a directory of text, or a text file."""
+    text: TextKind = "pairs"
+    """pairs: the first two sentences of a passage. single: the beginning of a passage."""
+    length: Annotated[int, Ge(MIN_LENGTH)] = 32
+    """Length of each sentence or pair in tokens, special tokens included: longer ones are cut (of a pair the longer
+    text first), shorter ones padded."""
+    part: Part = "test"
+    """Part of the corpus that the sentences are drawn from; the model small is pretrained on train."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentencesParams(Passages):
+    """Everything that shapes the sample, beside the fingerprint of the corpus; `corpus` is its name."""
+
     tokenizer: str
     tokenizer_revision: str
     """Hash of its content, or the hub's commit."""
-    text: TextKind = "pairs"
-    """`pairs`: the first two sentences of a passage of over 4 T characters, together at most 8 T characters.
-    `single`: the beginning of a passage of over 4 T characters."""
-    length: int = 32
-    """T, special tokens included: longer texts are cut (of a pair the longer text first), shorter ones are padded."""
-    count: int
-    """N. Of one seed a smaller sample is the beginning of a larger one."""
-    part: Part = "test"
+    count: Positive
+    """Number of sentences or pairs. Of one seed a smaller sample is the beginning of a larger one."""
     seed: int = 0
-    test_ratio: float | None = None
+    """Random seed for sampling sentences."""
+    test_ratio: Annotated[float, Gt(0), Lt(1)] | None = None
     """Share of the passages that is `test`; None for a corpus that has parts of its own."""
     legacy_packing: bool = False
-    """Cut pairs as the published code does: first come, first served, so that B may be empty (see `packing`)."""
-
-    def __post_init__(self):
-        if self.text not in ("pairs", "single"):
-            raise ValueError(f"text is {self.text!r}; choose pairs or single")
-        if self.part not in ("train", "test"):
-            raise ValueError(f"part is {self.part!r}; choose train or test")
-        if self.length < MIN_LENGTH:
-            raise ValueError(f"length is {self.length}; expected at least {MIN_LENGTH}")
-        if self.count < 1:
-            raise ValueError(f"count is {self.count}; expected at least 1")
-        if self.test_ratio is not None and not 0.0 < self.test_ratio < 1.0:
-            raise ValueError(f"test_ratio is {self.test_ratio}; expected a share between 0 and 1")
+    """Cut pairs as the published code does, so that the second text may be empty (`first_come`)."""
 
 
 SENTENCES = Stage(
@@ -71,19 +68,14 @@ SENTENCES = Stage(
 )
 
 
-def sentences_job(
-    corpus: str,
-    tokenizer: str,
-    *,
-    text: TextKind,
-    length: int,
-    count: int,
-    part: Part = "test",
-    seed: int = 0,
-    test_ratio: float = TEST_RATIO,
-    legacy_packing: bool = False,
-) -> Job:
+def sentences_job(corpus: str, tokenizer: str, *, test_ratio: float = TEST_RATIO, **given: Any) -> Job:
     """The job that samples and tokenises sentences. Where corpus and tokenizer lie is no part of its identity.
+
+    Args:
+        corpus: wikipedia, builtin, a directory or a file.
+        tokenizer: a hub name, a directory, or builtin.
+        test_ratio: share of the passages that is `test`, of a corpus without parts of its own.
+        given: the other fields of `SentencesParams`.
 
     Raises:
         ValueError: for a bad choice or number.
@@ -94,13 +86,8 @@ def sentences_job(
         corpus=place.name,
         tokenizer=ref.name,
         tokenizer_revision=ref.revision,
-        text=text,
-        length=length,
-        count=count,
-        part=part,
-        seed=seed,
         test_ratio=None if place.has_parts else test_ratio,
-        legacy_packing=legacy_packing,
+        **given,
     )
     paths = place.places | ({"tokenizer": ref.path} if ref.path else {})
     return Job(stage=SENTENCES, params=params, fingerprints={place.name: place.fingerprint}, paths=paths)
@@ -220,7 +207,7 @@ def _first_come(texts: list[Texts], tokenizer: Any, length: int, special: dict[s
     columns = [encode(list(column), tokenizer) for column in zip(*texts, strict=True)]
     for pieces in zip(*columns, strict=True):
         second = pieces[1] if len(pieces) == 2 else None
-        ids, types, mask = packing.first_come(
+        ids, types, mask = first_come(
             pieces[0],
             second,
             length,
@@ -230,3 +217,21 @@ def _first_come(texts: list[Texts], tokenizer: Any, length: int, special: dict[s
         )
         n_tokens = min(sum(mask), length)  # the callers of the published function cut its longer result, too
         yield ids[:n_tokens], types[:n_tokens]
+
+
+def first_come(
+    first: Sequence[int], second: Sequence[int] | None, length: int, *, cls: int, sep: int, pad: int
+) -> tuple[list[int], list[int], list[int]]:
+    """`[CLS] A [SEP] B [SEP]` as input ids, token types (0 for A, 1 for B) and mask, padded to `length` with `pad`.
+
+    The published packing (README 1), on lists of token ids: text A is cut to length - 2 and B gets what is then left.
+    Where A leaves no room for `[SEP]` after B the result is length + 1 long and ends in two `[SEP]`: callers cut it.
+    """
+    ids = [cls, *first[: length - 2], sep]
+    types = [0] * len(ids)
+    if second is not None:
+        kept = second[: max(0, length - len(ids) - 1)]
+        ids += [*kept, sep]
+        types += [1] * (len(kept) + 1)
+    missing = length - len(ids)
+    return ids + [pad] * missing, types + [0] * missing, [1] * len(ids) + [0] * missing

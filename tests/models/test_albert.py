@@ -128,7 +128,7 @@ def test_a_pass_can_go_on_from_its_middle():
 
 
 def test_identical_tokens_stay_identical():
-    """A symmetry of the map: it has no position after h_0 (transient_chaos 12)."""
+    """A symmetry of the map: it has no position after h_0."""
     model = random_albert(CONFIG, "hf_default", seed=0, dtype=torch.float64)
     h = torch.randn(2, 1, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).expand(2, 6, 32)
     with torch.no_grad():

@@ -75,7 +75,7 @@ def test_dump_legacy_is_orthogonal():
 
 
 def test_mlm_legacy_loses_the_input():
-    """The published defect: with gains near zero all sentences end in one point (transient_chaos 1.7)."""
+    """The published defect: with gains near zero all sentences end in one point."""
     h = torch.randn(4, 6, 64, generator=torch.Generator().manual_seed(0))
     spread = {}
     for style in ("mlm_legacy", "keras"):

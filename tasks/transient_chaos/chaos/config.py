@@ -1,102 +1,131 @@
-"""The options of `chaos` and its presets; `paper` is the published setting (transient_chaos 5 and 7)."""
+"""The options of `chaos` and its presets; `paper` is the published setting (README 5 and 7)."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Ge, Gt, Le
+
+from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, Several, require
 from orchestrator.options import Ints
-from tasks.encoders.options import QUICK_SMALL, EncoderOptions, at_least, distinct
+from tasks.encoders.options import QUICK_SMALL, EncoderOptions, SeveralInts
 from tasks.encoders.params import InitStyle
-from tasks.transient_chaos.chaos.params import MaskMode
+from tasks.transient_chaos.sentences import Passages
+
+MaskMode = Literal["none", "padding"]
+MOST_SHOWN = 16
+"""Sentences whose trajectories can be kept: those of the first batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(EncoderOptions):
-    """ALBERT as an iterated map: Lyapunov spectrum, chaos length, synchronisation, effective dimension."""
+class Sample(Passages):
+    """Which sentences are iterated."""
 
-    init_styles: tuple[InitStyle, ...] = ("hf_default", "keras")
-    """How random weights are drawn: hf_default (normal), keras (truncated normal, the published way), and three ways
-    that also re-draw LayerNorm gains: glue_legacy, mlm_legacy, dump_legacy."""
-    encoder_seeds: Ints = tuple(range(10))
-    """Seeds of random encoders."""
-    corpus: str = "wikipedia"
-    """Text: wikipedia (the hub's), builtin, a directory of text files, or one file."""
-    text: Literal["pairs", "single"] = "pairs"
-    """pairs: the first two sentences of a passage. single: the beginning of a passage."""
-    part: Literal["train", "test"] = "test"
-    """Part of the corpus that the sentences are drawn from; the model small is pretrained on train."""
-    length: int = 32
-    """Tokens of each sentence or pair; longer ones are cut, shorter ones padded."""
-    sentences: int = 1000
-    """Sentences or pairs."""
     sentence_seed: int = 0
-    """Of the draw of sentences."""
+    """Random seed for sampling sentences."""
     legacy_packing: bool = False
     """Cut pairs first come, first served, as published; else the longer text first."""
-    mask_modes: tuple[MaskMode, ...] = ("none", "padding")
-    """none: padding attends and is attended, as published; padding: it is masked. These are two systems."""
-    steps: int = 1000
-    """Layers."""
-    exponents: int = 8
-    """Lyapunov exponents of the first --spectrum-sentences; the others get the largest one. 0: none."""
-    spectrum_sentences: int = 100
-    """Sentences with the whole spectrum."""
-    window: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tangents(Limited):
+    """How growth is measured, along all tokens or along the one vector of synchronised ones."""
+
+    window: Positive = 50
     """Layers over which growth is averaged."""
-    qr_every: int = 5
+    qr_every: Positive = 5
     """Layers between two orthonormalisations of the tangents."""
-    align: int = 20
-    """Layers after which a tangent counts as aligned."""
-    legacy_differences: bool = False
-    """Also the published finite difference, at the distance --difference-size (published: 1, which saturates)."""
-    difference_size: float = 1.0
-    """Distance of the perturbed copy."""
-    thresholds: tuple[float, ...] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
-    """Spreads over tokens below which a sentence counts as synchronised."""
-    legacy_spread: bool = False
-    """Under the padding mask also count the padding in the spread over tokens, as published."""
-    shown_sentences: int = 2
-    """Sentences whose trajectories, spreads and attention maps are kept."""
-    shown_tokens: Ints = (0, 1, 2)
-    """Tokens of the trajectories."""
-    shown_dimensions: Ints = (0, 5)
-    """Hidden dimensions of the trajectories."""
-    attention_layers: Ints = (1, 2, 4, 12, 24, 48, 100)
-    """Layers whose attention maps are kept."""
-    attention_heads: Ints = (0,)
-    """Heads whose attention maps are kept."""
-    long_steps: int = 0
-    """Layers that synchronised sentences go on as one vector each; 0: none. Published: 100000."""
-    long_sentences: int = 10
-    """Sentences that go on, at most."""
-    long_exponents: int = 4
-    """Exponents along the synchronised manifold."""
-    long_window: int = 500
-    """Layers over which their growth is averaged."""
-    sync_threshold: float = 1e-3
-    """Spread over tokens below which a sentence goes on as one vector."""
-    precision: Literal["float32", "float64"] = "float32"
-    """Of weights, states and tangents."""
     seed: int = 0
-    """Of the first tangents."""
+    """Random seed of the first tangents."""
+    shown_dimensions: Annotated[Ints, Ge(0)] = (0, 5)
+    """Hidden dimensions of the trajectories that are kept."""
 
     def __post_init__(self):
         super().__post_init__()
-        distinct(self, "mask_modes")
-        distinct(self, "thresholds")
-        for name in ("length", "sentences", "steps", "window", "qr_every", "align", "long_window"):
-            at_least(self, name, 1)
-        for name in ("long_sentences", "long_exponents"):
-            at_least(self, name, 1)
-        for name in ("exponents", "spectrum_sentences", "shown_sentences", "long_steps"):
-            at_least(self, name, 0)
-        if self.window > self.steps:
-            raise ValueError(f"window is {self.window}: give at most the {self.steps} layers of --steps")
+        fine = self.window % self.qr_every == 0
+        require(fine, "window", self.window, f"a multiple of qr-every, {self.qr_every}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Tangents):
+    """What one pass of all sentences measures."""
+
+    sentences: Positive = 1000
+    """Number of sentences or pairs."""
+    steps: Positive = 1000
+    """Number of layers."""
+    exponents: NotNegative = 8
+    """Lyapunov exponents of the first --spectrum-sentences; the others get the largest one. 0: none."""
+    spectrum_sentences: NotNegative = 100
+    """Sentences with the whole spectrum."""
+    align: Positive = 20
+    """Layers after which a tangent that began in a random direction counts as aligned."""
+    thresholds: Annotated[Several[float], Gt(0)] = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+    """Spreads over tokens below which a sentence counts as synchronised."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        require(self.align % self.qr_every == 0, "align", self.align, f"a multiple of qr-every, {self.qr_every}")
+        require(self.window <= self.steps, "window", self.window, f"at most the number of layers, steps {self.steps}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown(Limited):
+    """Which states are kept as they are."""
+
+    shown_sentences: Annotated[int, Ge(0), Le(MOST_SHOWN)] = 2
+    """Sentences, the first ones, whose trajectories, spreads and attention maps are kept."""
+    shown_tokens: Annotated[Ints, Ge(0)] = (0, 1, 2)
+    """Tokens of the trajectories."""
+    attention_layers: Annotated[Ints, Ge(1)] = (1, 2, 4, 12, 24, 48, 100)
+    """Layers whose attention maps are kept."""
+    attention_heads: Annotated[Ints, Ge(0)] = (0,)
+    """Heads whose attention maps are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synchronised(Limited):
+    """Which sentences go on as one vector."""
+
+    sync_threshold: AboveZero = 1e-3
+    """Spread over tokens below which a sentence goes on as one vector."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(EncoderOptions, Synchronised, Shown, Sweep, Sample):
+    """ALBERT as an iterated map: Lyapunov spectrum, chaos length, synchronisation, effective dimension."""
+
+    init_styles: Several[InitStyle] = ("hf_default", "keras")
+    """How random weights are drawn: hf_default (normal), keras (truncated normal, the published way), and three ways
+    that also re-draw LayerNorm gains: glue_legacy, mlm_legacy, dump_legacy."""
+    encoder_seeds: SeveralInts = tuple(range(10))
+    """Random seeds of the random encoders."""
+    mask_modes: Several[MaskMode] = ("none", "padding")
+    """none: padding tokens attend and are attended to, as published. padding: they are masked."""
+    legacy_differences: bool = False
+    """Also measure the published finite difference, at the distance --difference-size (published: 1, too large)."""
+    difference_size: AboveZero = 1.0
+    """Distance of the perturbed copy."""
+    legacy_spread: bool = False
+    """With padding masked, also count the padding in the spread over tokens, as published."""
+    long_steps: NotNegative = 0
+    """Layers that synchronised sentences go on as one vector each; 0: none. Published: 100000."""
+    long_sentences: Positive = 10
+    """Maximum number of sentences that go on."""
+    long_exponents: Positive = 4
+    """Lyapunov exponents along the synchronised manifold."""
+    long_window: Positive = 500
+    """Layers over which their growth is averaged."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Precision of weights, states and tangents."""
+
+    def __post_init__(self):
+        super().__post_init__()
         self.check_length("length", (self.model,))
 
 
 PRESETS = {
     "paper": Config(long_steps=100_000),
-    # The published comparison of chaos lengths (transient_chaos 6): single lines, more tokens, fewer layers.
+    # The published comparison of chaos lengths (README 6): single lines, more tokens, fewer layers.
     "chaos_length": Config(text="single", length=128, sentences=100, steps=500, window=100, align=20),
     "quick": Config(
         **QUICK_SMALL,

@@ -17,7 +17,7 @@ from models.iteration import Layer
 from models.tangents import frame_step, orthonormalise, random_frame
 from tasks.training.seeds import torch_stream
 from tasks.transient_chaos.chaos.inputs import Inputs, exponents_of
-from tasks.transient_chaos.chaos.params import SweepParams
+from tasks.transient_chaos.chaos.stages import SweepParams
 
 Row = dict[str, Any]
 

@@ -16,7 +16,8 @@ from models.tangents import frame_numbers
 from orchestrator.experiment import Context
 from tasks.encoders.loading import load_encoder
 from tasks.training.numerics import usable_bytes
-from tasks.transient_chaos.chaos.params import MOST_SHOWN, SweepParams
+from tasks.transient_chaos.chaos.config import MOST_SHOWN
+from tasks.transient_chaos.chaos.stages import SweepParams
 from tasks.transient_chaos.sentences import open_sentences
 
 BATCH_SENTENCES = (

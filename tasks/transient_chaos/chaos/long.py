@@ -1,20 +1,28 @@
-"""The stage `chaos_long`: sentences whose tokens have synchronised go on as one vector each (transient_chaos 6).
+"""The stage `chaos_long`: sentences whose tokens have synchronised go on as one vector each (README 6).
 
 A T-th of the cost, so that 100,000 layers are affordable. It is exact on the synchronised manifold; whether sentences
 stay near it is what the largest exponent across it says. A single chaotic orbit parts from that of the whole sentence,
 whose rounding is another; growth and chaos lengths are comparable, not the orbit.
 
-Dimensions: B sentences followed, H hidden, K exponents, R records of `qr_every` layers.
+A run goes on from the artifact of a sweep, `last.safetensors`: `mean` [N, H] (the mean of each sentence's tokens),
+`spread` [N] (`metrics.synchronisation.token_spread`; NaN for a sentence that was lost), and single numbers: `layers`
+applied, and the tokens' `vocab_size` and `pad_token_id`, on which the weights of a scratch encoder depend.
+
+Dimensions: N sentences, B sentences followed, T tokens, H hidden, K exponents, W windows.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from metrics.lyapunov import chaos_lengths
+from metrics.synchronisation import token_spread
 from models.albert import shared_layer
 from models.iteration import Layer
 from models.one_vector import one_vector_frames
@@ -24,10 +32,53 @@ from orchestrator.experiment import Context
 from tasks.encoders.loading import load_encoder
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import torch_stream
-from tasks.transient_chaos.chaos.last import Last, read_last
-from tasks.transient_chaos.chaos.params import LongParams
+from tasks.transient_chaos.chaos.stages import LongParams
 
 Row = dict[str, Any]
+FILE = "last.safetensors"
+NUMBERS = ("layers", "vocab_size", "pad_token_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Last:
+    """Where a sweep ended."""
+
+    mean_NH: Tensor
+    spread_N: Tensor
+    layers: int
+    vocab_size: int
+    pad_token_id: int
+
+
+def last_of(
+    h_NTH: Tensor, real_NT: Tensor | None, alive_N: Tensor, *, layers: int, vocab_size: int, pad_token_id: int
+) -> Last:
+    """The last states as vectors; under the padding mask (`real_NT`) of the real tokens alone."""
+    weight = torch.ones_like(h_NTH[:, :, 0]) if real_NT is None else real_NT.to(h_NTH.dtype)
+    mean = (h_NTH * weight[:, :, None]).sum(1) / weight.sum(1, keepdim=True)
+    spread = torch.where(alive_N, token_spread(h_NTH, real_NT), torch.nan)
+    return Last(mean_NH=mean, spread_N=spread, layers=layers, vocab_size=vocab_size, pad_token_id=pad_token_id)
+
+
+def write_last(directory: Path, last: Last) -> None:
+    """Write what a long run goes on from."""
+    tensors = {"mean": last.mean_NH, "spread": last.spread_N}
+    tensors |= {name: torch.tensor(getattr(last, name)) for name in NUMBERS}
+    save_file({name: x.detach().cpu().contiguous() for name, x in tensors.items()}, directory / FILE)
+
+
+def read_last(directory: Path) -> Last:
+    """Read what `write_last` wrote.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    path = Path(directory) / FILE
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; expected the artifact of a chaos sweep, run its job again")
+    tensors = load_file(path)
+    numbers = {name: int(tensors[name]) for name in NUMBERS}
+    return Last(mean_NH=tensors["mean"], spread_N=tensors["spread"], **numbers)
 
 
 def long_run(params: LongParams, context: Context) -> dict[str, list[Row]]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.experiment import Job
+from orchestrator.limits import shared
 from tasks.encoders.plan import PlannedEncoder, planned_encoders, report_jobs
-from tasks.transient_chaos.chaos.config import Config
-from tasks.transient_chaos.chaos.params import CHAOS_LONG, CHAOS_SWEEP, LongParams, MaskMode, SweepParams
-from tasks.transient_chaos.sentences import sentences_job
+from tasks.transient_chaos.chaos.config import Config, MaskMode
+from tasks.transient_chaos.chaos.stages import CHAOS_LONG, CHAOS_SWEEP, LongParams, SweepParams
+from tasks.transient_chaos.sentences import Passages, sentences_job
 
 
 def plan(config: Config) -> Iterator[Job]:
@@ -20,12 +21,9 @@ def plan(config: Config) -> Iterator[Job]:
         ValueError: corpus, tokenizer or model are missing, or settings do not fit; one line that says what to give.
     """
     sentences = sentences_job(
-        config.corpus,
-        config.tokenizer or config.model,
-        text=config.text,
-        length=config.length,
+        tokenizer=config.tokenizer or config.model,
+        **shared(config, Passages),
         count=config.sentences,
-        part=config.part,
         seed=config.sentence_seed,
         legacy_packing=config.legacy_packing,
     )
@@ -41,21 +39,9 @@ def plan(config: Config) -> Iterator[Job]:
 
 def _sweep_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job) -> Job:
     params = SweepParams(
-        **_shared(config, encoder, mask_mode, sentences),
-        window=config.window,
-        sentences=config.sentences,
-        steps=config.steps,
-        exponents=config.exponents,
-        spectrum_sentences=config.spectrum_sentences,
-        align=config.align,
+        **_both(config, SweepParams, encoder, mask_mode, sentences),
         difference_size=config.difference_size if config.legacy_differences else None,
-        thresholds=config.thresholds,
         spread_tokens="all" if config.legacy_spread or mask_mode == "none" else "real",
-        shown_sentences=config.shown_sentences,
-        shown_tokens=config.shown_tokens,
-        shown_dimensions=config.shown_dimensions,
-        attention_layers=config.attention_layers,
-        attention_heads=config.attention_heads,
     )
     whole = min(config.sentences, config.spectrum_sentences)
     tangents = config.exponents * whole + bool(config.exponents) * (config.sentences - whole)
@@ -71,15 +57,8 @@ def _sweep_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sen
 
 
 def _long_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job, sweep: Job) -> Job:
-    params = LongParams(
-        **_shared(config, encoder, mask_mode, sentences),
-        window=config.long_window,
-        steps=config.long_steps,
-        exponents=config.long_exponents,
-        sentences=config.long_sentences,
-        sync_threshold=config.sync_threshold,
-        shown_dimensions=config.shown_dimensions,
-    )
+    own = {name: getattr(config, f"long_{name}") for name in ("window", "steps", "exponents", "sentences")}
+    params = LongParams(**{**_both(config, LongParams, encoder, mask_mode, sentences), **own})
     # One vector is a T-th of a sentence; a tangent along and one across cost about as much again.
     vectors = min(config.long_sentences, config.sentences) / config.length
     return Job(
@@ -92,19 +71,8 @@ def _long_job(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sent
     )
 
 
-def _shared(config: Config, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job) -> dict[str, Any]:
-    """The parameters that both stages have."""
-    return {
-        **encoder.params,
-        "tokenizer": sentences.params.tokenizer,
-        "dtype": config.precision,
-        "corpus": sentences.params.corpus,
-        "text": config.text,
-        "length": config.length,
-        "part": config.part,
-        "sentence_seed": config.sentence_seed,
-        "legacy_packing": config.legacy_packing,
-        "mask_mode": mask_mode,
-        "qr_every": config.qr_every,
-        "seed": config.seed,
-    }
+def _both(config: Config, params: type, encoder: PlannedEncoder, mask_mode: MaskMode, sentences: Job) -> dict[str, Any]:
+    """The groups of settings that the config shares with these parameters, and what both stages have."""
+    text = {"tokenizer": sentences.params.tokenizer, "corpus": sentences.params.corpus}
+    own = {**text, "dtype": config.precision, "mask_mode": mask_mode}
+    return {**shared(config, params), **encoder.params, **own}

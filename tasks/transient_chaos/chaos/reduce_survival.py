@@ -1,7 +1,8 @@
-"""Survival: for how many layers sentences stay chaotic, or their tokens apart, where some never cease within the run.
+"""Survival, and the comparison of networks: for how many layers sentences stay chaotic, or their tokens apart.
 
-Each network has its own Kaplan-Meier curve over its sentences; a line's curve is the mean of its networks' curves, and
-its interval is over networks (Student). A single network's interval is Greenwood's over its sentences (log-log).
+Some never cease within the run, so times may be censored. Each network has its own Kaplan-Meier curve over its
+sentences; a line's curve is the mean of its networks' curves, and its interval is over networks (Student). A single
+network's interval is Greenwood's over its sentences (log-log).
 """
 
 from collections.abc import Sequence
@@ -12,23 +13,14 @@ import pandas as pd
 
 from metrics.intervals import student_half
 from metrics.survival import Survival, kaplan_meier
-from tasks.transient_chaos.chaos.reduce_lines import LINE, with_lines
+from tasks.analysis.panels import of
+from tasks.transient_chaos.chaos.reduce_tables import LINE, PRETRAINED, plain, with_lines
 
 CURVE = ["layers", "survival", "low", "high", "censored", "networks", "over"]
-SUMMARY = [
-    "median",
-    "restricted_mean",
-    "low",
-    "high",
-    "horizon",
-    "n",
-    "censored",
-    "censored_fraction",
-    "networks",
-    "unobserved",
-    "over",
-]
 NETWORK = ["network", "median", "restricted_mean", "observed_to", "events", "censored"]
+ED_LAYERS = (1, 12, 24, 100)
+"""Layers at which effective dimensions are compared, beside the last."""
+VALUES = [*LINE, "network", "quantity", "detail", "unit", "value", "beyond"]
 
 
 @dataclass(frozen=True)
@@ -46,20 +38,19 @@ class Survivals:
 
 
 def chaos_length_survivals(chaos_lengths: pd.DataFrame) -> Survivals:
-    """Of the table `chaos_lengths`, by method, phase and rule."""
-    return survivals(
-        with_lines(chaos_lengths, ["method", "phase", "rule", "layers", "censored"]), ["method", "phase", "rule"]
-    )
+    """Survival of chaos, from the table `chaos_lengths`, by method, phase and rule."""
+    keys = ["method", "phase", "rule"]
+    return survivals(with_lines(chaos_lengths, [*keys, "layers", "censored"]), keys)
 
 
 def offset_survivals(offsets: pd.DataFrame) -> Survivals:
-    """Of the table `offsets`, by statistic, threshold and rule."""
+    """Survival of the spread over tokens, from the table `offsets`, by statistic, threshold and rule."""
     keys = ["statistic", "threshold", "rule"]
     return survivals(with_lines(offsets, [*keys, "layers", "censored"]), keys)
 
 
 def long_survivals(long_starts: pd.DataFrame) -> Survivals:
-    """Of the chaos along the synchronised manifold, for the sentences that were followed."""
+    """Survival of chaos along the synchronised manifold, for the sentences that were followed."""
     rows = with_lines(long_starts, ["followed", "chaos_layers", "censored"])
     if len(rows):
         rows = rows[rows["followed"].astype(bool) & rows["censored"].notna()].rename(columns={"chaos_layers": "layers"})
@@ -92,7 +83,7 @@ def survivals(rows: pd.DataFrame, keys: Sequence[str]) -> Survivals:
             ]
     return Survivals(
         curves=pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=[*LINE, *keys, *CURVE]),
-        summary=pd.DataFrame(summary, columns=[*LINE, *keys, *SUMMARY]),
+        summary=pd.DataFrame(summary) if summary else pd.DataFrame(columns=[*LINE, *keys]),
         networks=pd.DataFrame(networks, columns=[*LINE, *keys, *NETWORK]),
     )
 
@@ -173,3 +164,97 @@ def _summary(
 def _plain(value: object) -> object:
     """A key as a plain Python value."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def compare(values: pd.DataFrame) -> pd.DataFrame:
+    """One row a mask mode, random line and quantity, from one value a network (columns `VALUES`).
+
+    `beyond`: the value is larger than what the run could see; it counts as larger than every other, and where the
+    column itself would be such a value it is NaN. `share_below` and `share_above`: of the random networks (`networks`)
+    those whose value is below, or above, the pretrained one. Networks without a value are in `undefined` alone.
+    """
+    values = values.assign(value=np.where(values["beyond"], np.inf, values["value"]))
+    keys = ["mask_mode", "quantity", "detail", "unit"]
+    pretrained = values[values["line"] == PRETRAINED].set_index(keys)["value"]
+    rows = []
+    for key, group in values[values["line"] != PRETRAINED].groupby([*keys, "line"], sort=False):
+        mask_mode, quantity, detail, unit, line = key
+        own = pretrained.get(key[:-1])
+        known = group["value"].dropna().to_numpy(dtype=float)
+        comparable = own is not None and not np.isnan(own) and len(known) > 0
+        rows.append(
+            {
+                "mask_mode": mask_mode,
+                "random": line,
+                "quantity": quantity,
+                "detail": detail,
+                "unit": unit,
+                "pretrained": np.nan if own is None else _seen(float(own)),
+                "pretrained_beyond": own is not None and np.isposinf(own),
+                "random_median": _seen(_median(known)),
+                "random_lowest": _seen(known.min()) if len(known) else np.nan,
+                "random_highest": _seen(known.max()) if len(known) else np.nan,
+                "random_beyond": int(np.isposinf(known).sum()),
+                "networks": len(known),
+                "undefined": len(group) - len(known),
+                "share_below": float((known < own).mean()) if comparable else np.nan,
+                "share_above": float((known > own).mean()) if comparable else np.nan,
+            }
+        )
+    if not rows:
+        return pd.DataFrame(columns=["mask_mode", "random", "quantity", "detail", "share_below"])
+    return pd.DataFrame(rows).sort_values(["mask_mode", "random"], kind="stable", ignore_index=True)
+
+
+def _seen(value: float) -> float:
+    return np.nan if np.isinf(value) else float(value)
+
+
+def _median(known: np.ndarray) -> float:
+    """The median; of an even number the lower middle one, since the mean of two with an infinite one says nothing."""
+    return float(np.sort(known)[(len(known) - 1) // 2]) if len(known) else np.nan
+
+
+def network_values(
+    lengths: Survivals, offsets: Survivals, layers: pd.DataFrame, windows: pd.DataFrame, threshold: float
+) -> pd.DataFrame:
+    """One value a network: chaos lengths, synchronisation offsets, effective dimensions, growth (columns `VALUES`)."""
+    chaos = of(lengths.networks, method="tangent", phase="aligned")
+    sync = of(offsets.networks, statistic="spread", threshold=threshold)
+    parts = [
+        *_times(chaos, "chaos length"),
+        *_times(sync, f"synchronisation offset at {threshold:g}"),
+        _dimensions(layers),
+        _growth(windows),
+    ]
+    parts = [part for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True)[VALUES] if parts else pd.DataFrame(columns=VALUES)
+
+
+def _times(networks: pd.DataFrame, quantity: str) -> list[pd.DataFrame]:
+    """Medians, which may be beyond the run, and restricted means, which never are."""
+    rows = networks.assign(detail=networks["rule"], unit="layers")
+    # A network whose sentences were all lost before the run's end has no median, but not because it is a long one.
+    beyond = rows["median"].isna() & (rows["observed_to"] == rows["observed_to"].max())
+    return [
+        rows.assign(quantity=f"median {quantity}", value=rows["median"], beyond=beyond),
+        rows.assign(quantity=f"restricted mean {quantity}", value=rows["restricted_mean"], beyond=False),
+    ]
+
+
+def _dimensions(layers: pd.DataFrame) -> pd.DataFrame:
+    rows = of(layers, metric="effective_dimension")
+    rows = rows[rows["layer"].isin({*ED_LAYERS, rows["layer"].max()})].sort_values("layer", kind="stable")
+    names = [f"layer {layer}" for layer in rows["layer"]]
+    return plain(rows.assign(quantity="effective dimension", unit="", beyond=False, detail=names))
+
+
+def _growth(windows: pd.DataFrame) -> pd.DataFrame:
+    rows = of(windows, exponent=1, method="tangent", phase="aligned")
+    if not len(rows):
+        return rows
+    rows = rows[rows["start"].isin([rows["start"].min(), rows["start"].max()])]
+    finite = rows.assign(value=rows["growth"].where(np.isfinite(rows["growth"].astype(float))))
+    means = finite.groupby(["start", *LINE, "network"], observed=True)["value"].mean().reset_index()
+    names = [f"window from layer {start}" for start in means["start"]]
+    return plain(means.assign(quantity="largest exponent", detail=names, unit="nats per layer", beyond=False))

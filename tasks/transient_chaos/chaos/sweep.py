@@ -1,4 +1,4 @@
-"""The stage `chaos_sweep`: one pass of all sentences through the layers measures everything (transient_chaos 11.3).
+"""The stage `chaos_sweep`: one pass of all sentences through the layers measures everything (README 5-7).
 
 The states of one layer are in memory, for all sentences, since the effective dimension is a property of the sample;
 tangents go along with them, batch by batch. Where the tangents of all sentences do not fit into memory, those of the
@@ -17,8 +17,8 @@ from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise
 from tasks.transient_chaos.chaos.growth import Copies, Frames, GrowthRows
 from tasks.transient_chaos.chaos.inputs import Inputs, open_inputs, tangent_groups
-from tasks.transient_chaos.chaos.last import last_of, write_last
-from tasks.transient_chaos.chaos.params import SweepParams
+from tasks.transient_chaos.chaos.long import last_of, write_last
+from tasks.transient_chaos.chaos.stages import SweepParams
 from tasks.transient_chaos.chaos.watch import EffectiveDimension, Losses, Shown, Spreads
 
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from orchestrator.experiment import TableSpec, column
 
-_SENTENCE = column("sentence", pa.int64(), "number of the sentence in the sample, from 0")
-_LAYER = column("layer", pa.int64(), "layers applied; 0 is the embeddings")
-_EXPONENT = column("exponent", pa.int64(), "1 is the largest")
+_SENTENCE = column("sentence", pa.int64(), "index of the sentence in the sample")
+_LAYER = column("layer", pa.int64(), "layers applied; 0: the embeddings")
+_EXPONENT = column("exponent", pa.int64(), "index of the Lyapunov exponent; 1 is the largest")
 
 WINDOWS = TableSpec(
     schema=pa.schema(
@@ -33,7 +33,7 @@ SPECTRUM = TableSpec(
         [
             _SENTENCE,
             _EXPONENT,
-            column("layers", pa.int64(), "layers over which it is the mean: from `align` to here"),
+            column("layers", pa.int64(), "layers averaged over: from `align` to here"),
             column("growth", pa.float64(), "Lyapunov exponent over these layers, nats per layer"),
         ]
     ),
@@ -56,11 +56,11 @@ CHAOS_LENGTHS = TableSpec(
                 pa.int64(),
                 "chaos length in layers from the embeddings, 0 without growth; where censored, the layers looked at",
             ),
-            column("censored", pa.bool_(), "whether the chaos had not ended when the run did"),
+            column("censored", pa.bool_(), "whether the sentence was still chaotic at the end of the run"),
         ]
     ),
     key=("sentence", "method", "phase", "rule"),
-    doc="For how many layers each sentence stays chaotic.",
+    doc="Chaos length of each sentence.",
 )
 OFFSETS = TableSpec(
     schema=pa.schema(
@@ -72,14 +72,14 @@ OFFSETS = TableSpec(
                 "spread: mean over hidden dimensions of the sd over tokens; relative: divided by the sd over hidden "
                 "dimensions of the token mean",
             ),
-            column("threshold", pa.float64(), "value below which the tokens count as synchronised"),
+            column("threshold", pa.float64(), "spread below which the tokens count as synchronised"),
             column("rule", pa.string(), "first: first crossing; persistent: below from there to the end"),
-            column("layers", pa.int64(), "layers until then; where censored, the layers that were looked at"),
-            column("censored", pa.bool_(), "whether it never was"),
+            column("layers", pa.int64(), "layers until then; where censored, the layers observed"),
+            column("censored", pa.bool_(), "whether that was never observed"),
         ]
     ),
     key=("sentence", "statistic", "threshold", "rule"),
-    doc="When the tokens of each sentence synchronise.",
+    doc="Synchronisation offset of each sentence's tokens.",
 )
 LAYERS = TableSpec(
     schema=pa.schema(
@@ -92,11 +92,11 @@ LAYERS = TableSpec(
                 "(first token alone), no unit; spread_{mean,q10,median,q90} and relative_spread_median over sentences; "
                 "sentences (those with finite states)",
             ),
-            column("value", pa.float64(), "its value; NaN where undefined, e.g. all sentences in one state"),
+            column("value", pa.float64(), "value of the metric; NaN where undefined, e.g. all sentences in one state"),
         ]
     ),
     key=("layer", "metric"),
-    doc="What the sample of sentences does at each layer.",
+    doc="Statistics of the sample of sentences at each layer.",
 )
 TRAJECTORIES = TableSpec(
     schema=pa.schema(
@@ -105,7 +105,7 @@ TRAJECTORIES = TableSpec(
             column("token", pa.int64(), "position of the token"),
             column("dimension", pa.int64(), "hidden dimension"),
             _LAYER,
-            column("value", pa.float64(), "the state's component, no unit"),
+            column("value", pa.float64(), "component of the state, no unit"),
         ]
     ),
     key=("sentence", "token", "dimension", "layer"),
@@ -122,7 +122,7 @@ SPREADS = TableSpec(
                 "spread, relative: as in offsets; rms0: root mean square over tokens of the deviation in dimension 0 "
                 "alone (the published notebook's)",
             ),
-            column("value", pa.float64(), "its value, no unit"),
+            column("value", pa.float64(), "value of the statistic, no unit"),
         ]
     ),
     key=("sentence", "layer", "statistic"),
@@ -132,11 +132,11 @@ ATTENTION = TableSpec(
     schema=pa.schema(
         [
             _SENTENCE,
-            column("layer", pa.int64(), "number of the layer, from 1: it takes the state of layer - 1"),
+            column("layer", pa.int64(), "layer, from 1: it takes the state of layer - 1"),
             column("head", pa.int64(), "attention head"),
-            column("query", pa.int64(), "position that asks"),
-            column("key", pa.int64(), "position that is asked"),
-            column("probability", pa.float64(), "attention probability; over the keys they sum to 1"),
+            column("query", pa.int64(), "position of the query"),
+            column("key", pa.int64(), "position of the key"),
+            column("probability", pa.float64(), "attention probability; sums to 1 over the keys"),
         ]
     ),
     key=("sentence", "layer", "head", "query", "key"),
@@ -147,11 +147,11 @@ LOST = TableSpec(
         [
             _SENTENCE,
             column("layer", pa.int64(), "first layer whose state is not finite"),
-            column("reason", pa.string(), "what it is: NaN or infinite"),
+            column("reason", pa.string(), "NaN or infinite"),
         ]
     ),
     key=("sentence",),
-    doc="Sentences whose states ceased to be finite numbers; everything else leaves them out from there on.",
+    doc="Sentences whose states ceased to be finite; all other tables leave them out from there on.",
 )
 COSTS = TableSpec(
     schema=pa.schema(
@@ -163,7 +163,7 @@ COSTS = TableSpec(
         ]
     ),
     key=(),
-    doc="What each job cost.",
+    doc="Cost of each job.",
 )
 SWEEP_TABLES: Mapping[str, TableSpec] = {
     "windows": WINDOWS,
@@ -182,7 +182,7 @@ LONG_WINDOWS = TableSpec(
     schema=pa.schema(
         [
             _SENTENCE,
-            column("start", pa.int64(), "layers applied before the window, those of the sweep included"),
+            column("start", pa.int64(), "layers applied before the window, including those of the sweep"),
             column(
                 "direction",
                 pa.string(),
@@ -201,8 +201,8 @@ LONG_TRAJECTORIES = TableSpec(
         [
             _SENTENCE,
             column("dimension", pa.int64(), "hidden dimension"),
-            column("layer", pa.int64(), "layers applied, those of the sweep included"),
-            column("value", pa.float64(), "the state's component, no unit"),
+            column("layer", pa.int64(), "layers applied, including those of the sweep"),
+            column("value", pa.float64(), "component of the state, no unit"),
         ]
     ),
     key=("sentence", "dimension", "layer"),
@@ -214,7 +214,7 @@ LONG_STARTS = TableSpec(
             _SENTENCE,
             column("spread", pa.float64(), "spread over tokens at the end of the sweep"),
             column("followed", pa.bool_(), "whether the sentence was followed: synchronised, and among the first"),
-            column("lost_at", pa.int64(), "layer whose state is not finite; null: none"),
+            column("lost_at", pa.int64(), "first layer whose state is not finite; null: none"),
             column(
                 "chaos_layers",
                 pa.int64(),
@@ -224,7 +224,7 @@ LONG_STARTS = TableSpec(
         ]
     ),
     key=("sentence",),
-    doc="Which sentences of the sweep were synchronised, and how long the one vector stays chaotic.",
+    doc="Sentences that were synchronised at the end of the sweep, and how long the one vector stays chaotic.",
 )
 LONG_TABLES: Mapping[str, TableSpec] = {
     "long_windows": LONG_WINDOWS,

@@ -18,7 +18,7 @@ from metrics.effective_dimension import token_participation
 from metrics.synchronisation import offsets, relative_spread, token_spread
 from models.iteration import Layer
 from models.recording import finite_rows, record_layer
-from tasks.transient_chaos.chaos.params import SweepParams
+from tasks.transient_chaos.chaos.stages import SweepParams
 
 Row = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The options of `glue_depth` and its presets; `paper` is the published setting (README 1)."""
+"""The options of `glue_depth` and its presets; `paper` is the published setting (README 3)."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -1,26 +1,98 @@
-"""Pooled features of every depth from one pass of the shared layer (transient_chaos 3.7, the prefix trick).
+"""What both stages begin and end with: tokens and encoder, pooled features of every depth from one pass, score rows.
 
-With frozen weights shared over depth, h_n for all n <= N are the intermediate states of one N-layer pass. Where the
-features of all depths do not fit into memory together, they come in blocks of depths: the states at the end of a block
-are kept, and the pass goes on from them, or, where these do not fit either, the pass begins anew for each block. The
-numbers are the same either way, since the batches are: length-bucketed and of a fixed number of sequences.
+With frozen weights shared over depth, h_n for all n <= N are the intermediate states of one N-layer pass (README 3).
+Where the features of all depths do not fit into memory together, they come in blocks of depths: the states at the end
+of a block are kept, and the pass goes on from them, or, where these do not fit either, the pass begins anew for each
+block. The numbers are the same either way, since the batches are: length-bucketed and of a fixed number of sequences.
 
-Dimensions: B batch, T tokens, H hidden, D depths, N examples.
+Dimensions: B batch, T tokens, H hidden, D depths, N examples, C outputs.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import AlbertModel
 
+from metrics.glue import glue_metrics
 from models.albert import Layer, embed, iterate, padding_mask, pool, shared_layer
-from tasks.data.tokenised import Split
+from orchestrator.experiment import Context
+from tasks.data.examples import TaskInfo, task_info
+from tasks.data.tokenised import Split, open_split, read_meta
+from tasks.encoders.loading import load_encoder
+from tasks.transient_chaos.glue_depth.stages import FinetunedParams, FrozenParams
 
 BATCH_SEQUENCES = 64  # a constant, never from free memory: float32 kernels round differently for other batch shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """A task's data and the encoder, on the device."""
+
+    info: TaskInfo
+    train: Split
+    evals: Mapping[str, Split]
+    """Evaluation splits: `dev`, or MNLI's `dev_matched` and `dev_mismatched`."""
+    model: AlbertModel
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of examples, as columns of `costs`."""
+        return {"n_train": len(self.train), "n_dev": sum(len(split) for split in self.evals.values())}
+
+    def labels(self, split: Split) -> Tensor:
+        """[N]: float64 scores for regression, else int64 classes."""
+        kind = np.float64 if self.info.is_regression else np.int64
+        return torch.from_numpy(np.asarray(split.labels).astype(kind))
+
+
+def open_inputs(params: FrozenParams | FinetunedParams, context: Context) -> Inputs:
+    """Open the tokens (`context.needs["tokens"]`) and load or draw the encoder.
+
+    Raises:
+        ValueError: no tokens, tokens of another task, an empty split, or an encoder that does not fit the tokens.
+    """
+    if "tokens" not in context.needs:
+        raise ValueError('context.needs has no "tokens"; plan a tokens job that this one needs')
+    directory = context.needs["tokens"]
+    meta = read_meta(directory)
+    if meta["task"] != params.task:
+        raise ValueError(f"{directory} holds tokens of {meta['task']}, not {params.task}; give the task's own tokens")
+    info = task_info(params.task)
+    train = _checked(open_split(directory, "train"), params.train_limit, "train")
+    evals = {name: _checked(open_split(directory, name), params.dev_limit, name) for name in info.eval_splits}
+    longest = max(int(np.max(split.lengths)) for split in (train, *evals.values()))
+    model = load_encoder(
+        params, context, vocab_size=meta["vocab_size"], pad_token_id=meta["pad_token_id"], longest=longest
+    )
+    return Inputs(info=info, train=train, evals=evals, model=model)
+
+
+def _checked(split: Split, limit: int | None, name: str) -> Split:
+    if len(split) == 0:
+        raise ValueError(f"the split {name} is empty; give data with at least one example")
+    if limit is not None and len(split) > limit:
+        raise ValueError(
+            f"the split {name} has {len(split)} examples, the limit is {limit}; plan tokens with this limit"
+        )
+    return split
+
+
+@dataclass(kw_only=True)
+class CountedLayer:
+    """A layer that counts its applications to one sequence in `passes`."""
+
+    layer: Layer
+    passes: int = 0
+
+    def __call__(self, h: Tensor, mask: Tensor | None) -> Tensor:
+        self.passes += h.shape[0]
+        return self.layer(h, mask)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +208,6 @@ def feature_blocks(
     """Yield (depths of a block, {split: z [D, N, H]}), block after block.
 
     A block's dict is emptied when the next one is asked for, so that two are never in memory together.
-
-    Raises:
-        ValueError: see `plan_depth_blocks`.
     """
     itemsize = next(model.parameters()).element_size()
     width = model.config.hidden_size
@@ -160,3 +229,20 @@ def feature_blocks(
         start = block[-1]
         yield block, features
         features.clear()
+
+
+def score_rows(info: TaskInfo, split_name: str, logits_NC: Tensor, labels_N: Tensor) -> Iterator[dict[str, Any]]:
+    """Rows of metric and value for one evaluation split: GLUE's metrics and `loss`, the mean over its examples.
+
+    MNLI's two dev sets have names of their own (`accuracy_matched`, `loss_mismatched`), published they had one.
+    """
+    suffix = split_name.removeprefix("dev")
+    logits = logits_NC.detach().to("cpu", torch.float64)
+    values = glue_metrics(info.metrics, logits.numpy(), labels_N.numpy(), suffix)
+    if info.is_regression:
+        loss = functional.mse_loss(logits[:, 0], labels_N.double())
+    else:
+        loss = functional.cross_entropy(logits, labels_N)
+    values["loss" + suffix] = float(loss)
+    for metric, value in values.items():
+        yield {"metric": metric, "value": value}

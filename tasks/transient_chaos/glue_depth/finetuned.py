@@ -1,4 +1,4 @@
-"""The stage `glue_finetuned`: encoder, pooler and head trained together, one depth and one seed (transient_chaos 3).
+"""The stage `glue_finetuned`: encoder, pooler and head trained together, one depth and one seed (README 3).
 
 The shared layer is applied `depth` times from the first step on, from the checkpoint's or from random weights. Encoders
 of different depths drift apart, so nothing is shared between depths here.
@@ -24,10 +24,8 @@ from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders, is_curve_point, n_steps
-from tasks.transient_chaos.counting import CountedLayer
-from tasks.transient_chaos.glue_depth.features import length_batches
+from tasks.transient_chaos.glue_depth.features import CountedLayer, Inputs, length_batches, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
-from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.stages import FinetunedParams
 
 SAVED_WIDTHS = 40  # tensors [B, T, H] that autograd keeps for one layer; 36 are measured with sdpa and FFN 4H
@@ -63,8 +61,7 @@ def finetuned(params: FinetunedParams, context: Context) -> dict[str, list[dict[
         synchronise(device)
     cost = {
         **lead,
-        "n_train": len(inputs.train),
-        "n_dev": sum(len(split) for split in inputs.evals.values()),
+        **inputs.sizes,
         "n_depths": 1,
         "max_depth": params.depth,
         "n_seeds": 1,

@@ -1,4 +1,4 @@
-"""The stage `glue_frozen`: linear heads on a frozen encoder, every depth and head seed in a job (transient_chaos 3).
+"""The stage `glue_frozen`: linear heads on a frozen encoder, every depth and head seed in a job (README 3).
 
 One pass of the encoder to the largest depth gives the features of all depths; the heads of a block of depths are
 trained and scored before the next block's features are made.
@@ -6,7 +6,6 @@ trained and scored before the next block's features are made.
 Dimensions: D depths, S seeds, N examples, C outputs.
 """
 
-import dataclasses
 import time
 from typing import Any
 
@@ -15,10 +14,8 @@ import torch
 from models.albert import shared_layer
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.transient_chaos.counting import CountedLayer
-from tasks.transient_chaos.glue_depth.features import feature_blocks
-from tasks.transient_chaos.glue_depth.heads import Heads, HeadSettings, train_heads
-from tasks.transient_chaos.glue_depth.inputs import Inputs, open_inputs, score_rows
+from tasks.transient_chaos.glue_depth.features import CountedLayer, Inputs, feature_blocks, open_inputs, score_rows
+from tasks.transient_chaos.glue_depth.heads import Heads, train_heads
 from tasks.transient_chaos.glue_depth.stages import FrozenParams
 
 
@@ -40,7 +37,6 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, list[dict[str, A
         blocks = feature_blocks(
             inputs.model, {"train": inputs.train, **inputs.evals}, params.depths, usable_bytes(context), layer=layer
         )
-        settings = _settings(params)
         labels = inputs.labels(inputs.train)
         encoder_seconds = head_seconds = 0.0
         n_blocks = 0
@@ -49,17 +45,21 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, list[dict[str, A
             synchronise(device)
             encoder_seconds += time.perf_counter() - clock
             clock = time.perf_counter()
-            heads = train_heads(z["train"], labels, inputs.info.n_outputs, params.seeds, settings)
-            scores += _score_rows(inputs, heads, depths, params.seeds, z, lead)
-            curves += _curve_rows(heads, depths, params.seeds, lead)
+            heads = train_heads(z["train"], labels, inputs.info.n_outputs, params.seeds, params)
+            runs = [
+                (d, s, {**lead, "depth": depth, "seed": seed})
+                for d, depth in enumerate(depths)
+                for s, seed in enumerate(params.seeds)
+            ]
+            scores += _score_rows(inputs, heads, runs, z)
+            curves += _curve_rows(heads, runs)
             synchronise(device)
             head_seconds += time.perf_counter() - clock
             n_blocks += 1
             clock = time.perf_counter()
     cost = {
         **lead,
-        "n_train": len(inputs.train),
-        "n_dev": sum(len(split) for split in inputs.evals.values()),
+        **inputs.sizes,
         "n_depths": len(params.depths),
         "max_depth": max(params.depths),
         "n_seeds": len(params.seeds),
@@ -71,42 +71,28 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, list[dict[str, A
     return {"scores": scores, "curves": curves, "costs": [cost]}
 
 
-def _settings(params: FrozenParams) -> HeadSettings:
-    return HeadSettings(**{field.name: getattr(params, field.name) for field in dataclasses.fields(HeadSettings)})
+Runs = list[tuple[int, int, dict[str, Any]]]
+"""Indices d and s of the heads of a block, and the columns that name each."""
 
 
-def _score_rows(
-    inputs: Inputs,
-    heads: Heads,
-    depths: tuple[int, ...],
-    seeds: tuple[int, ...],
-    z: dict[str, torch.Tensor],
-    lead: dict[str, str],
-) -> list[dict[str, Any]]:
+def _score_rows(inputs: Inputs, heads: Heads, runs: Runs, z: dict[str, torch.Tensor]) -> list[dict[str, Any]]:
     rows = []
     for name, split in inputs.evals.items():
         labels = inputs.labels(split)
-        for d, depth in enumerate(depths):
-            for s, seed in enumerate(seeds):
-                values = score_rows(inputs.info, name, heads.logits(z[name], d, s), labels)
-                rows += [{**lead, "depth": depth, "seed": seed, **value} for value in values]
+        for d, s, run in runs:
+            rows += [{**run, **value} for value in score_rows(inputs.info, name, heads.logits(z[name], d, s), labels)]
     return rows
 
 
-def _curve_rows(
-    heads: Heads, depths: tuple[int, ...], seeds: tuple[int, ...], lead: dict[str, str]
-) -> list[dict[str, Any]]:
+def _curve_rows(heads: Heads, runs: Runs) -> list[dict[str, Any]]:
     return [
         {
-            **lead,
-            "depth": depth,
-            "seed": seed,
+            **run,
             "step": point.step,
             "epoch": point.epoch,
             "loss": float(point.loss[d, s]),
             "learning_rate": point.learning_rate,
         }
-        for d, depth in enumerate(depths)
-        for s, seed in enumerate(seeds)
+        for d, s, run in runs
         for point in heads.curve
     ]

@@ -1,4 +1,4 @@
-"""Linear heads on frozen features: all depths and seeds trained together, each as if alone (transient_chaos 3.7).
+"""Linear heads on frozen features: all depths and seeds trained together, each as if alone (README 3).
 
 One step gathers the features of the batch once and is two batched matrix products over all heads. Head initialisation,
 data order and dropout come from the head seed alone and are shared over depths (as in the published runs, whose seed
@@ -15,28 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.training.optimisers import Optimiser, Schedule, clip_heads, learning_rate, make_optimiser, take_step
+from tasks.training.optimisers import clip_heads, learning_rate, make_optimiser, take_step
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders, is_curve_point, n_steps
+from tasks.transient_chaos.glue_depth.stages import Training
 
 LANES = 16  # heads begin at multiples of this, see `_stacked`
 MASK_DRAWS = 1 << 20  # dropout draws at a time: few calls and few copies to a GPU, yet only 4 MB
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadSettings:
-    """How heads are trained; the fields are those of `FrozenParams`."""
-
-    batch_size: int = 8
-    epochs: int = 3
-    learning_rate: float = 1e-3
-    schedule: Schedule = "legacy"
-    warmup: int = 0
-    optimiser: Optimiser = "adamw"
-    weight_decay: float = 0.0
-    clip: float | None = 1.0
-    dropout: float = 0.1
-    curve_points: int = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +53,7 @@ class Heads:
 
 
 def head_weight(seed: int, n_outputs: int, width: int) -> Tensor:
-    """W_0 [C, H], float32 on the CPU: normal with sd 0.02 cut at 2 sd (transient_chaos 3.3); the bias starts at 0."""
+    """W_0 [C, H], float32 on the CPU: normal with sd 0.02 cut at 2 sd (README 3); the bias starts at 0."""
     return nn.init.trunc_normal_(
         torch.empty(n_outputs, width), std=0.02, a=-0.04, b=0.04, generator=torch_stream(seed, "head")
     )
@@ -107,7 +92,7 @@ def train_heads(
     labels_N: Tensor,
     n_outputs: int,
     seeds: Sequence[int],
-    settings: HeadSettings,
+    settings: Training,
     *,
     weights: Tensor | None = None,
     orders: Iterable[Tensor] | None = None,

@@ -26,16 +26,10 @@ def plan(config: Config) -> Iterator[Job]:
         ValueError: data, tokenizer or model are missing; one line that says what to give.
     """
     model = None if config.model == SCRATCH else resolve_model(config.model, config.pickled_weights)
+    limits = config.train_limit, config.dev_limit
     for task in config.tasks:
-        tokens = tokens_job(
-            task,
-            config.data_dir,
-            config.tokenizer or config.model,
-            config.max_length,
-            config.train_limit,
-            config.dev_limit,
-        )
-        sizes = planned_sizes(locate(task, config.data_dir), config.train_limit, config.dev_limit)
+        tokens = tokens_job(task, config.data_dir, config.tokenizer or config.model, config.max_length, *limits)
+        sizes = planned_sizes(locate(task, config.data_dir), *limits)
         n_train, n_dev = sizes["train"], sum(sizes.values()) - sizes["train"]
         for encoder in config.encoders:
             if "frozen" in config.trainings:
@@ -57,7 +51,6 @@ def _frozen_jobs(
             seeds=seeds,
             learning_rate=config.frozen_learning_rate,
             schedule=config.schedule,
-            optimiser="adamw",
         )
         yield _job(FROZEN, params, model, tokens, passes=depths[-1] * examples)
 

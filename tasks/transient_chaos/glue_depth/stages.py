@@ -28,13 +28,13 @@ class _Task(EncoderParams):
 class _Optimisation(Limited):
     epochs: Positive = 3
     """Passes over the training set."""
-    learning_rate: ZeroOrMore
+    learning_rate: ZeroOrMore = 1e-3
     """Peak learning rate."""
-    schedule: Literal["legacy", "linear"]
+    schedule: Literal["legacy", "linear"] = "legacy"
     """`legacy`: lr * 0.9995^step, without a floor; `linear`: to zero over all steps."""
     warmup: NotNegative = 0
     """Steps of linear warm-up from zero (`linear` only)."""
-    optimiser: Literal["adamw", "hf_adamw"]
+    optimiser: Literal["adamw", "hf_adamw"] = "adamw"
     """torch's AdamW, or the old Hugging Face one (see `optimisers`)."""
     weight_decay: ZeroOrMore = 0.0
     """Decoupled weight decay, not on biases and LayerNorm gains."""
@@ -43,9 +43,11 @@ class _Optimisation(Limited):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Training(ExampleLimits, HeadDropout, _Optimisation, Batches, _Task):
+class Training(ExampleLimits, HeadDropout, _Optimisation, Batches):
+    """How heads are trained."""
+
     curve_points: NotNegative = 100
-    """Training-curve points a run at most."""
+    """Maximum number of training-curve points of a run."""
 
     def __post_init__(self):
         super().__post_init__()
@@ -53,16 +55,13 @@ class _Training(ExampleLimits, HeadDropout, _Optimisation, Batches, _Task):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrozenParams(_Training):
+class FrozenParams(Training, _Task):
     """One encoder with frozen weights; a linear head for each depth and head seed."""
 
     depths: tuple[int, ...]
     """Numbers of layers, ascending."""
     seeds: Several[int]
     """Head seeds: each has its own head initialisation, data order and dropout, the same at all depths."""
-    learning_rate: ZeroOrMore = 1e-3
-    schedule: Literal["legacy", "linear"] = "legacy"
-    optimiser: Literal["adamw", "hf_adamw"] = "adamw"
 
     def __post_init__(self):
         super().__post_init__()
@@ -72,7 +71,7 @@ class FrozenParams(_Training):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetunedParams(_Training):
+class FinetunedParams(Training, _Task):
     """One encoder of one depth, trained together with its head from one seed."""
 
     depth: NotNegative

@@ -12,20 +12,17 @@ import torch
 from torch import Tensor
 
 from metrics.readout import window_outputs
-from tasks.transient_chaos.handwriting_readout.inputs import Labelled
-from tasks.transient_chaos.handwriting_readout.params import HandwritingParams
-from tasks.transient_chaos.handwriting_readout.states import FirstTokens
-from tasks.transient_chaos.handwriting_readout.strokes import STROKES, stroke_curves
+from tasks.transient_chaos.handwriting_readout.letters import STROKES, stroke_curves
+from tasks.transient_chaos.handwriting_readout.stages import HandwritingParams
+from tasks.transient_chaos.handwriting_readout.states import FirstTokens, Labelled
 
 
 @dataclass(kw_only=True)
 class KeptWindow:
     """A window whose examples become rows."""
 
-    start: int
-    length: int
-    mean: float
-    """Mean error over dev examples."""
+    rank: tuple[float, int, int]
+    """Mean error over dev examples, first layer and length: the best window has the smallest."""
     asked: bool
     """Whether the parameters name it."""
     best: bool = False
@@ -35,6 +32,14 @@ class KeptWindow:
     """int64 [N]: dev examples."""
     errors: np.ndarray
     """float64 [N]."""
+
+    @property
+    def start(self) -> int:
+        return self.rank[1]
+
+    @property
+    def length(self) -> int:
+        return self.rank[2]
 
 
 def sample_rows(window: KeptWindow, dev: Labelled) -> list[dict[str, Any]]:

@@ -1,117 +1,142 @@
-"""The figures of `handwriting_readout`: the heat map of errors, the letters that are written, the errors of samples."""
+"""The figures of `handwriting_readout`: heat map of errors, letters that are written, errors of examples."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
-from tasks.transient_chaos.handwriting_readout.params import WriteMode
-from tasks.transient_chaos.handwriting_readout.strokes import drawn
+from tasks.analysis.palette import CYCLE, ENCODERS, RANDOM, THEORY
+from tasks.analysis.panels import of, panels, say_empty
+from tasks.transient_chaos.handwriting_readout.config import Config, WriteMode
+from tasks.transient_chaos.handwriting_readout.letters import drawn
 
-LINE = ["task", "network"]
+LETTERS = {"U": 0.0, "S": 1.0}
+"""The letters by the share of the second one in their targets."""
+CAPTIONS = {
+    "error_by_window": "Mean reconstruction error on the dev set (squared error over squared target, no unit) of the "
+    "windows, mean over encoder seeds; star: the smallest. Windows shorter than --best-from are left out.",
+    "letters": "Curves that the readout of the best window writes for the dev examples of the two extreme labels with "
+    "the smallest errors (first encoder seed); dotted: the target.",
+    "sample_errors": "Errors of the dev examples in the best window (first encoder seed); dashed: their mean.",
+}
+
+
+def draw(errors: pd.DataFrame, samples: pd.DataFrame, curves: pd.DataFrame, config: Config) -> dict[str, Figure]:
+    """The figures that have rows.
+
+    Args:
+        errors: as `reduce.heat_rows` gives them.
+        samples: rows of `samples` with their networks, of the best window of one seed.
+        curves: rows of `drawings` with their networks, of the same.
+    """
+    figures = {}
+    if len(errors):
+        figures["error_by_window"] = heat_figure(errors)
+    if len(samples):
+        figures["sample_errors"] = error_figure(samples)
+    if len(curves):
+        figures["letters"] = drawing_figure(curves, config.write_mode)
+    return figures
 
 
 def heat_figure(errors: pd.DataFrame) -> Figure:
-    """Mean error against start (x) and length (y): a row a task, a column a network, one logarithmic scale of colours.
-
-    Args:
-        errors: rows of `window_errors` with an error, all of windows that are to be seen.
-    """
-    figure, panels = _panels(errors, width=4.4, height=3.9)
+    """Mean error against start (x) and length (y): a row a task, a column a network, one logarithmic colour scale."""
+    figure, axes, grid = _grid(errors, width=4.4, height=3.9)
     low, high = errors["error"].min(), errors["error"].quantile(0.98)  # interpolating windows may have errors of 1e6
     norm = LogNorm(low, max(high, low * 1.01))
     image = None
-    for axis, own in panels:
+    for axis, own in grid:
         table = own.pivot_table(index="length", columns="start", values="error", dropna=False)
         x, y = table.columns.to_numpy(dtype=float), table.index.to_numpy(dtype=float)
-        image = axis.pcolormesh(_edges(x), _edges(y), table.to_numpy(), norm=norm, cmap="viridis", rasterized=True)
+        image = axis.pcolormesh(_edges(x), _edges(y), table.to_numpy(), norm=norm, rasterized=True)
         best = own.loc[own["error"].idxmin()]
         label = f"smallest: {best['error']:.3g}\n{int(best['length'])} layers from layer {int(best['start'])}"
-        axis.plot(best["start"], best["length"], "*", color="#d62728", markersize=13, markeredgecolor="w", label=label)
-        axis.legend(loc="upper left", fontsize=8, framealpha=0.85)
+        axis.plot(best["start"], best["length"], "*", color=RANDOM, markersize=13, markeredgecolor="w", label=label)
+        axis.legend(loc="upper left", frameon=True, framealpha=0.85)
         for side, values in ((axis.xaxis, x), (axis.yaxis, y)):
             side.set_major_locator(MultipleLocator(20 if np.ptp(values) > 50 else 5))
         axis.set_xlabel("first layer of the window")
-        axis.set_ylabel("layers of the window")
+        axis.set_ylabel("window length in layers")
     assert image is not None
     extend = "max" if errors["error"].max() > norm.vmax else "neither"
     label = "mean of squared error / squared target (no unit)"
-    bar = figure.colorbar(image, ax=[axis for axis, _ in panels], extend=extend, shrink=0.9, label=label)
+    bar = figure.colorbar(image, ax=axes, extend=extend, shrink=0.9, label=label)
     _log_ticks(bar.ax.yaxis)
     return figure
 
 
 def drawing_figure(curves: pd.DataFrame, write_mode: WriteMode) -> Figure:
-    """The curves written for single samples over the dotted target: a row a task and network, a column a letter."""
-    groups = list(curves.groupby(LINE, sort=True))
-    figure = Figure(figsize=(8.6, 0.4 + 4.0 * len(groups)), layout="constrained")
-    axes = figure.subplots(len(groups), 2, squeeze=False)
+    """The curves written for single examples over the dotted target: a row a task and network, a column a letter."""
+    groups = list(curves.groupby(["task", "network"], sort=True))
+    figure, axes = panels(len(groups), len(LETTERS), height=3.8)
     for row, (key, group) in zip(axes, groups, strict=True):
-        for axis, (share, letter) in zip(row, ((0.0, "U"), (1.0, "S")), strict=True):
-            own = group[group["share"] == share]
-            axis.set_title(f"{', '.join(map(str, key))}: letter {letter}", fontsize=10)
+        for axis, (letter, share) in zip(row, LETTERS.items(), strict=True):
+            axis.set_title(f"{', '.join(map(str, key))}: letter {letter}")
             axis.set_xlabel("horizontal (sides of the letter's square)")
             axis.set_ylabel("vertical (sides of the square)")
+            own = of(group, share=share).sort_values("point", kind="stable")
             if not len(own):
-                axis.text(0.5, 0.5, "no dev sample has this label", ha="center", va="center", transform=axis.transAxes)
+                say_empty(axis, "no dev example has this label")
                 continue
-            target = None
-            for n, (sample, line) in enumerate(own.groupby("sample", sort=False)):
-                line = line.sort_values("point")
+            for colour, (sample, line) in zip(CYCLE, own.groupby("sample", sort=False), strict=False):
                 way = drawn(line[["x", "y"]].to_numpy(), write_mode)
-                target = drawn(line[["target_x", "target_y"]].to_numpy(), write_mode)
-                axis.plot(way[:, 0], way[:, 1], color=f"C{n}", linewidth=1.3, label=f"sample {sample}")
-                axis.plot(way[0, 0], way[0, 1], "o", color=f"C{n}", markersize=3)
-            assert target is not None
-            axis.plot(target[:, 0], target[:, 1], ":", color="k", linewidth=2, label="target")
+                axis.plot(way[:, 0], way[:, 1], color=colour, label=f"example {sample}")
+                axis.plot(way[0, 0], way[0, 1], "o", color=colour)
+            target = drawn(of(own, sample=own["sample"].iloc[0])[["target_x", "target_y"]].to_numpy(), write_mode)
+            axis.plot(target[:, 0], target[:, 1], ":", color=THEORY, linewidth=2, label="target")
             axis.set_aspect("equal", adjustable="datalim")
-            axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
-            axis.legend(fontsize=7, loc="best", framealpha=0.8)
+            axis.legend(fontsize=7, loc="best")
     return figure
 
 
 def error_figure(samples: pd.DataFrame) -> Figure:
-    """Histogram of the dev samples' errors in the best window, on a logarithmic axis, with their mean."""
-    figure, panels = _panels(samples, width=4.4, height=3.2)
-    for axis, own in panels:
+    """Histogram of the dev examples' errors in the best window, on a logarithmic axis, with their mean."""
+    figure, _, grid = _grid(samples, width=4.4, height=3.2)
+    for axis, own in grid:
         errors = own["error"].to_numpy(dtype=float)
         errors = errors[np.isfinite(errors) & (errors > 0)]
         if not len(errors):
-            axis.text(0.5, 0.5, "no error is defined", ha="center", va="center", transform=axis.transAxes)
+            say_empty(axis, "no error is defined")
             continue
         low, high = errors.min(), errors.max() * 1.0001
-        axis.hist(errors, bins=np.geomspace(min(low, 0.999 * high), high, 31), color="#1f5fa8", alpha=0.8)
+        axis.hist(
+            errors,
+            bins=np.geomspace(min(low, 0.999 * high), high, 31),
+            color=ENCODERS[own["encoder"].iloc[0]],
+            alpha=0.8,
+        )
         axis.set_xscale("log")
         _log_ticks(axis.xaxis)
         mean = own["error"].mean()
         window = f"{int(own['length'].iloc[0])} layers from layer {int(own['start'].iloc[0])}"
-        axis.axvline(mean, color="k", linestyle="--", linewidth=1.2, label=f"mean {mean:.3g}\n{window}")
-        axis.legend(fontsize=8, loc="upper left")
-        axis.set_xlabel("squared error / squared target of a sample (no unit)", fontsize=9)
-        axis.set_ylabel("dev samples")
-        axis.grid(True, linestyle="--", linewidth=0.5, alpha=0.6)
+        axis.axvline(mean, color=THEORY, linestyle="--", label=f"mean {mean:.3g}\n{window}")
+        axis.legend(loc="upper left")
+        axis.set_xlabel("squared error / squared target of an example (no unit)")
+        axis.set_ylabel("dev examples")
     return figure
 
 
-def _panels(rows: pd.DataFrame, width: float, height: float) -> tuple[Figure, list[tuple[Any, pd.DataFrame]]]:
-    """A figure with a row of panels a task and a column a network, and each panel's rows."""
+def _grid(
+    rows: pd.DataFrame, width: float, height: float
+) -> tuple[Figure, np.ndarray, Iterator[tuple[Axes, pd.DataFrame]]]:
+    """A figure with a row of panels a task and a column a network; its axes, and each panel that has rows with them."""
     tasks, networks = list(rows["task"].unique()), sorted(rows["network"].unique())
-    size = (1.2 + width * len(networks), 0.3 + height * len(tasks))
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots(len(tasks), len(networks), squeeze=False)
-    panels = []
-    for i, task in enumerate(tasks):
-        for j, network in enumerate(networks):
-            own = rows[(rows["task"] == task) & (rows["network"] == network)]
-            axes[i, j].set_title(f"{task}, {network}", fontsize=11)
+    figure, axes = panels(len(tasks), len(networks), width=width, height=height)
+
+    def filled() -> Iterator[tuple[Axes, pd.DataFrame]]:
+        for (i, j), axis in np.ndenumerate(axes):
+            own = of(rows, task=tasks[i], network=networks[j])
+            axis.set_title(f"{tasks[i]}, {networks[j]}")
+            axis.set_visible(len(own) > 0)
             if len(own):
-                panels.append((axes[i, j], own))
-            else:
-                axes[i, j].set_visible(False)
-    return figure, panels
+                yield axis, own
+
+    return figure, axes, filled()
 
 
 def _log_ticks(side: Any) -> None:

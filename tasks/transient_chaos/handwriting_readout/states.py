@@ -1,4 +1,4 @@
-"""States of the first token at all layers, in blocks of examples, from passes of the shared layer.
+"""Labelled examples and the states of their first tokens at all layers, in blocks, from passes of the shared layer.
 
 The batches and blocks are the same whatever the memory and whatever layers are wanted, since float32 kernels round
 differently for other shapes and a chaotic map amplifies that.
@@ -16,12 +16,34 @@ from torch import Tensor
 from transformers import AlbertModel
 
 from models.albert import embed, iterate, padding_mask, shared_layer
-from tasks.data.tokenised import TokenisedSplit
+from orchestrator.experiment import Context
+from tasks.data.examples import task_info
+from tasks.data.tokenised import TokenisedSplit, open_split, read_meta
+from tasks.encoders.loading import load_encoder
 from tasks.training.numerics import synchronise
-from tasks.transient_chaos.handwriting_readout.params import MaskMode
+from tasks.transient_chaos.handwriting_readout.config import MaskMode
+from tasks.transient_chaos.handwriting_readout.letters import letter_shares
+from tasks.transient_chaos.handwriting_readout.stages import HandwritingParams
 
 BATCH_SEQUENCES = 64
 BLOCK_SEQUENCES = 256  # of the states that are in memory together; a multiple of the batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """A split with the examples that are used of it and their shares of the letters."""
+
+    name: str
+    split: TokenisedSplit
+    samples: np.ndarray
+    """int64 [n], ascending: the examples that are used."""
+    share_N: np.ndarray
+    """float64, for all N examples of the split: the share of the second letter; NaN for those that are not used."""
+
+    def weights(self, samples: np.ndarray, device: torch.device) -> Tensor:
+        """[n, 2]: shares of both letters in the targets of some examples."""
+        share = torch.from_numpy(self.share_N[samples]).to(device)
+        return torch.stack([1 - share, share], dim=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +65,11 @@ class FirstTokens:
     passes: int = 0
     """Layer applications to one sequence so far."""
     seconds: float = 0.0
-    """In the encoder so far."""
+    """Seconds in the encoder so far."""
     faults: dict[tuple[str, int], int] = field(default_factory=dict)
     """(split, sample) -> first layer at which its state was not finite."""
     starts: dict[tuple[int, int], Tensor] = field(default_factory=dict)
-    """Id and type of a first token -> its state at layer 0, [H]: the same in all inputs (transient_chaos 1.2), and here
+    """Id and type of a first token -> its state at layer 0, [H]: the same in all inputs (README 1), and here
     in all bits, which kernels for other batch shapes would not keep."""
 
     def blocks(self, name: str, split: TokenisedSplit, samples: np.ndarray, first: int, last: int) -> Iterator[Block]:
@@ -120,3 +142,77 @@ class FirstTokens:
         for sample, layer in zip(rows.tolist(), faulty_B.tolist(), strict=True):
             if layer >= 0:
                 self.faults[name, sample] = layer
+
+
+def open_inputs(params: HandwritingParams, context: Context) -> tuple[Labelled, Labelled, FirstTokens]:
+    """Train and dev, and the encoder on the context's device.
+
+    Raises:
+        ValueError: no tokens, tokens of another task, an empty split, labels that no letter belongs to, or an encoder
+            that does not fit the tokens.
+    """
+    if "tokens" not in context.needs:
+        raise ValueError('context.needs has no "tokens"; plan a tokens job that this one needs')
+    directory = context.needs["tokens"]
+    meta = read_meta(directory)
+    if meta["task"] != params.task:
+        raise ValueError(f"{directory} holds tokens of {meta['task']}, not {params.task}; give the task's own tokens")
+    train, dev = (_labelled(params, name, open_split(directory, name)) for name in task_info(params.task).splits)
+    longest = max(int(np.max(part.split.lengths)) for part in (train, dev))
+    if longest > params.max_length:
+        raise ValueError(f"an example has {longest} tokens, max_length is {params.max_length}; plan shorter tokens")
+    model = load_encoder(
+        params,
+        context,
+        vocab_size=meta["vocab_size"],
+        pad_token_id=meta["pad_token_id"],
+        longest=params.max_length if params.mask_mode == "none" else longest,
+        pooler=False,
+    )
+    return train, dev, FirstTokens(model=model, mask_mode=params.mask_mode, max_length=params.max_length)
+
+
+def _labelled(params: HandwritingParams, name: str, split: TokenisedSplit) -> Labelled:
+    samples, share = letter_shares(
+        params.task,
+        split.labels,
+        low=params.threshold_low,
+        high=params.threshold_high,
+        legacy=params.legacy_labels,
+        split=name,
+    )
+    share_N = np.full(len(split), np.nan)
+    share_N[samples] = share
+    return Labelled(name=name, split=split, samples=samples, share_N=share_N)
+
+
+def start_groups(
+    starts: Sequence[int], lengths: Sequence[int], width: int, n_dev: int, itemsize: int, budget_bytes: int
+) -> list[tuple[int, ...]]:
+    """The starts in groups, ascending, whose sums, states and errors fit into `budget_bytes`.
+
+    A group of starts a..b with longest windows of n layers takes, for each of the b - a + n layers, 8 width^2 bytes of
+    sums and a block of states, and for each window 8 n_dev bytes of errors and 16 (width + 1) of solutions.
+
+    Raises:
+        ValueError: not even one start fits.
+    """
+    layer = 8 * width * width + itemsize * BLOCK_SEQUENCES * width
+    windows = len(lengths) * (8 * n_dev + 32 * (width + 1))  # solutions twice: in two orders of their dimensions
+
+    def cost(first: int, last: int, count: int) -> int:
+        return (last - first + lengths[-1]) * layer + count * windows
+
+    groups: list[tuple[int, ...]] = []
+    current: tuple[int, ...] = ()
+    for start in starts:
+        if current and cost(current[0], start, len(current) + 1) > budget_bytes:
+            groups.append(current)
+            current = ()
+        if not current and (needed := cost(start, start, 1)) > budget_bytes:
+            raise ValueError(
+                f"the sums of {lengths[-1]} layers of width {width} take {needed:,} bytes of {budget_bytes:,} that may "
+                "be used; give the job more memory, or smaller lengths"
+            )
+        current = (*current, start)
+    return [*groups, current]

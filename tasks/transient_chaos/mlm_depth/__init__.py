@@ -1,26 +1,15 @@
 """Masked-language-model readout against depth: accuracy and perplexity of 1-24 ALBERT layers, the encoder frozen.
 
-After Inoue et al., Transient Chaos in BERT (2022), with the defects of the published code mended. The readouts of all
-depths are trained together while each batch passes the encoder once. Nothing enters this folder that another experiment
-needs.
+After Inoue et al., Transient Chaos in BERT (2022), with the defects of the published code mended (README 4). The
+readouts of all depths are trained together while each batch passes the encoder once.
 """
 
-from typing import Any
-
-from orchestrator.experiment import Experiment, Results, Summary
+from orchestrator.experiment import Experiment
 from tasks.data.blocks import BLOCKS
 from tasks.encoders.small import PRETRAIN_REPORT, PRETRAIN_SMALL
 from tasks.transient_chaos.mlm_depth.config import PRESETS, Config
-from tasks.transient_chaos.mlm_depth.params import MLM_FROZEN
 from tasks.transient_chaos.mlm_depth.plan import plan
-
-
-def reduce(results: Results, config: Any) -> Summary:
-    """Tables, figures and sentences from the rows; imported when needed, since pandas and matplotlib take a second."""
-    from tasks.transient_chaos.mlm_depth.reduce import summarise
-
-    return summarise(results, config)
-
+from tasks.transient_chaos.mlm_depth.stages import MLM_FROZEN
 
 EXPERIMENT = Experiment(
     name="mlm_depth",
@@ -28,5 +17,5 @@ EXPERIMENT = Experiment(
     presets=PRESETS,
     stages=(BLOCKS, PRETRAIN_SMALL, PRETRAIN_REPORT, MLM_FROZEN),
     plan=plan,
-    reduce=reduce,
+    reduce="tasks.transient_chaos.mlm_depth.reduce:summarise",
 )

@@ -1,40 +1,33 @@
-"""The stage `mlm_frozen`: readouts of all depths, kinds and seeds on a frozen encoder, in one job (transient_chaos 4).
+"""The stage `mlm_frozen`: readouts of all depths, kinds and seeds on a frozen encoder, in one job (README 4).
 
 Every batch passes the encoder once, to the largest depth; the states at its masked positions train the readouts of all
-depths there and then, so that nothing is kept but the readouts.
+depths there and then, so that nothing is kept but the readouts. On the test part too no logits are kept: of each masked
+position its cross entropy and whether the best guess is right.
 
-Dimensions: D depths, K readouts a depth, N blocks, P masked positions, H hidden, V vocabulary.
+Dimensions: D depths, K readouts a depth, N blocks, P masked positions, H hidden, E embedding, V vocabulary.
 """
 
-import dataclasses
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 from transformers import AlbertModel
 
-from models.albert import shared_layer
+from metrics.masked_lm import Accuracy, accuracy_of_counts, perplexity, unigram_loss
 from models.mlm_head import LEGACY_EPS, MlmHead, fresh_mlm_head, legacy_mlm_head, load_mlm_head, word_table
 from orchestrator.experiment import Context
-from tasks.data.masking import LegacyMasker, Masking, mask_batch
 from tasks.encoders.loading import checkpoint_place, load_encoder
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders, is_curve_point, n_steps
-from tasks.transient_chaos.counting import CountedLayer
-from tasks.transient_chaos.mlm_depth.evaluation import baseline_rows, score_rows
-from tasks.transient_chaos.mlm_depth.heads import HeadSettings, HeadStack, HeadTrainer, stack_heads
-from tasks.transient_chaos.mlm_depth.inputs import check_memory, open_parts
-from tasks.transient_chaos.mlm_depth.params import FrozenParams
-from tasks.transient_chaos.mlm_depth.states import first_bad_state, masked_states
+from tasks.transient_chaos.mlm_depth.heads import COPIES, HeadStack, HeadTrainer, piece_rows, stack_heads
+from tasks.transient_chaos.mlm_depth.stages import FrozenParams
+from tasks.transient_chaos.mlm_depth.states import Rows, Work, open_parts
 
-Rows = list[dict[str, Any]]
-Masker = Callable[[np.ndarray, int, int], tuple[np.ndarray, np.ndarray]]
-"""(ids [B, T], epoch, batch) -> input and labels [B, T]."""
+EVAL_BLOCKS = 64  # a batch, as published; a constant, since the published perplexity is of batch means
+LAYER_WIDTHS = 20  # tensors [B, T, H] that one application of a layer has in memory at once, with FFN 4H
+OUTPUT_WIDTHS = 8  # tensors [D, K, P, E] between states and outputs, with what autograd keeps
 
 
 def frozen(params: FrozenParams, context: Context) -> dict[str, Rows]:
@@ -58,7 +51,7 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, Rows]:
             pooler=False,
         )
         check_memory(model, params, usable_bytes(context))
-        work = Work(params=params, model=model, layer=CountedLayer(layer=shared_layer(model)), masking=parts.masking)
+        work = Work(params=params, model=model, masking=parts.masking)
         heads = readouts(params, context, model)
         trained = [key for key in heads if key[0] != "zero_shot"]
         stacks: list[tuple[list[tuple[str, int]], HeadStack]] = []
@@ -77,7 +70,7 @@ def frozen(params: FrozenParams, context: Context) -> dict[str, Rows]:
         **counts,
         "n_heads": len(params.depths) * len(trained),
         "max_depth": params.depths[-1],
-        "layer_passes": work.layer.passes,
+        "layer_passes": work.layer_passes,
         "encoder_seconds": work.encoder_seconds,
         "head_seconds": work.head_seconds,
     }
@@ -118,47 +111,38 @@ def readouts(params: FrozenParams, context: Context, model: AlbertModel) -> dict
     return found
 
 
-@dataclass(kw_only=True)
-class Work:
-    """One encoder at work: how blocks are masked and passed through it, and what that has cost so far."""
+def needed_bytes(model: AlbertModel, params: FrozenParams) -> int:
+    """Estimated memory beside the encoder's weights: trained readouts, one batch's states, one piece of logits."""
+    config, D = model.config, len(params.depths)
+    H, E, V = config.hidden_size, config.embedding_size, config.vocab_size
+    K = sum(len(params.seeds) if kind == "new" or params.encoder == "random" else 1 for kind in params.readouts)
+    masked = params.batch_size * int(params.mask_ratio * params.length)
+    heads = COPIES * D * K * (E * H + 3 * E + V)
+    widths = LAYER_WIDTHS * max(1.0, config.intermediate_size / (4 * H))
+    states = params.batch_size * params.length * H * widths + 2 * D * masked * H
+    outputs = OUTPUT_WIDTHS * D * K * masked * E + min(piece_rows(V), masked) * V
+    return int((heads + states + outputs) * next(model.parameters()).element_size())
 
-    params: FrozenParams
-    model: AlbertModel
-    layer: CountedLayer
-    masking: Masking
-    encoder_seconds: float = 0.0
-    head_seconds: float = 0.0
-    nonfinite: Rows = field(default_factory=list)
 
-    def masker(self, part: str) -> Masker:
-        """Masks of a part, the same for all encoders. The published order begins anew for each part."""
-        if self.params.legacy_masking:
-            legacy = LegacyMasker(masking=self.masking, seed=self.params.data_seed)
-            return lambda ids, epoch, batch: legacy(ids)
-        seed = self.params.data_seed
-        return lambda ids, epoch, batch: mask_batch(ids, self.masking, seed, part, epoch, batch)
+def check_memory(model: AlbertModel, params: FrozenParams, budget_bytes: int) -> None:
+    """Refuse a job whose readouts and states cannot be in memory together.
 
-    def states(
-        self, part: str, rows_B: np.ndarray, inputs_BT: np.ndarray, labels_BT: np.ndarray
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `masked_states`, timed; the first state of the part that is not finite is noted with depth and block."""
-        device, clock = next(self.model.parameters()).device, time.perf_counter()
-        x_DPH, labels_P, block_P = masked_states(self.model, self.layer, inputs_BT, labels_BT, self.params.depths)
-        if not any(row["part"] == part for row in self.nonfinite):
-            bad = first_bad_state(x_DPH, block_P, self.params.depths)
-            if bad is not None:
-                self.nonfinite.append({"part": part, "depth": bad[0], "block": int(rows_B[bad[1]])})
-        synchronise(device)
-        self.encoder_seconds += time.perf_counter() - clock
-        return x_DPH, labels_P, block_P
+    Raises:
+        ValueError: with both numbers and what to ask less of.
+    """
+    needed = needed_bytes(model, params)
+    if needed > budget_bytes:
+        raise ValueError(
+            f"{len(params.depths)} depths and {len(params.seeds)} seeds of readouts take about {needed:,} bytes of "
+            f"{budget_bytes:,} that may be used; give fewer --seeds or --depths at a time, or the job more memory"
+        )
 
 
 def train(work: Work, stack: HeadStack, keys: Sequence[tuple[str, int]], ids_NT: np.ndarray) -> Rows:
     """Train the stack in place; rows of `curves`."""
     p, device = work.params, stack.table.device
     total = n_steps(len(ids_NT), p.batch_size, p.epochs)
-    names = [f.name for f in dataclasses.fields(HeadSettings)]
-    trainer = HeadTrainer(stack, HeadSettings(**{name: getattr(p, name) for name in names}), total)
+    trainer = HeadTrainer(stack, p, total)
     mask, curves = work.masker("train"), []
     sum_DK, since = torch.zeros(stack.bias.shape[:2], dtype=stack.bias.dtype, device=device), 0
     for epoch, order in enumerate(data_orders(p.data_seed, len(ids_NT), p.epochs)):
@@ -180,3 +164,74 @@ def train(work: Work, stack: HeadStack, keys: Sequence[tuple[str, int]], ids_NT:
             synchronise(device)
             work.head_seconds += time.perf_counter() - clock
     return curves
+
+
+def _masked_test(work: Work, ids_NT: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rows, input and labels of each evaluation batch; the same each time."""
+    mask = work.masker("test")
+    for batch, start in enumerate(range(0, len(ids_NT), EVAL_BLOCKS)):
+        rows = np.arange(start, min(start + EVAL_BLOCKS, len(ids_NT)))
+        yield rows, *mask(ids_NT[rows], 0, batch)
+
+
+def score_rows(
+    work: Work, stacks: Sequence[tuple[Sequence[tuple[str, int]], HeadStack]], ids_NT: np.ndarray
+) -> tuple[Rows, dict[str, int]]:
+    """Rows of `scores` of all stacks, from one pass; and the counts of masked tokens and of blocks without one."""
+    depths, N = work.params.depths, len(ids_NT)
+    keys = [key for own, _ in stacks for key in own]
+    D, K = len(depths), len(keys)
+    right_DKN, hidden_N = np.zeros((D, K, N), dtype=np.int32), np.zeros(N, dtype=np.int64)
+    sum_DK, means_DK, batches = np.zeros((D, K)), np.zeros((D, K)), 0
+    for rows, inputs, labels in _masked_test(work, ids_NT):
+        x_DPH, labels_P, block_P = work.states("test", rows, inputs, labels)
+        hidden_N[rows] = (labels >= 0).sum(axis=1)
+        if not len(labels_P):
+            continue
+        clock = time.perf_counter()
+        judged = [stack.judge(x_DPH, labels_P) for _, stack in stacks]
+        losses_DKP = torch.cat([losses for losses, _ in judged], dim=1).double()
+        hits_DKP = torch.cat([right for _, right in judged], dim=1).to(torch.int32)
+        counts = hits_DKP.new_zeros(D, K, len(rows)).index_add_(2, block_P, hits_DKP)
+        right_DKN[:, :, rows] = counts.cpu().numpy()
+        sum_DK += losses_DKP.sum(dim=2).cpu().numpy()
+        means_DK += losses_DKP.mean(dim=2).cpu().numpy()
+        batches += 1
+        synchronise(x_DPH.device)
+        work.head_seconds += time.perf_counter() - clock
+    found = []
+    for d, depth in enumerate(depths):
+        for k, (kind, seed) in enumerate(keys):
+            # Not finite: a state or the readout was not. An accuracy of it would be a number without meaning.
+            loss = sum_DK[d, k] / hidden_N.sum() if hidden_N.any() and np.isfinite(sum_DK[d, k]) else np.nan
+            accuracy = accuracy_of_counts(right_DKN[d, k], hidden_N)
+            values = {
+                **_accuracies("accuracy", accuracy, missing=bool(np.isnan(loss))),
+                "loss": loss,
+                "perplexity": perplexity(loss),
+                "perplexity_batch_means": np.nan if np.isnan(loss) else perplexity(means_DK[d, k] / batches),
+            }
+            found += [
+                {"readout": kind, "depth": depth, "seed": seed, "metric": metric, "value": float(value)}
+                for metric, value in values.items()
+            ]
+    return found, {"n_masked": int(hidden_N.sum()), "n_empty": int((hidden_N == 0).sum())}
+
+
+def baseline_rows(work: Work, train_NT: np.ndarray, test_NT: np.ndarray) -> Rows:
+    """Rows of `baselines`: the training part's frequencies as a prediction, on the masks that the readouts get."""
+    counts_V = np.bincount(np.asarray(train_NT).ravel(), minlength=work.masking.vocab_size)
+    counts_V[list(work.masking.special_ids)] = 0  # never masked
+    labels_NT = np.concatenate([labels for _, _, labels in _masked_test(work, test_NT)])
+    guessed = (labels_NT == counts_V.argmax()).sum(axis=1)
+    loss = unigram_loss(labels_NT, counts_V)
+    values = {
+        **_accuracies("guess_accuracy", accuracy_of_counts(guessed, (labels_NT >= 0).sum(axis=1))),
+        "unigram_loss": loss,
+        "unigram_perplexity": perplexity(loss),
+    }
+    return [{"metric": metric, "value": float(value)} for metric, value in values.items()]
+
+
+def _accuracies(name: str, found: Accuracy, missing: bool = False) -> dict[str, float]:
+    return {name: np.nan if missing else found.macro, f"{name}_micro": np.nan if missing else found.micro}

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.transient_chaos.packing import first_come
+from tasks.transient_chaos.sentences import first_come
 
 FIXTURE = Path(__file__).parents[2] / "parity" / "token_packing.npz"
 CLS, SEP, PAD = 2, 3, 0
@@ -48,8 +47,3 @@ def test_what_packing_keeps(first, second, length):
         assert after == [*second[: max(0, length - len(kept_first) - 3)], SEP]
         assert types[:n_tokens] == [0] * (2 + len(kept_first)) + [1] * len(after)
     assert ids[n_tokens:] == [PAD] * (len(ids) - n_tokens)
-
-
-def test_no_room():
-    with pytest.raises(ValueError, match="length is 2; expected at least 3"):
-        first_come([7], None, 2, cls=CLS, sep=SEP, pad=PAD)

@@ -11,7 +11,7 @@ import numpy as np
 
 from orchestrator.experiment import Job
 from tasks.transient_chaos.chaos import EXPERIMENT
-from tasks.transient_chaos.chaos.params import CHAOS_LONG, CHAOS_SWEEP, LongParams, SweepParams
+from tasks.transient_chaos.chaos.stages import CHAOS_LONG, CHAOS_SWEEP, LongParams, SweepParams
 from tests import fake_results
 
 TABLES = EXPERIMENT.tables

@@ -1,8 +1,5 @@
 """`chaos` through the command line in one process: the stages, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
-# pyright: reportGeneralTypeIssues=false
-
 import re
 from importlib import import_module
 
@@ -54,7 +51,7 @@ TINY = [
 @pytest.fixture
 def undrawn(monkeypatch):
     """Call it and reduce draws no figures from then on: they are most of a tiny sweep's time."""
-    return lambda: monkeypatch.setattr(import_module("tasks.transient_chaos.chaos.reduce"), "_figures", lambda *_: {})
+    return lambda: monkeypatch.setattr(import_module("tasks.transient_chaos.chaos.reduce"), "draw", lambda *_: {})
 
 
 def read(out, table):

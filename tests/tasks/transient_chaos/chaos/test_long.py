@@ -1,8 +1,5 @@
 """Synchronised sentences as one vector each."""
 
-# pandas calls any comparison a Series that may be a number, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,8 +7,7 @@ import torch
 
 from models.albert import iterate, shared_layer
 from orchestrator.experiment import Context
-from tasks.transient_chaos.chaos.last import Last, write_last
-from tasks.transient_chaos.chaos.long import long_run
+from tasks.transient_chaos.chaos.long import Last, long_run, write_last
 from tests.parity.tiny_albert import tiny_albert
 from tests.tasks.transient_chaos.chaos.tiny_chaos import long_params, save_tiny
 

@@ -81,11 +81,11 @@ def test_the_paper_preset_is_the_published_setting():
         ({"window": 2000}, "window is 2000"),
         ({"mask_modes": ("none", "none")}, "twice"),
         ({"encoders": ("pretrained",)}, "random weights only"),
-        ({"width": None}, "needs a --width"),
-        ({"model": "some/model"}, "sizes of some/model are its own"),
-        ({"init_styles": ("glue_legacy",), "init_range": 0.1}, "init-range goes with"),
+        ({"width": None}, "width is None: give --width"),
+        ({"model": "some/model"}, "sizes go with --model"),
+        ({"init_styles": ("glue_legacy",), "init_range": 0.1}, "init-range is 0.1: give none"),
         ({"corpus": "/nowhere/at/all"}, "/nowhere/at/all"),
-        ({"window": 7}, "multiple of qr_every"),
+        ({"window": 7}, "multiple of qr-every"),
     ],
 )
 def test_wrong_options_are_said_before_anything_runs(change, message):

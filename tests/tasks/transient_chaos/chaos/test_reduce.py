@@ -6,22 +6,21 @@ import pytest
 from scipy import stats
 
 from tasks.transient_chaos.chaos.config import Config
-from tasks.transient_chaos.chaos.figures_survival import sorted_growth
+from tasks.transient_chaos.chaos.figures import sorted_growth
 from tasks.transient_chaos.chaos.reduce import default_threshold
-from tasks.transient_chaos.chaos.reduce_comparison import VALUES, compare
-from tasks.transient_chaos.chaos.reduce_growth import (
+from tasks.transient_chaos.chaos.reduce_survival import VALUES, compare
+from tasks.transient_chaos.chaos.reduce_tables import (
     dimensions,
-    growth_table,
-    spectra,
-    whole_spectra,
-    windows_with_lines,
-)
-from tasks.transient_chaos.chaos.reduce_lines import over_networks, with_lines
-from tasks.transient_chaos.chaos.reduce_sample import (
     effective_dimension,
+    growth_table,
     layers_with_lines,
     lost_sentences,
+    over_networks,
+    spectra,
     synchronised,
+    whole_spectra,
+    windows_with_lines,
+    with_lines,
 )
 from tests.tasks.transient_chaos.chaos.chaos_fakes import TABLES, FakeResults, long_tables, sweep_job, sweep_tables
 

@@ -6,10 +6,9 @@ import pytest
 from scipy import stats
 
 from metrics.survival import kaplan_meier
-from tasks.transient_chaos.chaos.figures_survival import whole_steps
-from tasks.transient_chaos.chaos.reduce_growth import long_growth
-from tasks.transient_chaos.chaos.reduce_sample import long_summary
+from tasks.transient_chaos.chaos.figures_states import whole_steps
 from tasks.transient_chaos.chaos.reduce_survival import long_survivals, offset_survivals, survivals
+from tasks.transient_chaos.chaos.reduce_tables import long_growth, long_summary
 from tests.tasks.transient_chaos.chaos.chaos_fakes import FakeResults, believable, long_job
 
 

@@ -1,8 +1,5 @@
 """The pass that measures everything, on the tiny ALBERT of the parity fixtures."""
 
-# pandas calls any comparison a Series that may be a number, so these rules say nothing here:
-# pyright: reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
-
 import dataclasses
 
 import numpy as np
@@ -12,7 +9,7 @@ import torch
 
 import tasks.transient_chaos.chaos.inputs as stage_inputs
 from models.albert import embed, iterate, padding_mask, shared_layer
-from tasks.transient_chaos.chaos.last import read_last
+from tasks.transient_chaos.chaos.long import read_last
 from tasks.transient_chaos.chaos.sweep import sweep
 from tests.parity.tiny_albert import HERE, tiny_albert
 from tests.tasks.transient_chaos.chaos.tiny_chaos import save_tiny, sweep_params, tiny_context, write_sentences
@@ -216,13 +213,13 @@ def test_sentences_beyond_the_positions_are_refused(model, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"window": 12}, "multiple of qr_every"),
-        ({"align": 3}, "multiple of qr_every"),
+        ({"window": 12}, "multiple of qr-every"),
+        ({"align": 3}, "multiple of qr-every"),
         ({"difference_size": 1e-3, "dtype": "float32"}, "rounding"),
-        ({"difference_size": -1.0}, "above 0"),
+        ({"difference_size": -1.0}, "difference-size is -1.0: give more than 0"),
         ({"thresholds": (0.0,)}, "thresholds"),
         ({"shown_sentences": 17}, "at most 16"),
-        ({"attention_layers": (0,)}, "layers from 1"),
+        ({"attention_layers": (0,)}, "attention-layers is 0: give at least 1"),
     ],
 )
 def test_parameters_are_checked(model, change, message):

@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from models.checkpoints import directory_revision
 from orchestrator.experiment import Context
-from tasks.transient_chaos.chaos.params import LongParams, SweepParams
+from tasks.transient_chaos.chaos.stages import LongParams, SweepParams
 from tests.parity.tiny_albert import tiny_albert
 
 

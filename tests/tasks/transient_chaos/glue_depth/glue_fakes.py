@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from orchestrator.experiment import Context
-from tasks.transient_chaos.glue_depth import inputs
+from tasks.transient_chaos.glue_depth import features
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,5 @@ def fake_context(
     """A context whose tokens are `splits`; the stages' `open_split` is replaced."""
     meta = {"task": task, "vocab_size": 50, "pad_token_id": 0, "max_length": 8}  # what the stages read of it
     (directory / "meta.json").write_text(json.dumps(meta))
-    monkeypatch.setattr(inputs, "open_split", lambda _, name: splits[name])
+    monkeypatch.setattr(features, "open_split", lambda _, name: splits[name])
     return Context(needs={"tokens": directory}, **context)

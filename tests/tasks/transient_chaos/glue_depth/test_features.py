@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from models.albert import shared_layer
-from tasks.transient_chaos.counting import CountedLayer
 from tasks.transient_chaos.glue_depth.features import (
+    CountedLayer,
     feature_blocks,
     length_batches,
     plan_depth_blocks,

@@ -10,12 +10,12 @@ from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders
 from tasks.transient_chaos.glue_depth.features import pooled_prefix
 from tasks.transient_chaos.glue_depth.heads import (
-    HeadSettings,
     dropout_factors,
     head_weight,
     loss_and_gradient,
     train_heads,
 )
+from tasks.transient_chaos.glue_depth.stages import Training
 from tests.parity.tiny_albert import tiny_albert
 from tests.tasks.transient_chaos.glue_depth.glue_fakes import fake_split
 
@@ -32,7 +32,7 @@ def old_hf_step(p, g, state, k, lr, wd):
         p.data.add_(p.data, alpha=-lr * wd)
 
 
-def train_alone(features, labels, n_outputs, seed, s: HeadSettings):
+def train_alone(features, labels, n_outputs, seed, s: Training):
     """One head, autograd, one example loop: what the published script did. `features(indices)` -> z [B, H]."""
     H = features(torch.arange(1)).shape[1]
     head = nn.Linear(H, n_outputs).double()
@@ -97,7 +97,7 @@ def test_all_heads_together_are_each_head_alone(C, kind, dropout):
     split = fake_split(43, seed=1, n_outputs=C)
     labels = torch.tensor(split.labels)
     model = tiny_albert()
-    settings = HeadSettings(epochs=3, dropout=dropout, curve_points=6, **kind)
+    settings = Training(epochs=3, dropout=dropout, curve_points=6, **kind)
     seeds = (0, 7)
     z = pooled_prefix(model, split, DEPTHS, size=16)
     heads = train_heads(z, labels, C, seeds, settings)
@@ -122,7 +122,7 @@ def test_all_heads_together_are_each_head_alone(C, kind, dropout):
 def test_a_head_does_not_depend_on_its_company(C, H, dtype):
     z, labels = random_task(4, 37, H, C)
     z = z.to(dtype)
-    settings = HeadSettings(epochs=2)
+    settings = Training(epochs=2)
     together = train_heads(z, labels, C, (3, 1, 4), settings)
     for d in range(4):
         for s, seed in enumerate((3, 1, 4)):
@@ -135,7 +135,7 @@ def test_a_head_does_not_depend_on_its_company(C, H, dtype):
 
 def test_given_weights_and_orders_are_used():
     z, labels = random_task(2, 20, 16, 3)
-    settings = HeadSettings(epochs=2, dropout=0)
+    settings = Training(epochs=2, dropout=0)
     seeded = train_heads(z, labels, 3, (5,), settings)
     weights = head_weight(5, 3, 16)[None]
     orders = [epoch[None] for epoch in data_orders(5, 20, 2)]
@@ -151,9 +151,9 @@ def test_dropout_draws_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
     assert float((many == 0).double().mean()) == pytest.approx(0.1, abs=0.005)  # 5 standard errors of 1e5 draws
 
     z, labels = random_task(1, 37, 16, 2)
-    usual = train_heads(z, labels, 2, (0, 1), HeadSettings())
+    usual = train_heads(z, labels, 2, (0, 1), Training())
     monkeypatch.setattr("tasks.transient_chaos.glue_depth.heads.MASK_DRAWS", 1)
-    assert torch.equal(train_heads(z, labels, 2, (0, 1), HeadSettings()).weight, usual.weight)
+    assert torch.equal(train_heads(z, labels, 2, (0, 1), Training()).weight, usual.weight)
 
 
 def test_gradients_are_autograds():
@@ -209,7 +209,7 @@ def test_hf_adamw_is_the_old_one(wd):
 
 def test_schedules_at_their_ends():
     assert learning_rate("legacy", 1e-3, 0, 7190) == 1e-3
-    assert learning_rate("legacy", 1e-3, 7190, 7190) == pytest.approx(2.7e-5, rel=0.02)  # transient_chaos 3.2
+    assert learning_rate("legacy", 1e-3, 7190, 7190) == pytest.approx(2.7e-5, rel=0.02)  # README 3
     assert learning_rate("linear", 2.0, 0, 10) == 2
     assert learning_rate("linear", 2.0, 9, 10) == pytest.approx(0.2)
     assert [learning_rate("linear", 1.0, k, 10, 4) for k in (0, 2, 4, 7)] == [0, 0.5, 1, 0.5]
@@ -239,13 +239,13 @@ def test_seeds_shape_everything():
 )
 def test_labels_that_do_not_fit_are_refused(labels, C, message):
     with pytest.raises(ValueError, match=message):
-        train_heads(torch.zeros(1, 3, 4), labels, C, (0,), HeadSettings())
+        train_heads(torch.zeros(1, 3, 4), labels, C, (0,), Training())
 
 
 def test_a_curve_has_at_most_the_points_asked_for():
     z, labels = random_task(1, 10, 8, 2)
     for points, steps in ((100, list(range(1, 7))), (4, [2, 3, 5, 6]), (1, [6]), (0, [])):
-        curve = train_heads(z, labels, 2, (0,), HeadSettings(curve_points=points, batch_size=5)).curve
+        curve = train_heads(z, labels, 2, (0,), Training(curve_points=points, batch_size=5)).curve
         assert [point.step for point in curve] == steps
     assert curve == ()
 
@@ -253,7 +253,7 @@ def test_a_curve_has_at_most_the_points_asked_for():
 def test_what_can_be_learnt_is_learnt():
     z, _ = random_task(2, 400, 16, 2)
     labels = (z[0] @ torch.linspace(-1, 1, 16, dtype=torch.float64) > 0).long()  # the other depth knows nothing of them
-    heads = train_heads(z, labels, 2, (0, 1), HeadSettings(epochs=10, learning_rate=1e-2))
+    heads = train_heads(z, labels, 2, (0, 1), Training(epochs=10, learning_rate=1e-2))
     right = [[float((heads.logits(z, d, s).argmax(1) == labels).double().mean()) for s in (0, 1)] for d in (0, 1)]
     assert min(right[0]) > 0.95
     assert max(right[1]) < 0.75

@@ -1,4 +1,4 @@
-"""The readout as the text defines it, by least squares of all states of a window (transient_chaos 8).
+"""The readout as the text defines it, by least squares of all states of a window (README 8).
 
 Dimensions: N examples, L layers, H features, n layers of a window.
 """

@@ -6,8 +6,7 @@ import torch
 
 from metrics.layer_sums import add_states, empty_sums
 from metrics.readout import solve_windows, window_errors
-from tasks.transient_chaos.handwriting_readout.labels import letter_shares
-from tasks.transient_chaos.handwriting_readout.strokes import STROKES, stroke_curve, stroke_curves
+from tasks.transient_chaos.handwriting_readout.letters import STROKES, letter_shares, stroke_curve, stroke_curves
 from tests.tasks.transient_chaos.handwriting_readout import published
 
 TOY = tuple(

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from tasks.transient_chaos.handwriting_readout.config import Config
-from tasks.transient_chaos.handwriting_readout.params import HANDWRITING
 from tasks.transient_chaos.handwriting_readout.reduce import (
     best_windows,
     heat_rows,
@@ -12,6 +11,7 @@ from tasks.transient_chaos.handwriting_readout.reduce import (
     window_errors,
     with_network,
 )
+from tasks.transient_chaos.handwriting_readout.stages import HANDWRITING
 
 CONFIG = Config(best_from=2)
 
@@ -25,7 +25,7 @@ class FakeResults:
     jobs = None
 
     def table(self, name):
-        names = [*HANDWRITING.tables[name].schema.names, "init_style", "encoder_seed"]
+        names = ["job_id", *HANDWRITING.tables[name].schema.names, "init_style", "encoder_seed"]
         return self.frames.get(name, pd.DataFrame(columns=names))
 
 
@@ -90,7 +90,7 @@ def test_summary_has_its_figures_and_says_what_is_missing():
             samples=pd.DataFrame(sample_rows(4, [0.1, 0.3]) + sample_rows(5, [9.0])),
             drawings=pd.DataFrame(drawn_rows(1.0)),
             faults=faults,
-            costs=pd.DataFrame([{**network("random", 4), **dict.fromkeys(costs, 2)}]),
+            costs=pd.DataFrame([{"job_id": "a", **network("random", 4), **dict.fromkeys(costs, 2)}]),
         ),
         CONFIG,
     )
@@ -101,19 +101,9 @@ def test_summary_has_its_figures_and_says_what_is_missing():
     [histogram] = summary.figures["sample_errors"].axes
     assert "mean 0.2" in histogram.get_legend().get_texts()[0].get_text()  # of the first seed alone
     left, right = summary.figures["letters"].axes
-    assert [text.get_text() for text in left.texts] == ["no dev sample has this label"]
+    assert [text.get_text() for text in left.texts] == ["no dev example has this label"]
     assert right.get_aspect() == 1
+    assert summary.tables["left_out"][["split", "samples", "first_layer"]].to_numpy().tolist() == [["dev", 2, 7]]
     notes = " ".join(summary.notes)
-    assert "STS-B, pretrained: the error is smallest, 0.2000, in the window of 3 layers from layer 0" in notes
-    assert "2 samples of dev were left out, their states are NaN or infinite, from layer 7 on" in notes
-    assert "no dev sample has the label that writes U alone" in notes
+    assert "no dev example has the label that writes U alone" in notes
     assert "writes S alone" not in notes
-
-
-def test_summary_of_nothing_has_no_figures():
-    summary = summarise(FakeResults(), CONFIG)
-    assert not summary.figures
-    assert list(summary.notes) == [
-        "Of 0 windows 0 have constant directions, which play no part in the solution, and 0 needed an "
-        "eigendecomposition."
-    ]

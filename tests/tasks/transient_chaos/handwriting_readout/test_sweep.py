@@ -1,8 +1,5 @@
 """`handwriting_readout` through the command line in one process: the stage, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
-# pyright: reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,7 +32,6 @@ def test_every_encoder_and_window_is_one_row(tmp_path):
     names = ["figures/error_by_window.png", "figures/letters.png", "figures/sample_errors.svg"]
     for name in ("report.html", "summary/best_windows.parquet", *names):
         assert (tmp_path / "handwriting_readout" / name).stat().st_size > 500
-    assert "the error is smallest" in (tmp_path / "handwriting_readout" / "report.html").read_text()
 
 
 @pytest.mark.slow
@@ -56,14 +52,14 @@ def test_more_windows_later_and_another_mask_mode_are_jobs_of_their_own(tmp_path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--starts", "0-6"], "the window of 4 layers from layer 6 ends at layer 9, steps is 8: give smaller starts"),
-        (["--lengths", "0-3"], "lengths start at 1"),
-        (["--tasks", "MNLI"], "MNLI has 3 classes, there are two letters"),
-        (["--tasks", "same_topic", "--threshold-low", "1", "--threshold-high", "2"], "same_topic has classes"),
-        (["--threshold-low", "0.2"], "threshold-low and threshold-high go together"),
-        (["--legacy-labels"], "legacy-labels goes with STS-B"),
-        (["--drawn-starts", "2"], "drawn-starts and drawn-lengths go together"),
-        (["--drawn-starts", "7", "--drawn-lengths", "4"], "drawn-starts 7 is none of the --starts"),
+        (["--starts", "0-6"], "the window of 4 layers from layer 6 ends at layer 9"),
+        (["--lengths", "0-3"], "lengths is 0: give at least 1"),
+        (["--tasks", "MNLI"], "there are two letters, and 3 classes"),
+        (["--tasks", "same_topic", "--threshold-low", "1", "--threshold-high", "2"], "classes have no scores"),
+        (["--threshold-low", "0.2"], "threshold-high is None: give both thresholds or none"),
+        (["--legacy-labels"], "tasks is 'similarity': give STS-B with legacy-labels"),
+        (["--drawn-starts", "2"], "give both drawn-starts and drawn-lengths, or none"),
+        (["--drawn-starts", "7", "--drawn-lengths", "4"], "drawn-starts is 7: give some of the starts"),
         (["--starts", "", "--steps", "8"], "starts"),
         (["--write-mode", "speed"], "--write-mode"),
     ],

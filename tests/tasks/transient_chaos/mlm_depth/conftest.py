@@ -12,7 +12,7 @@ from transformers import AlbertForMaskedLM
 from models.albert import scratch_config
 from models.checkpoints import directory_revision
 from orchestrator.experiment import Context
-from tasks.transient_chaos.mlm_depth.params import FrozenParams
+from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 
 VOCAB = 90
 SPECIALS = {"pad_token_id": 0, "unk_token_id": 1, "cls_token_id": 2, "sep_token_id": 3, "mask_token_id": 4}

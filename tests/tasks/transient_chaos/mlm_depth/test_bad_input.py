@@ -10,25 +10,28 @@ import torch
 
 from orchestrator.experiment import Context
 from tasks.data.errors import DataError
-from tasks.transient_chaos.mlm_depth import frozen as stage
+from tasks.transient_chaos.mlm_depth import states as states_file
 from tasks.transient_chaos.mlm_depth.config import Config
 from tasks.transient_chaos.mlm_depth.frozen import frozen
-from tasks.transient_chaos.mlm_depth.params import FrozenParams
+from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 from tests.tasks.transient_chaos.mlm_depth.conftest import write_blocks
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"depths": (0, 1)}, "depths is .0, 1.; give ascending from 1"),
-        ({"depths": (2, 1)}, "depths"),
+        ({"depths": (0, 1)}, "depths is 0: give at least 1"),
+        ({"depths": (2, 2)}, "depths has 2 twice"),
         ({"depths": ()}, "depths"),
         ({"seeds": (1, 1)}, "seeds"),
         ({"readouts": ()}, "readouts"),
-        ({"mask_ratio": 1.0}, "mask_ratio"),
-        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"mask_ratio": 1.0}, "mask-ratio is 1.0: give more than 0 and less than 1"),
+        ({"learning_rate": 0.0}, "learning-rate is 0.0: give more than 0"),
         ({"legacy_readout_init": True}, "the readout new alone"),
-        ({"encoder": "random", "init_style": "hf_default", "encoder_seed": 0}, "no trained one if random"),
+        (
+            {"encoder": "random", "init_style": "hf_default", "encoder_seed": 0},
+            "new or zero_shot with a random encoder",
+        ),
     ],
 )
 def test_bad_parameters(params, change, message):
@@ -39,11 +42,11 @@ def test_bad_parameters(params, change, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"depths": (0, 1)}, "depths start at 1"),
+        ({"depths": (0, 1)}, "depths is 0: give at least 1"),
         ({"random_readouts": ("trained",)}, "no readout to train further"),
         ({"mask_ratio": 1.5}, "mask-ratio is 1.5"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"model": "small", "tokenizer": "builtin", "width": 64, "length": 128}, "32 positions"),
+        ({"model": "small", "tokenizer": "builtin", "width": 64, "length": 128}, "length is 128: give at most 32"),
     ],
 )
 def test_bad_options(change, message):
@@ -94,16 +97,16 @@ def test_a_checkpoint_without_readout_is_refused_before_any_pass(params, blocks,
 @pytest.mark.parametrize(("part", "block"), [("train", 11), ("test", 66)])
 def test_a_state_that_turns_nan_costs_its_own_depths_alone(params, context, monkeypatch, part, block):
     """From layer 3 on the states of one block of one part are NaN: depths 1 and 2 keep every number."""
-    real = stage.masked_states
+    real = states_file.masked_states
     rows: list[np.ndarray] = []
-    states = stage.Work.states
+    states = states_file.Work.states
 
     def remembering(self, name, rows_B, inputs, labels):
         rows[:] = [rows_B if name == part else np.array([])]
         return states(self, name, rows_B, inputs, labels)
 
-    def spoiled(model, layer, inputs, labels, depths):
-        x_DPH, labels_P, block_P = real(model, layer, inputs, labels, depths)
+    def spoiled(model, inputs, labels, depths):
+        x_DPH, labels_P, block_P = real(model, inputs, labels, depths)
         hit = torch.from_numpy(
             np.isin(rows[0][block_P.numpy()], [block]) if len(rows[0]) else np.zeros(len(block_P), bool)
         )
@@ -113,8 +116,8 @@ def test_a_state_that_turns_nan_costs_its_own_depths_alone(params, context, monk
         return x_DPH, labels_P, block_P
 
     good = pd.DataFrame(frozen(params, context)["scores"])
-    monkeypatch.setattr(stage.Work, "states", remembering)
-    monkeypatch.setattr(stage, "masked_states", spoiled)
+    monkeypatch.setattr(states_file.Work, "states", remembering)
+    monkeypatch.setattr(states_file, "masked_states", spoiled)
     found = frozen(params, context)
     assert found["nonfinite"] == [{"part": part, "depth": 4, "block": block}]
     scores = pd.DataFrame(found["scores"])

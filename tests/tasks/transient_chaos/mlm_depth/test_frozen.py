@@ -20,13 +20,13 @@ from tasks.encoders.loading import load_encoder
 from tasks.training.optimisers import learning_rate
 from tasks.training.seeds import torch_stream
 from tasks.training.steps import data_orders
-from tasks.transient_chaos.mlm_depth import vocabulary
+from tasks.transient_chaos.mlm_depth import heads
 from tasks.transient_chaos.mlm_depth.frozen import frozen
 
 
 def plain_run(params, context, depth, kind, seed):
     """One depth, one readout: every batch through an encoder of `depth` layers, logits at all positions, autograd, the
-    old AdamW written out (transient_chaos 3.2, 4). Returns scores and the training losses."""
+    old AdamW written out (README 4). Returns scores and the training losses."""
     train, test = (open_blocks(context.needs["blocks"], part) for part in ("train", "test"))
     masking = block_masking(train.meta, params.mask_ratio)
     encoder = load_encoder(params, context, vocab_size=90, pad_token_id=0, longest=16, pooler=False)
@@ -143,7 +143,7 @@ def test_depths_and_seeds_alone_give_the_same_numbers(tables, params, context):
 
 
 def test_pieces_of_the_vocabulary_change_nothing(tables, params, context, monkeypatch):
-    monkeypatch.setattr(vocabulary, "PIECE", 90 * 5)
+    monkeypatch.setattr(heads, "PIECE", 90 * 5)
     found = pd.DataFrame(frozen(params, context)["scores"])
     assert found["value"].to_numpy() == pytest.approx(tables["scores"]["value"].to_numpy(), rel=1e-11)
 

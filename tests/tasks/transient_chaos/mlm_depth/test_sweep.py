@@ -1,8 +1,5 @@
 """`mlm_depth` through the command line in one process: the stages, the store and reduce together."""
 
-# pandas says that any comparison of its objects may be a Series, so this rule says nothing here:
-# pyright: reportGeneralTypeIssues=false
-
 import numpy as np
 import pandas as pd
 import pytest

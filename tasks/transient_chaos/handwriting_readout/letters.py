@@ -1,18 +1,18 @@
-"""The two letters that the readout writes, and the curves made of them (transient_chaos 8).
+"""The two letters that the readout writes, the curves made of them, and which letter a label chooses (README 8).
 
 A stroke is a list of points (x, y) in the order in which the pen meets them, here drawn in the unit square by hand and
 ruler; the published point lists were never released. P(q), q in [0, 1], passes through the points at equally spaced q
 with straight lines between. A window of n layers writes n points of it, as velocities or as positions.
 
-Dimensions: P points of a stroke, n points of a curve (the window's length), C curves, K = 2 coordinates.
+Dimensions: P points of a stroke, n points of a curve (the window's length), C curves, K = 2 coordinates, N examples.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-WriteMode = Literal["velocity", "position"]
+from tasks.data.examples import task_info
+from tasks.transient_chaos.handwriting_readout.config import TOP_SCORES, WriteMode
 
 STEP = 5e-6  # half the interval of the central difference, in q
 
@@ -38,33 +38,13 @@ STROKES = (U, S)
 """The letter of class 0 (or the lowest score), then that of class 1 (or the highest)."""
 
 
-def stroke_points(points: Sequence[Sequence[float]] | np.ndarray, name: str = "the stroke") -> np.ndarray:
-    """A stroke as float64 [P, 2], checked.
-
-    Raises:
-        ValueError: fewer than 2 points, points that are no pairs, or numbers that are not finite.
-    """
-    try:
-        array = np.asarray(points, dtype=np.float64)
-    except ValueError as problem:
-        raise ValueError(f"{name} is no list of pairs (x, y): {problem}") from problem
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise ValueError(f"{name} has the shape {array.shape}; give points (x, y), so [P, 2]")
-    if len(array) < 2:
-        raise ValueError(f"{name} has {len(array)} points; a curve needs at least 2")
-    if not np.isfinite(array).all():
-        bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-        raise ValueError(f"{name}: point {bad} is {tuple(array[bad].tolist())}; give finite numbers")
-    return array
-
-
 def pen_position(points: Sequence[Sequence[float]] | np.ndarray, q: np.ndarray) -> np.ndarray:
     """P(q) [n, 2] for `q` [n]: piecewise linear through the points at q = 0, 1/(P-1), ..., 1.
 
     Below 0 and above 1 the first and the last piece go on, so that the central difference at an end is that piece's
     slope.
     """
-    points = stroke_points(points)
+    points = np.asarray(points, dtype=np.float64)
     knots = np.linspace(0.0, 1.0, len(points))
     above = np.clip(np.searchsorted(knots, q), 1, len(points) - 1)
     below = above - 1
@@ -78,24 +58,15 @@ def stroke_curve(points: Sequence[Sequence[float]] | np.ndarray, n: int, write_m
     velocity: v_j = (P(q_j + 5e-6) - P(q_j - 5e-6)) / 1e-5 at q_j = j / (n - 1), or q = 0 where n is 1; strokes a unit
     of q. position: the running sums v_0, v_0 + v_1, ..., as published not multiplied by dq (the error has no unit, so
     the factor cancels).
-
-    Raises:
-        ValueError: n below 1, another write mode, or a stroke that is none.
     """
-    if n < 1:
-        raise ValueError(f"a curve of {n} points; give at least 1")
     q = np.linspace(0.0, 1.0, n) if n > 1 else np.zeros(1)
     velocity = (pen_position(points, q + STEP) - pen_position(points, q - STEP)) / (2 * STEP)
-    if write_mode == "velocity":
-        return velocity
-    if write_mode == "position":
-        return np.cumsum(velocity, axis=0)
-    raise ValueError(f"write_mode is {write_mode!r}; choose velocity or position")
+    return velocity if write_mode == "velocity" else np.cumsum(velocity, axis=0)
 
 
 def stroke_curves(strokes: Sequence[Sequence[Sequence[float]]], n: int, write_mode: WriteMode) -> np.ndarray:
     """The targets [C, n, 2] of all strokes."""
-    return np.stack([stroke_curve(stroke_points(s, f"stroke {i}"), n, write_mode) for i, s in enumerate(strokes)])
+    return np.stack([stroke_curve(points, n, write_mode) for points in strokes])
 
 
 def drawn(curve: np.ndarray, write_mode: WriteMode) -> np.ndarray:
@@ -105,3 +76,44 @@ def drawn(curve: np.ndarray, write_mode: WriteMode) -> np.ndarray:
     """
     dq = 1.0 / max(1, len(curve) - 1)
     return dq * (np.cumsum(curve, axis=0) if write_mode == "velocity" else curve)
+
+
+def letter_shares(
+    task: str,
+    labels_N: np.ndarray,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    legacy: bool = False,
+    split: str = "the split",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the examples that are kept, ascending, and the share of the second letter in the target of each.
+
+    Scores: score / top, so that the lowest writes U and the highest S and those between a mixture; with `legacy`
+    int(score) / top, as published. With thresholds only scores up to `low` and from `high` on are kept, and those above
+    the middle (2.5 of 5) write S. Two classes: their number.
+
+    Raises:
+        ValueError: no labels, labels outside the task's range, or thresholds that leave none or one class.
+    """
+    info = task_info(task)
+    labels = np.asarray(labels_N, dtype=np.float64)
+    if not len(labels):
+        raise ValueError(f"{split} of {task} is empty; give data with at least one example")
+    top = TOP_SCORES[task] if info.is_regression else 1.0
+    wrong = ~(np.isfinite(labels) & (labels >= 0) & (labels <= top))
+    if not info.is_regression:
+        wrong |= labels % 1 != 0
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        kind = f"scores from 0 to {top:g}" if info.is_regression else "the classes 0 and 1"
+        raise ValueError(f"{split} of {task}: example {first} has the label {labels[first]}; the readout needs {kind}")
+    every = np.arange(len(labels))
+    if low is None or high is None:
+        return every, (np.trunc(labels) if legacy else labels) / top
+    kept = every[(labels <= low) | (labels >= high)]
+    share = (labels[kept] > top / 2).astype(np.float64)
+    for letter, name in ((0.0, f"up to {low:g}"), (1.0, f"from {high:g} on")):
+        if not (share == letter).any():
+            raise ValueError(f"{split} of {task} has no score {name}; give other thresholds, or more examples")
+    return kept, share

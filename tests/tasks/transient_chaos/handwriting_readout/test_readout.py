@@ -14,10 +14,10 @@ import torch
 from models.albert import embed, iterate, padding_mask, shared_layer
 from orchestrator.experiment import Context
 from tasks.data.tokenised import TokenisedSplit
-from tasks.transient_chaos.handwriting_readout import inputs, stage, states
-from tasks.transient_chaos.handwriting_readout.inputs import open_inputs, start_groups
-from tasks.transient_chaos.handwriting_readout.params import HandwritingParams
-from tasks.transient_chaos.handwriting_readout.strokes import STROKES, stroke_curve
+from tasks.transient_chaos.handwriting_readout import readout, states
+from tasks.transient_chaos.handwriting_readout.letters import STROKES, stroke_curve
+from tasks.transient_chaos.handwriting_readout.stages import HandwritingParams
+from tasks.transient_chaos.handwriting_readout.states import open_inputs, start_groups
 from tests.tasks.transient_chaos.handwriting_readout import published
 
 T = 10
@@ -45,7 +45,7 @@ SPLITS = {"train": split(90, 0), "dev": split(30, 1)}
 def context(tmp_path, monkeypatch):
     meta = {"task": "STS-B", "vocab_size": 50, "pad_token_id": 0, "max_length": T}
     (tmp_path / "meta.json").write_text(json.dumps(meta))
-    monkeypatch.setattr(inputs, "open_split", lambda _, name: SPLITS[name])
+    monkeypatch.setattr(states, "open_split", lambda _, name: SPLITS[name])
     return Context(needs={"tokens": tmp_path})
 
 
@@ -94,7 +94,7 @@ def rows_at(rows, start, length):
 @pytest.mark.parametrize("write_mode", ["velocity", "position"])
 def test_windows_samples_and_drawings_are_those_of_the_definition(context, mask_mode, write_mode):
     given = params(mask_mode=mask_mode, write_mode=write_mode, drawn_starts=(1, 4), drawn_lengths=(3, 6))
-    tables = stage.handwriting(given, context)
+    tables = readout.handwriting(given, context)
     train, dev = (all_states(given, context, name) for name in ("train", "dev"))
     shares = {name: SPLITS[name].labels / 5 for name in SPLITS}
     assert len(tables["windows"]) == 9
@@ -121,7 +121,7 @@ def test_windows_samples_and_drawings_are_those_of_the_definition(context, mask_
 
 
 def test_a_layernorms_output_has_one_constant_direction(context):
-    rows = stage.handwriting(params(dtype="float32"), context)["windows"]
+    rows = readout.handwriting(params(dtype="float32"), context)["windows"]
     assert {(row["rank"], row["solver"]) for row in rows if row["start"]} == {(16, "deflated")}
     [first] = rows_at(rows, 0, 1)
     assert (first["rank"], first["solver"]) == (1, "eigen")  # the first token's embedding is the same everywhere
@@ -131,10 +131,10 @@ def test_a_layernorms_output_has_one_constant_direction(context):
 @pytest.mark.parametrize("mask_mode", ["none", "padding"])
 def test_groups_of_starts_give_the_same_numbers(context, monkeypatch, mask_mode):
     given = params(mask_mode=mask_mode, dtype="float32", drawn_starts=(0,), drawn_lengths=(1,))
-    whole = stage.handwriting(given, context)
+    whole = readout.handwriting(given, context)
     layer = 8 * 16 * 16 + 4 * states.BLOCK_SEQUENCES * 16
-    monkeypatch.setattr(stage, "usable_bytes", lambda _: 7 * layer + 20000)
-    parts = stage.handwriting(given, context)
+    monkeypatch.setattr(readout, "usable_bytes", lambda _: 7 * layer + 20000)
+    parts = readout.handwriting(given, context)
     assert (whole["costs"][0]["groups"], parts["costs"][0]["groups"]) == (1, 2)
     for name in ("windows", "samples", "drawings", "faults"):
         assert parts[name] == whole[name]
@@ -142,7 +142,7 @@ def test_groups_of_starts_give_the_same_numbers(context, monkeypatch, mask_mode)
 
 
 def test_thresholds_use_the_extremes_alone(context):
-    tables = stage.handwriting(params(threshold_low=1.0, threshold_high=4.0), context)
+    tables = readout.handwriting(params(threshold_low=1.0, threshold_high=4.0), context)
     dev = SPLITS["dev"].labels
     kept = np.flatnonzero((dev <= 1) | (dev >= 4)).tolist()
     own = [row for row in tables["samples"] if row["best"]]
@@ -175,7 +175,7 @@ def breaking(monkeypatch, at):
 def test_states_that_are_not_finite_are_recorded_and_left_out(context, monkeypatch):
     given = params()
     breaking(monkeypatch, {1: {3: 2, 8: 9}, 3: {4: 5}})  # batches of 64: two of train, then one of dev
-    tables = stage.handwriting(given, context)
+    tables = readout.handwriting(given, context)
     faults = [(row["split"], row["sample"], row["layer"]) for row in tables["faults"]]
     assert faults == [("dev", 4, 5), ("train", 3, 2), ("train", 8, 9)]
     cost = tables["costs"][0]
@@ -194,27 +194,32 @@ def test_states_that_are_not_finite_are_recorded_and_left_out(context, monkeypat
 def test_no_finite_state_is_an_error_that_names_sample_and_layer(context, monkeypatch):
     breaking(monkeypatch, {3: dict.fromkeys(range(30), 7)})
     with pytest.raises(ValueError, match=r"no example of dev has finite states: that of example 0 .* from layer 7 on"):
-        stage.handwriting(params(), context)
+        readout.handwriting(params(), context)
 
 
 def test_bad_input_is_named(context, monkeypatch, tmp_path):
     with pytest.raises(ValueError, match='no "tokens"'):
-        stage.handwriting(params(), Context())
+        readout.handwriting(params(), Context())
     with pytest.raises(ValueError, match="holds tokens of STS-B, not MRPC"):
-        stage.handwriting(params(task="MRPC"), context)
+        readout.handwriting(params(task="MRPC"), context)
     with pytest.raises(ValueError, match="max_length is 5"):
-        stage.handwriting(params(max_length=5), context)
+        readout.handwriting(params(max_length=5), context)
     with pytest.raises(ValueError, match=r"take [\d,]+ bytes of 1,000 that may be used"):
         start_groups((0, 1), (1, 5), 16, 10, 4, 1000)
     for options, message in (
-        ({"starts": (0, 9)}, "steps is 12; give 14 or more"),
-        ({"lengths": ()}, "lengths is"),
-        ({"starts": (3, 1)}, "starts is"),
-        ({"threshold_low": 1.0}, "threshold_high is None"),
-        ({"threshold_low": 3.0, "threshold_high": 4.0}, "thresholds is"),
-        ({"task": "QQP", "threshold_low": 1.0, "threshold_high": 4.0}, "QQP has no scores"),
-        ({"task": "QQP", "legacy_labels": True}, "legacy_labels is True"),
-        ({"drawn_starts": (2,)}, "drawn_starts is"),
+        ({"starts": (0, 9)}, "steps is 12: give at least 14"),
+        ({"lengths": ()}, "lengths is empty"),
+        ({"starts": (3, 3)}, "starts has 3 twice"),
+        ({"threshold_low": 1.0}, "threshold-high is None"),
+        ({"threshold_low": 3.0, "threshold_high": 4.0}, "threshold-low is 3.0: give at most 2.5"),
+        ({"task": "QQP", "threshold_low": 1.0, "threshold_high": 4.0}, "classes have no scores"),
+        ({"task": "QQP", "legacy_labels": True}, "task is 'QQP': give STS-B with legacy-labels"),
+        ({"task": "MNLI"}, "3 classes"),
+        ({"drawn_starts": (2,), "drawn_lengths": (3,)}, "drawn-starts is 2"),
     ):
         with pytest.raises(ValueError, match=message):
             params(**options)
+
+
+def test_windows_in_another_order_are_the_same_work():
+    assert params(starts=(4, 0, 1), lengths=(6, 1, 3)) == params()

@@ -1,16 +1,18 @@
+"""The curves of the letters, and the letters that labels choose."""
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.transient_chaos.handwriting_readout.strokes import (
+from tasks.transient_chaos.handwriting_readout.letters import (
     STROKES,
     S,
     U,
     drawn,
+    letter_shares,
     pen_position,
     stroke_curve,
-    stroke_points,
 )
 
 points = st.lists(st.tuples(st.floats(-5, 5), st.floats(-5, 5)), min_size=2, max_size=30)
@@ -59,23 +61,40 @@ def test_a_long_drawing_is_the_letter(letter):
     np.testing.assert_allclose(way, pen_position(letter, np.linspace(0, 1, 2000)) - letter[0], atol=5e-3)
 
 
+@given(st.lists(st.floats(0, 5), min_size=1, max_size=30))
+def test_scores_mix_the_letters_truncated_only_as_published(scores):
+    kept, share = letter_shares("STS-B", np.array(scores))
+    np.testing.assert_array_equal(kept, np.arange(len(scores)))
+    np.testing.assert_array_equal(share, np.array(scores) / 5)
+    np.testing.assert_array_equal(
+        letter_shares("STS-B", np.array(scores), legacy=True)[1], [int(s) / 5 for s in scores]
+    )
+
+
+def test_thresholds_keep_both_ends():
+    kept, share = letter_shares("STS-B", np.array([1.0, 4.0, 2.5, 0.2, 5.0, 3.9]), low=1, high=4)
+    assert kept.tolist() == [0, 1, 3, 4]
+    assert share.tolist() == [0, 1, 0, 1]
+
+
+def test_classes_are_the_letters():
+    kept, share = letter_shares("QQP", np.array([0, 1, 1]))
+    assert (kept.tolist(), share.tolist()) == ([0, 1, 2], [0, 1, 1])
+    assert letter_shares("similarity", np.array([0.25]))[1].tolist() == [0.25]
+
+
 @pytest.mark.parametrize(
-    ("given_points", "message"),
+    ("task", "labels", "options", "message"),
     [
-        ([(0, 0)], "has 1 points; a curve needs at least 2"),
-        ([], r"has the shape \(0,\)"),
-        ([(0, 0, 0), (1, 1, 1)], "has the shape"),
-        ([(0, 0), (1,)], "no list of pairs"),
-        ([(0, 0), (1, float("nan"))], "point 1 is"),
+        ("STS-B", [], {}, "dev of STS-B is empty"),
+        ("QQP", [0, -1], {}, "example 1 has the label -1.0; the readout needs the classes 0 and 1"),
+        ("QQP", [0, 0.5], {}, "example 1 has the label 0.5"),
+        ("STS-B", [float("nan")], {}, "example 0 has the label nan; the readout needs scores from 0 to 5"),
+        ("STS-B", [5.5], {}, "scores from 0 to 5"),
+        ("STS-B", [2.0, 3.0], {"low": 1.0, "high": 4.0}, "dev of STS-B has no score up to 1"),
+        ("STS-B", [0.5, 3.0], {"low": 1.0, "high": 4.0}, "dev of STS-B has no score from 4 on"),
     ],
 )
-def test_what_is_no_stroke_is_refused(given_points, message):
+def test_labels_that_no_letter_belongs_to_are_refused(task, labels, options, message):
     with pytest.raises(ValueError, match=message):
-        stroke_points(given_points)
-
-
-def test_a_curve_needs_a_point_and_a_known_mode():
-    with pytest.raises(ValueError, match="0 points"):
-        stroke_curve(U, 0, "velocity")
-    with pytest.raises(ValueError, match="write_mode is 'speed'"):
-        stroke_curve(U, 5, "speed")  # pyright: ignore[reportArgumentType]
+        letter_shares(task, np.array(labels, dtype=float), split="dev", **options)

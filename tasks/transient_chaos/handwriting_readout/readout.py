@@ -1,4 +1,4 @@
-"""The stage `handwriting`: the readouts of all windows of one encoder on one task (transient_chaos 8).
+"""The stage `handwriting`: the readouts of all windows of one encoder on one task (README 8).
 
 A pass over the training examples makes the sums of every layer, all windows are solved from them, and a pass over the
 dev examples gives every window's errors, block of examples after block. Where the sums of all layers or the errors of
@@ -23,10 +23,9 @@ from metrics.readout import WindowSolutions, solve_windows, window_errors
 from orchestrator.experiment import Context
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.transient_chaos.handwriting_readout.drawing import KeptWindow, drawing_rows, sample_rows
-from tasks.transient_chaos.handwriting_readout.inputs import Labelled, open_inputs, start_groups
-from tasks.transient_chaos.handwriting_readout.params import HandwritingParams
-from tasks.transient_chaos.handwriting_readout.states import FirstTokens
-from tasks.transient_chaos.handwriting_readout.strokes import STROKES, stroke_curves
+from tasks.transient_chaos.handwriting_readout.letters import STROKES, stroke_curves
+from tasks.transient_chaos.handwriting_readout.stages import HandwritingParams
+from tasks.transient_chaos.handwriting_readout.states import FirstTokens, Labelled, open_inputs, start_groups
 
 ROUNDING = 2.0  # directions in which states vary by less than two units of their rounding are rounding alone
 
@@ -196,22 +195,18 @@ def _kept_windows(
 ) -> list[KeptWindow]:
     """The windows of a group that were asked for, and its best ones: of those long enough, and of all."""
     asked = {(start, length) for start in params.drawn_starts for length in params.drawn_lengths}
-    for least in (1, params.best_from):
-        long = [row for row in rows if row["length"] >= least and row["error_mean"] == row["error_mean"]]
-        if long:
-            best = min(long, key=_rank)
-            asked.add((best["start"], best["length"]))
+    defined = [row for row in rows if row["error_mean"] == row["error_mean"]]
+    ranks = [_rank(row) for row in defined], [_rank(row) for row in defined if row["length"] >= params.best_from]
+    best = {min(rank) for rank in ranks if rank}
     kept = []
     for index, row in enumerate(rows):
-        start, length = row["start"], row["length"]
-        if (start, length) in asked:
+        place = row["start"], row["length"]
+        if place in asked or _rank(row) in best:
             s, w = divmod(index, len(solutions.lengths))
             kept.append(
                 KeptWindow(
-                    start=start,
-                    length=length,
-                    mean=row["error_mean"],
-                    asked=start in params.drawn_starts and length in params.drawn_lengths,
+                    rank=_rank(row),
+                    asked=place in asked,
                     weights_KF=solutions.weights_SWKF[s, w].clone(),
                     samples=used,
                     errors=errors_SWN[s, w].copy(),
@@ -220,15 +215,15 @@ def _kept_windows(
     return kept
 
 
-def _best_and_asked(kept: list[KeptWindow], best_from: int) -> list[KeptWindow]:
-    """Of the windows that the groups kept: those asked for, and the best of all (of the long enough, if any)."""
-    defined = [window for window in kept if window.mean == window.mean]
-    candidates = [window for window in defined if window.length >= best_from] or defined
-    best = min(candidates, key=lambda window: (window.mean, window.start, window.length), default=None)
-    for window in kept:
-        window.best = window is best
-    return sorted((window for window in kept if window.best or window.asked), key=lambda w: (w.start, w.length))
-
-
 def _rank(row: dict[str, Any]) -> tuple[float, int, int]:
     return row["error_mean"], row["start"], row["length"]
+
+
+def _best_and_asked(kept: list[KeptWindow], best_from: int) -> list[KeptWindow]:
+    """Those of the kept windows that were asked for, and the best of all (of the long enough, if any)."""
+    defined = [window for window in kept if window.rank[0] == window.rank[0]]
+    candidates = [window for window in defined if window.length >= best_from] or defined
+    best = min(candidates, key=lambda window: window.rank, default=None)
+    for window in kept:
+        window.best = window is best
+    return sorted((window for window in kept if window.best or window.asked), key=lambda w: w.rank[1:])
