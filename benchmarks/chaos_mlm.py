@@ -23,10 +23,10 @@ from orchestrator.experiment import Context
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import block_masking, mask_batch
 from tasks.encoders.loading import load_encoder
+from tasks.training.loop import data_orders, n_steps
 from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders, n_steps
 from tasks.transient_chaos.mlm_depth.frozen import EVAL_BLOCKS, frozen
 from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 

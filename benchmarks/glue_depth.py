@@ -28,8 +28,8 @@ from transformers import AlbertModel
 
 from orchestrator.experiment import Context, Job
 from tasks.data.tokenised import tokens
+from tasks.training.loop import data_orders
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders
 from tasks.transient_chaos.glue_depth.config import PRESETS
 from tasks.transient_chaos.glue_depth.features import Inputs, length_batches, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.frozen import frozen

@@ -27,7 +27,7 @@ from tasks.squad.squad_probes.probes import dropout_mask, first_weights
 from tasks.squad.squad_probes.stages import AdamParams
 from tasks.squad.squad_probes.states import FrozenEncoder, open_frozen
 from tasks.squad.squad_probes.training import train_adam, trainable
-from tasks.training.steps import data_orders
+from tasks.training.loop import data_orders
 
 LENGTHS: dict[str, Any] = {"max_length": 128, "doc_stride": 64, "max_query_length": 32}
 RATES, SEED = (3e-5, 3e-4, 1e-3, 3e-3), 1

@@ -24,8 +24,7 @@ from tasks.data.corpus import TEST_RATIO, Corpus, Part, corpus_here, locate_corp
 from tasks.data.errors import DataError
 from tasks.data.places import places
 from tasks.data.plan import MIN_LENGTH
-from tasks.data.special import special_ids
-from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
+from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer, special_ids
 from tasks.training.seeds import numpy_stream
 
 CHUNK = 512  # passages that the tokenizer gets at once

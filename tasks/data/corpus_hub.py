@@ -16,8 +16,8 @@ from typing import IO, Any
 import numpy as np
 
 from models import hub
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
+from tasks.data.hub_data import dataset_commit
 from tasks.training.seeds import numpy_stream
 
 REPO = "wikimedia/wikipedia"

@@ -7,10 +7,9 @@ labels are therefore matched by name, never by number.
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, glue_info
-from tasks.data.hub_split import load_split
+from tasks.data.hub_data import dataset_commit, load_split
 
 REPO = "nyu-mll/glue"
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import torch
 
 from tasks.data import artifacts, sources
-from tasks.data.arrow import list_values, read_table, write_table
+from tasks.data.artifacts import list_values, read_table, write_table
 from tasks.data.errors import DataError
 from tasks.data.examples import Examples, TaskInfo, task_info
 from tasks.data.places import place_here

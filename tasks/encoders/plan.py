@@ -11,7 +11,7 @@ from tasks.data.blocks import blocks_job
 from tasks.encoders.options import EncoderOptions, ModelOptions
 from tasks.encoders.params import JOB, RANGED_STYLES, SCRATCH, SMALL, EncoderSizes
 from tasks.encoders.small import PretrainParams, pretrain_job, report_job
-from tasks.encoders.transformer_options import TransformerOrSmallOptions
+from tasks.encoders.transformer import TransformerOrSmallOptions
 
 NO_SIZES = dict.fromkeys(field.name for field in fields(EncoderSizes))
 """The sizes of a model that has its own."""

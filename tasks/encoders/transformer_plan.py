@@ -10,8 +10,7 @@ from orchestrator.experiment import Job
 from tasks.encoders.params import JOB, SCRATCH, SMALL, Encoder
 from tasks.encoders.plan import NO_SIZES, PlannedEncoder, model_paths, small_job
 from tasks.encoders.small import report_job
-from tasks.encoders.transformer import SIZES
-from tasks.encoders.transformer_options import TransformerOptions, TransformerOrSmallOptions
+from tasks.encoders.transformer import SIZES, TransformerOptions, TransformerOrSmallOptions
 
 LAYERS, WIDTH = 12, 768  # of the model scratch where nothing is said; the layers of a hub model, to estimate costs
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, Several
 from tasks.encoders.options import SeveralInts
 from tasks.encoders.params import SCRATCH
-from tasks.encoders.transformer_options import TransformerOptions
+from tasks.encoders.transformer import TransformerOptions
 from tasks.squad.questions.plan import QuestionOptions
 
 

@@ -28,10 +28,10 @@ from tasks.encoders.transformer_loading import load_transformer_here
 from tasks.squad.checkpoints import TrainingState, load_part, read_state, save_part
 from tasks.squad.questions.windows import WindowBatch, Windows, open_windows
 from tasks.squad.stages import TrainParams
+from tasks.training.loop import data_orders, is_curve_point, n_steps
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
 from tasks.training.seeds import stream_seed
-from tasks.training.steps import data_orders, is_curve_point, n_steps
 
 
 def squad_train(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:

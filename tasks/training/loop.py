@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tasks.training.optimisers import learning_rate, make_optimiser, take_step
+from tasks.training.seeds import torch_stream
 from tasks.training.settings import SmallTraining
-from tasks.training.steps import is_curve_point
 
 CURVE_POINTS = 100
 TRAINING = "training.json"
@@ -101,3 +101,20 @@ def read_training(directory: Path, stage: str) -> Any:
     if not path.is_file():
         raise ValueError(f"{path}: no such file; expected an artifact of {stage}, run its job again")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def data_orders(seed: int, n_examples: int, epochs: int) -> Iterator[Tensor]:
+    """For each epoch a fresh permutation [N] of the examples."""
+    generator = torch_stream(seed, "order")
+    for _ in range(epochs):
+        yield torch.randperm(n_examples, generator=generator)
+
+
+def n_steps(n_examples: int, batch_size: int, epochs: int) -> int:
+    """Training steps: ceil(N / batch) an epoch, the last partial batch is kept."""
+    return epochs * -(-n_examples // batch_size)
+
+
+def is_curve_point(step: int, total: int, points: int) -> bool:
+    """Whether a point follows step `step` = 0, 1, …: min(points, total) of them, evenly spread, the last at the end."""
+    return (step + 1) * points // total > step * points // total

@@ -1,4 +1,4 @@
-"""How stages compute: plain float32 and repeatable kernels, the memory that they may use, waiting for the GPU."""
+"""How stages compute: plain float32, repeatable kernels, dropout from a named stream, memory, waiting for the GPU."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from orchestrator.experiment import Context
+from tasks.training.seeds import stream_seed
 
 
 @contextlib.contextmanager
@@ -47,3 +48,15 @@ def synchronise(device: torch.device) -> None:
     """Wait for the GPU, so that a clock read after it means what it says."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+@contextlib.contextmanager
+def dropout_stream(device: torch.device, seed: int, *names: str | int) -> Iterator[None]:
+    """Inside, what torch draws from its global stream is that of (seed, names); afterwards it is as it was before.
+
+    Masks are drawn on the device: those of a CPU and of a GPU differ.
+    """
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda"):
+        torch.manual_seed(stream_seed(seed, "dropout", *names))
+        yield

@@ -21,8 +21,7 @@ from orchestrator.limits import Limited, Positive
 from tasks.data.artifacts import encode, read_meta, write_meta
 from tasks.data.corpus import TEST_RATIO, Part, corpus_here, locate_corpus
 from tasks.data.plan import MIN_LENGTH
-from tasks.data.special import special_ids
-from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer
+from tasks.data.tokenizers import TokenizerRef, load_tokenizer, locate_tokenizer, special_ids
 from tasks.transient_chaos.sampling import TextKind, Texts, sample
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, wri
 from tasks.attention.ragged import Ragged, artifact_of
 from tasks.attention.texts.stages import Documents, open_texts
 from tasks.data.errors import DataError
+from tasks.training.loop import data_orders
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders
 
 CELLS = 2**20  # tokens of the documents that are judged together
 ITERATIONS = 1000  # of the logistic regression, as published

@@ -21,9 +21,9 @@ from tasks.attention.learning.runs import VAL
 from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
 from tasks.attention.pairs.stages import PairSplit
 from tasks.attention.ragged import artifact_of, length_batches
+from tasks.training.loop import data_orders
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
-from tasks.training.steps import data_orders
 
 CELLS = 8192  # words of an evaluation batch, padding included
 SENTENCES = 256  # whose word translations are looked up together

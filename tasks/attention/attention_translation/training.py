@@ -30,10 +30,9 @@ from tasks.attention.attention_translation.items import Sentences, padded_batch,
 from tasks.attention.attention_translation.stages import BEST, PAIRS, TrainParams
 from tasks.attention.learning.runs import VAL, Run, run_named
 from tasks.attention.learning.trainer import Trainer, load_checkpoint, save_checkpoint
-from tasks.training.loop import write_training
+from tasks.training.loop import data_orders, n_steps, write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.seeds import stream_seed
-from tasks.training.steps import data_orders, n_steps
 
 
 def train_translator(params: TrainParams, context: Context) -> dict[str, list[dict[str, Any]]]:

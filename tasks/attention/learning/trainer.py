@@ -29,7 +29,7 @@ from orchestrator.identity import canonical_json
 from tasks.attention.learning.runs import Run, run_named
 from tasks.attention.ragged import artifact_of
 from tasks.data.errors import DataError
-from tasks.training.steps import is_curve_point
+from tasks.training.loop import is_curve_point
 
 log = logging.getLogger(__name__)
 

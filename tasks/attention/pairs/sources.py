@@ -8,8 +8,8 @@ from pathlib import Path
 from tasks.attention.pairs import builtin, files
 from tasks.attention.pairs.files import LANGUAGES, SPLITS, Line
 from tasks.attention.texts.sources import hub_rows
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
+from tasks.data.hub_data import dataset_commit
 from tasks.data.places import Place, Source
 
 REPOS = {"multi30k": "bentrevett/multi30k"}

@@ -10,9 +10,8 @@ import numpy as np
 
 from tasks.attention.texts import builtin, files
 from tasks.attention.texts.catalogue import CATALOGUE, SPLITS, Document, Documents, Hub, canonical, written_label
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.hub_split import load_split
+from tasks.data.hub_data import dataset_commit, load_split
 from tasks.data.places import Place, Source
 from tasks.training.seeds import numpy_stream
 

@@ -23,10 +23,9 @@ from tasks.deepscale.bert_finetuning.data import TaskData, batch_on, open_task, 
 from tasks.deepscale.bert_finetuning.stages import DIVERGED, FINISHED, FinetuneParams
 from tasks.deepscale.bert_finetuning.starting import needs_recompute, new_classifier
 from tasks.deepscale.deep_bert.steps import learning_rate
-from tasks.training.dropout import dropout_stream
-from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.training.loop import data_orders, is_curve_point
+from tasks.training.numerics import dropout_stream, exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import make_optimiser, split_decay
-from tasks.training.steps import data_orders, is_curve_point
 
 FETCH = 25  # steps after which the host looks at the losses, at the latest: a run that diverges goes on no longer
 

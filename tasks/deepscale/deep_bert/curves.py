@@ -13,8 +13,7 @@ from typing import Any
 from orchestrator.experiment import Context
 from tasks.deepscale.deep_bert.stages import MARGIN, PretrainParams
 from tasks.deepscale.deep_bert.steps import StepFacts, learning_rate
-from tasks.training.loop import TRAINING, metric_rows, read_training
-from tasks.training.steps import is_curve_point
+from tasks.training.loop import TRAINING, is_curve_point, metric_rows, read_training
 
 FETCH = 50  # steps after which the host looks, at the latest
 

@@ -28,7 +28,7 @@ from models.deep_bert import DeepBertConfig
 from tasks.deepscale.deep_bert.arrangement import Arrangement, Workers, total_norm
 from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.pretraining_text.batches import MicroBatch
-from tasks.training.dropout import dropout_stream
+from tasks.training.numerics import dropout_stream
 from tasks.training.optimisers import split_decay
 
 

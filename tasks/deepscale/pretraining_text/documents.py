@@ -22,9 +22,8 @@ from orchestrator.experiment import Context
 from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.corpus import Part, corpus_here
 from tasks.data.errors import DataError
-from tasks.data.special import special_ids
 from tasks.data.splitting import sentences
-from tasks.data.tokenizers import TokenizerRef, load_tokenizer
+from tasks.data.tokenizers import TokenizerRef, load_tokenizer, special_ids
 from tasks.deepscale.pretraining_text.columns import Column, column_writer, read_column, write_column
 from tasks.deepscale.pretraining_text.plan import DocumentsParams
 from tasks.deepscale.pretraining_text.texts import Document, documents_of

@@ -13,9 +13,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.hub_split import load_split
+from tasks.data.hub_data import dataset_commit, load_split
 from tasks.data.places import Place, Source, State, file_states
 from tasks.deepscale.race import builtin
 from tasks.deepscale.race.questions import CONTINUATION, RACE, SPLITS, Passage, check_split, n_questions, parse_passage

@@ -18,13 +18,11 @@ import pyarrow as pa
 import torch
 
 from orchestrator.experiment import Context
-from tasks.data.arrow import list_values, read_table, write_table
-from tasks.data.artifacts import encode, write_meta
+from tasks.data.artifacts import encode, list_values, read_table, write_meta, write_table
 from tasks.data.errors import DataError
 from tasks.data.places import place_here
-from tasks.data.special import special_ids
 from tasks.data.tokenised import read_meta
-from tasks.data.tokenizers import TokenizerRef, load_tokenizer
+from tasks.data.tokenizers import TokenizerRef, load_tokenizer, special_ids
 from tasks.deepscale.race import sources
 from tasks.deepscale.race.plan import SPECIAL, ChoiceTokensParams
 from tasks.deepscale.race.questions import OPTIONS, SPLITS, Passage, asked, n_questions

@@ -20,8 +20,7 @@ from tasks.deepscale.pretraining_text.documents import open_documents
 from tasks.deepscale.pretraining_text.random_tokens import RandomTokens
 from tasks.deepscale.signal_propagation.stages import MATRICES, THEORIES, SignalParams
 from tasks.deepscale.signal_propagation.theory import Array, Ends, Rows, free_ends, theory_rows
-from tasks.training.dropout import dropout_stream
-from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
+from tasks.training.numerics import dropout_stream, exact_numerics, synchronise, usable_bytes
 
 ADAM_BETA2 = 0.999
 CLIP = 1.0

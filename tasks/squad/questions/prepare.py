@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.data.arrow import write_table
-from tasks.data.artifacts import read_meta, write_meta
+from tasks.data.artifacts import read_meta, write_meta, write_table
 from tasks.data.places import place_here
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.squad.questions import sources

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.data.commits import dataset_commit
 from tasks.data.errors import DataError
-from tasks.data.hub_split import load_split
+from tasks.data.hub_data import dataset_commit, load_split
 from tasks.data.places import Place, Source, State, file_states
 from tasks.squad.questions import builtin, files
 from tasks.squad.questions.examples import Problems, SquadSplit, parse_paragraph

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.data.arrow import list_values, read_table
+from tasks.data.artifacts import list_values, read_table
 
 
 @dataclass(frozen=True, kw_only=True)

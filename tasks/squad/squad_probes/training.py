@@ -29,8 +29,8 @@ from tasks.squad.squad_probes.states import (
     encoded_together,
     open_frozen,
 )
+from tasks.training.loop import data_orders, is_curve_point, n_steps
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
-from tasks.training.steps import data_orders, is_curve_point, n_steps
 
 Rows = list[dict[str, Any]]
 HEADS = ("start", "end")

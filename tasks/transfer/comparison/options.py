@@ -13,8 +13,7 @@ from annotated_types import Ge, Lt
 from orchestrator.limits import AboveZero, Limited, Positive, Several, require
 from tasks.encoders.options import QUICK_SMALL, SeveralInts
 from tasks.encoders.params import SCRATCH, SMALL, EncoderSizes, Precision, TokenisedText
-from tasks.encoders.transformer import SIZES, Architecture, TransformerParams
-from tasks.encoders.transformer_options import TransformerOrSmallOptions
+from tasks.encoders.transformer import SIZES, Architecture, TransformerOrSmallOptions, TransformerParams
 from tasks.training.settings import SmallTraining
 from tasks.transfer.proteins.tasks import ProteinTask, Split
 

@@ -26,8 +26,7 @@ from orchestrator.experiment import Context
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
 from tasks.encoders.any_loading import load_any_here
 from tasks.encoders.loading import check_fit
-from tasks.training.dropout import dropout_stream
-from tasks.training.numerics import synchronise
+from tasks.training.numerics import dropout_stream, synchronise
 from tasks.training.seeds import stream_seed
 from tasks.transfer.comparison.options import PairParams, Role
 from tasks.transfer.comparison.plan import plus_revision

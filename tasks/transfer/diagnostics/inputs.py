@@ -19,7 +19,7 @@ from orchestrator.experiment import Context
 from tasks.data.examples import TaskInfo, task_info
 from tasks.data.tokenised import TokenisedSplit, open_split, read_meta
 from tasks.encoders.any_loading import load_any_here
-from tasks.training.dropout import dropout_stream
+from tasks.training.numerics import dropout_stream
 from tasks.training.seeds import numpy_stream
 from tasks.transfer.diagnostics.options import DiagnosticParams
 

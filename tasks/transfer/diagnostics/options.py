@@ -18,8 +18,7 @@ from tasks.data.plan import planned_sizes, tokens_job
 from tasks.data.sources import locate
 from tasks.encoders.options import QUICK_SMALL, SeveralInts
 from tasks.encoders.params import SCRATCH, SMALL, Encoder, Precision
-from tasks.encoders.transformer import TransformerParams
-from tasks.encoders.transformer_options import TransformerOrSmallOptions
+from tasks.encoders.transformer import TransformerOrSmallOptions, TransformerParams
 from tasks.encoders.transformer_plan import encoder_of, layers_of, small_reports, width_of
 
 ENCODER = Resources(num_cpus=1, num_gpus=1)

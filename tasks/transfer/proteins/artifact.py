@@ -17,8 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from orchestrator.experiment import Context
-from tasks.data.arrow import list_values, read_table, write_table
-from tasks.data.artifacts import read_meta, write_meta
+from tasks.data.artifacts import list_values, read_meta, read_table, write_meta, write_table
 from tasks.data.places import place_here
 from tasks.training.seeds import numpy_stream
 from tasks.transfer.proteins.parsing import Parsed

@@ -20,10 +20,10 @@ from transformers import AlbertModel
 from models.albert import Layer, embed, iterate, padding_mask, pool, shared_layer
 from orchestrator.experiment import Context
 from tasks.data.tokenised import Split
+from tasks.training.loop import data_orders, is_curve_point, n_steps
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.optimisers import learning_rate, make_optimiser, split_decay, take_step
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders, is_curve_point, n_steps
 from tasks.transient_chaos.glue_depth.features import CountedLayer, Inputs, length_batches, open_inputs, score_rows
 from tasks.transient_chaos.glue_depth.heads import dropout_factors, head_weight
 from tasks.transient_chaos.glue_depth.stages import FinetunedParams

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tasks.training.loop import data_orders, is_curve_point, n_steps
 from tasks.training.optimisers import clip_heads, learning_rate, make_optimiser, take_step
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders, is_curve_point, n_steps
 from tasks.transient_chaos.glue_depth.stages import Training
 
 LANES = 16  # heads begin at multiples of this, see `_stacked`

@@ -18,9 +18,9 @@ from metrics.masked_lm import Accuracy, accuracy_of_counts, perplexity, unigram_
 from models.mlm_head import LEGACY_EPS, MlmHead, fresh_mlm_head, legacy_mlm_head, load_mlm_head, word_table
 from orchestrator.experiment import Context
 from tasks.encoders.loading import checkpoint_place, load_encoder
+from tasks.training.loop import data_orders, is_curve_point, n_steps
 from tasks.training.numerics import exact_numerics, synchronise, usable_bytes
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders, is_curve_point, n_steps
 from tasks.transient_chaos.mlm_depth.heads import COPIES, HeadStack, HeadTrainer, piece_rows, stack_heads
 from tasks.transient_chaos.mlm_depth.stages import FrozenParams
 from tasks.transient_chaos.mlm_depth.states import Rows, Work, open_parts

@@ -18,8 +18,8 @@ from tasks.deepscale.deep_bert.saved_state import STATE
 from tasks.deepscale.deep_bert.steps import StepFacts, learning_rate
 from tasks.deepscale.pretraining_text.batches import Batches
 from tasks.deepscale.pretraining_text.documents import open_documents
-from tasks.training.dropout import dropout_stream
 from tasks.training.loop import TRAINING
+from tasks.training.numerics import dropout_stream
 from tests.tasks.deepscale.deep_bert.tiny import PARAMS, VOCAB, changed, context
 
 

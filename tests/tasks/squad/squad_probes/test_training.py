@@ -19,8 +19,8 @@ from tasks.squad.squad_probes.probes import first_weights
 from tasks.squad.squad_probes.stages import PROBE_ADAM, AdamParams
 from tasks.squad.squad_probes.states import open_frozen
 from tasks.squad.squad_probes.training import train_adam
+from tasks.training.loop import data_orders
 from tasks.training.seeds import stream_seed
-from tasks.training.steps import data_orders
 from tests.tasks.squad.squad_probes.conftest import ENCODER
 
 RATES, SEEDS = (1e-3, 1e-2), (5, 1)

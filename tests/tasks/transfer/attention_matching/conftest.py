@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from orchestrator.experiment import Context
-from tasks.data.arrow import write_table
+from tasks.data.artifacts import write_table
 from tasks.data.tokenizers import locate_tokenizer
 from tasks.transfer.attention_matching.stages import MatchingParams
 from tasks.transfer.comparison.sides import ProteinBatch, Side

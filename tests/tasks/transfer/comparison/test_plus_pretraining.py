@@ -10,7 +10,7 @@ import torch
 
 from models.plus import load_plus
 from orchestrator.experiment import Context, Job
-from tasks.data.arrow import write_table
+from tasks.data.artifacts import write_table
 from tasks.data.errors import DataError
 from tasks.transfer.comparison.options import PretrainPlusParams
 from tasks.transfer.comparison.plan import PLUS_REPORT, PRETRAIN_PLUS, plus_report_job, pretrain_plus_job

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tasks.data.arrow import write_table
+from tasks.data.artifacts import write_table
 
 VOCAB = 40
 LENGTHS = (5, 9, 3, 12, 7, 4, 6)

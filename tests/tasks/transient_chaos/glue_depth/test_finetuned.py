@@ -9,7 +9,7 @@ from torch.nn import functional
 from transformers import AlbertForSequenceClassification
 
 from models.albert import embed, iterate, random_albert, scratch_config, shared_layer
-from tasks.training.steps import data_orders
+from tasks.training.loop import data_orders
 from tasks.transient_chaos.glue_depth import finetuned as stage
 from tasks.transient_chaos.glue_depth.finetuned import Run, activation_bytes, finetuned
 from tasks.transient_chaos.glue_depth.frozen import frozen

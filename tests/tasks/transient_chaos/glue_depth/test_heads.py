@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from tasks.training.loop import data_orders
 from tasks.training.optimisers import clip_heads, learning_rate, make_optimiser, take_step
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders
 from tasks.transient_chaos.glue_depth.features import pooled_prefix
 from tasks.transient_chaos.glue_depth.heads import (
     dropout_factors,

@@ -17,9 +17,9 @@ from models.mlm_head import fresh_mlm_head, load_mlm_head, word_table
 from tasks.data.blocks import open_blocks
 from tasks.data.masking import block_masking, mask_batch
 from tasks.encoders.loading import load_encoder
+from tasks.training.loop import data_orders
 from tasks.training.optimisers import learning_rate
 from tasks.training.seeds import torch_stream
-from tasks.training.steps import data_orders
 from tasks.transient_chaos.mlm_depth import heads
 from tasks.transient_chaos.mlm_depth.frozen import frozen
 

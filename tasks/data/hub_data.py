@@ -1,7 +1,8 @@
-"""One split of a data set of the Hugging Face hub, at one commit and no other."""
+"""Data sets of the Hugging Face hub: the commit at which one is read, decided once while planning, and its splits."""
 
 from typing import Any
 
+from models import hub
 from tasks.data.errors import DataError
 
 
@@ -30,3 +31,15 @@ def load_split(repo: str, config: str | None, split: str, revision: str, where: 
         if revision not in file["filename"]:
             raise DataError(f"{where}: the local copy {file['filename']} is of another commit; {remedy}")
     return data
+
+
+def dataset_commit(repo: str, remedy: str) -> str:
+    """The commit of a hub data set: the hub's own, or without network that of the local hub cache.
+
+    Raises:
+        DataError: when there is neither.
+    """
+    try:
+        return hub.commit(repo, "dataset")
+    except hub.HubUnavailable as problem:
+        raise DataError(f"the hub data set {repo} is missing ({problem}); {remedy}") from problem
