@@ -11,7 +11,7 @@ THEORY = "#000000"
 PUBLISHED = "#E69F00"
 SKY = "#56B4E9"
 GREY = "#666666"
-"""Of what is no result: reference lines, legends' entries for a dash."""
+"""Reference lines, and legends' entries for a dash."""
 
 ENCODERS = {"pretrained": PRETRAINED, "random": RANDOM, "finetuned": FINETUNED}
 CYCLE = (PRETRAINED, RANDOM, FINETUNED, LEGACY, PUBLISHED, SKY, GREY, THEORY)

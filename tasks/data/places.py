@@ -144,10 +144,3 @@ def files_hash(files: Iterable[tuple[str, Path]]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:16]
-
-
-def read_place(paths: Mapping[str, str]) -> tuple[Kind, str | None, str | None]:
-    """Until all readers use `place_here`."""
-    kind = paths["kind"]
-    assert kind in ("builtin", "files", "hub")
-    return kind, paths.get("data"), paths.get("revision")

@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.data import builtin, glue_files, glue_hub
 from tasks.data.errors import DataError
 from tasks.data.examples import BUILTIN_TASKS, Examples, task_info
-from tasks.data.places import Kind, Place, Source, State, file_states  # noqa: F401
+from tasks.data.places import Place, Source, State, file_states
 
 
 def locate(task: str, data_dir: str | None) -> Source:

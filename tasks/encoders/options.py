@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from annotated_types import MinLen
 
-from orchestrator.limits import AboveZero, Distinct, Limited, Positive, Several, option, require
+from orchestrator.limits import AboveZero, Distinct, Limited, Positive, Several, require
 from orchestrator.options import Ints
 from tasks.encoders.params import RANGED_STYLES, SCRATCH, SMALL, Encoder, EncoderSizes, InitStyle
 
@@ -118,28 +118,3 @@ QUICK_SMALL: Mapping[str, Any] = types.MappingProxyType(
     }
 )
 """The model of the quick presets: with one results directory their sweeps pretrain it once."""
-
-
-def distinct(options: Any, name: str) -> None:
-    """Refuse an option without a value, or with one twice.
-
-    Raises:
-        ValueError: with the option's name.
-    """
-    values = getattr(options, name)
-    if not values:
-        raise ValueError(f"{option(name)} is empty: give at least one")
-    if len(set(values)) != len(values):
-        raise ValueError(
-            f"{option(name)} has {next(v for v in values if values.count(v) > 1)} twice: give each value once"
-        )
-
-
-def at_least(options: Any, name: str, least: float) -> None:
-    """Refuse an option (unless it is None) below `least`.
-
-    Raises:
-        ValueError: with the option's name and value.
-    """
-    value = getattr(options, name)
-    require(value is None or value >= least, name, value, f"at least {least}")

@@ -97,16 +97,34 @@ def declared_twice() -> set[tuple[str, str]]:
     return found
 
 
-OTHER_MEANING = {
-    "model",  # what is given, a hub name or a directory; in parameters the name of what was found there
-    "tokenizer",
-    "dataset",
+GIVEN = {"corpus", "dataset", "model", "tokenizer"}
+"""In a Config what is given, a hub name or a directory; in parameters the name of what was found there."""
+OWN_OPTIONS = {
+    "tasks.encoders.small": "--pretrain-…: training of the model small",
+    "tasks.training.settings": "--pretrain-… and --plus-…",
+    "tasks.transfer.comparison.options._Network": "--plus-…",
+    "tasks.transfer.comparison.options._Plus": "the checkpoint that was found under --plus",
+    "tasks.transfer.comparison.options.PretrainPlusParams": "--plus-seeds",
+    "tasks.transfer.proteins.parsing.Kept": "residues, where the option is tokens",
+    "tasks.deepscale.bert_finetuning.stages._Training": "--finetune-…",
+    "tasks.deepscale.bert_finetuning.stages._Seed": "--finetune-precision",
+    "tasks.deepscale.component_moments.stages._Points": "the points and trials themselves, not their maximum number",
+    "tasks.attention.learning.plan": "checkpoints, where the option is training steps; --proxy-… of the proxies",
+    "tasks.attention.multihead_copying.stages._Combinations": "one kind and its numbers, not all kinds and how many",
+    "tasks.squad.stages._Optimisation": "of finetuning, where the options of squad_probes are those of probes",
+    "tasks.transient_chaos.chaos.stages._Long": "--long-…",
 }
+"""Classes of parameters, or modules of them, whose fields are set by options of other names."""
 
 
 def test_an_option_is_declared_once():
-    twice = sorted(pair for pair in declared_twice() if pair[1] not in OTHER_MEANING)
-    assert len(twice) <= 40, twice
+    """A few stand twice: the Config has another default or None, or a group would change the order of columns."""
+    twice = {
+        (cls, name)
+        for cls, name in declared_twice()
+        if name not in GIVEN and cls not in OWN_OPTIONS and cls.rpartition(".")[0] not in OWN_OPTIONS
+    }
+    assert len(twice) <= 40, sorted(twice)
 
 
 def test_all_settings_are_checked_by_the_limits_in_their_types(experiment):

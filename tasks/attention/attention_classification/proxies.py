@@ -38,7 +38,7 @@ class Chosen(NamedTuple):
     goodness: float
     """The more the better."""
     at: float
-    """Its epoch, or its C."""
+    """Epoch of an embedding proxy, C of a logistic one."""
     beta_V: Any
     """What each token adds to the log odds, a tensor or an array."""
 

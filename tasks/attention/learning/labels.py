@@ -29,7 +29,7 @@ class Labels:
     performance: dict[str, str]
     """Axis label of each performance that chooses checkpoints: {"accuracy": "accuracy (fraction)"}."""
     unit: dict[str, str]
-    """Its unit as it stands behind a number: {"accuracy": ""} for a fraction, {"accuracy": " %", "bleu": " BLEU"}."""
+    """Unit of a performance behind a number: {"accuracy": ""} for a fraction, {"accuracy": " %", "bleu": " BLEU"}."""
     datasets: tuple[str, ...]
     """All that were planned."""
     runs: Runs

@@ -75,13 +75,13 @@ class Progress:
     step: int = 0
     """Updates done."""
     rows: list[dict[str, Any]]
-    """Of the table `training`."""
+    """Rows of the table `training`."""
     losses: list[float]
-    """Of each run, summed over the steps since the last row."""
+    """Training loss of each run, summed over the steps since the last row."""
     since: int = 0
     """How many steps those are."""
     seconds: float = 0.0
-    """Of training so far."""
+    """Seconds of training so far."""
 
 
 def digest(stage: str, params: Any, data: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ SIZES = {"multi30k": {"train": 29_000, "val": 1_014}}
 PARTS = {"train": "train", "val": "validation"}
 
 Languages = tuple[str, str]
-"""Of source and target; endings of the files, columns of the hub."""
+"""Languages of source and target; endings of the files, columns of the hub."""
 
 
 @dataclass(frozen=True, kw_only=True)

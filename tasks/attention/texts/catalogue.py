@@ -22,7 +22,7 @@ class Document(NamedTuple):
     """One document as it was read."""
 
     label: str
-    """As the data write it; whole numbers without a decimal point."""
+    """The label as the data write it; whole numbers without a decimal point."""
     text: str | Sequence[str]
     """Raw text, or the tokens of data that come tokenised."""
     place: str

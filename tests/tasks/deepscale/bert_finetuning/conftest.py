@@ -16,7 +16,7 @@ TINY = DeepBertConfig(layers=2, width=16, heads=2, intermediate=32, vocab_size=2
 
 @pytest.fixture(scope="session")
 def tiny_needs(tmp_path_factory) -> dict[str, dict[str, Path]]:
-    """Of both tasks what a run needs: tokens (37 examples to train on, 21 to evaluate) and a checkpoint."""
+    """What a run of either task needs: tokens (37 examples to train on, 21 to evaluate) and a checkpoint."""
     root = tmp_path_factory.mktemp("finetuning")
     (root / "model").mkdir()
     model = unset_deep_bert(TINY)

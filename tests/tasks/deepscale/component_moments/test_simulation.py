@@ -32,7 +32,7 @@ def values(measured):
 
 @pytest.mark.parametrize("component", GRIDS)
 def test_homogeneity_is_exact(component):
-    """The same draws at a grid point and at the point that stands for it give outputs that differ by the factors."""
+    """One draw at a grid point and at the point that stands for it give outputs that differ by the factors."""
     strange = {"sigma_x": 2.5, "sigma_g": 0.3, "sigma_v": 1.7, "sigma_w": 0.4, "r_x": 0.3, "r_g": 0.6}
     if component == "layernorm":
         strange["mu"] = 0.7
