@@ -14,7 +14,7 @@ import numpy as np
 from metrics.intervals import clustered_standard_error
 from metrics.squad import Scorer, overall, percent
 from metrics.squad_thresholds import apply_threshold, best_threshold, null_average_precision
-from tasks.analysis.comparison import second_of_two_halves
+from tasks.analysis.runs import second_of_two_halves
 from tasks.squad.decoding import Predictions
 from tasks.squad.scores import HALVES
 

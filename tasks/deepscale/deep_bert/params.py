@@ -22,8 +22,7 @@ from orchestrator.limits import (
     require,
     shared,
 )
-from tasks.deepscale.pretraining_text.checks import MIN_LENGTH, check_batches
-from tasks.deepscale.pretraining_text.plan import DocumentLimit
+from tasks.deepscale.pretraining_text.plan import MIN_LENGTH, DocumentLimit, check_batches
 from tasks.encoders.options import SeveralInts
 
 Norm = Literal["pre", "post"]

@@ -24,8 +24,8 @@ from tasks.deepscale.deep_bert.stages import PretrainParams
 from tasks.deepscale.deep_bert.steps import Stepper, make_adam, peak_flops
 from tasks.deepscale.deep_bert.testing import Testing, TestScores, batches_of
 from tasks.deepscale.pretraining_text.batches import Batches, prefetched
-from tasks.deepscale.pretraining_text.checks import check_batches, check_vocabulary
 from tasks.deepscale.pretraining_text.documents import Documents, open_documents
+from tasks.deepscale.pretraining_text.plan import check_batches, check_vocabulary
 from tasks.training.loop import metric_rows
 from tasks.training.numerics import exact_numerics, usable_bytes
 

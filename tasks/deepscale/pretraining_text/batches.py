@@ -26,8 +26,8 @@ from torch import Tensor
 
 from orchestrator.limits import require
 from tasks.data.errors import DataError
-from tasks.deepscale.pretraining_text.checks import check_batches
 from tasks.deepscale.pretraining_text.documents import Documents
+from tasks.deepscale.pretraining_text.plan import check_batches
 from tasks.deepscale.pretraining_text.samples import Chosen, Samples
 from tasks.deepscale.pretraining_text.sequences import Hidden, Sequences, hide, sequences
 from tasks.training.seeds import numpy_stream

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.deepscale.pretraining_text.documents import Documents
-from tasks.deepscale.pretraining_text.draws import numbered, unit
+from tasks.deepscale.pretraining_text.sequences import numbered, unit
 from tasks.training.seeds import stream_seed
 
 SPECIALS = 3  # [CLS] A [SEP] B [SEP]

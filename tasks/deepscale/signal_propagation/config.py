@@ -8,8 +8,7 @@ from annotated_types import Ge, Gt, Lt
 from orchestrator.limits import Distinct, Limited, Positive, Probability, Several
 from orchestrator.options import Ints
 from tasks.deepscale.deep_bert.params import Network, Norm, Scheme
-from tasks.deepscale.pretraining_text.checks import MIN_LENGTH
-from tasks.deepscale.pretraining_text.plan import DocumentLimit
+from tasks.deepscale.pretraining_text.plan import MIN_LENGTH, DocumentLimit
 from tasks.encoders.options import SeveralInts
 
 Source = Literal["text", "zipf", "uniform"]

@@ -15,8 +15,8 @@ from orchestrator.experiment import Context
 from tasks.deepscale.deep_bert.building import build, spreads_of
 from tasks.deepscale.deep_bert.steps import losses
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
-from tasks.deepscale.pretraining_text.checks import check_vocabulary
 from tasks.deepscale.pretraining_text.documents import open_documents
+from tasks.deepscale.pretraining_text.plan import check_vocabulary
 from tasks.deepscale.pretraining_text.random_tokens import RandomTokens
 from tasks.deepscale.signal_propagation.stages import MATRICES, THEORIES, SignalParams
 from tasks.deepscale.signal_propagation.theory import Array, Ends, Rows, free_ends, theory_rows

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from metrics.intervals import mean_interval
-from tasks.analysis.comparison import COMMON, paired
 from tasks.analysis.panels import of
+from tasks.analysis.runs import COMMON, paired
 from tasks.encoders.params import SCRATCH
 from tasks.squad.published import METRICS as PUBLISHED_METRICS
 from tasks.squad.published import PROBES, same_name

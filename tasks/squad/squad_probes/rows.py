@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.analysis import runs as means
-from tasks.analysis.comparison import COMMON, best_on_each_half, paired
 from tasks.analysis.panels import of
+from tasks.analysis.runs import COMMON, best_on_each_half, paired
 from tasks.squad.scores import HALVES, METRICS, shown_in
 
 LINE = ["model", "checkpoint", "encoder", "mode"]

@@ -7,7 +7,7 @@ import torch
 
 from tasks.data.errors import DataError
 from tasks.deepscale.pretraining_text.batches import Batches, MicroBatch
-from tasks.deepscale.pretraining_text.checks import check_batches, check_vocabulary
+from tasks.deepscale.pretraining_text.plan import check_batches, check_vocabulary
 from tests.slow_pretraining import draws_of, plain_sample
 from tests.tasks.deepscale.pretraining_text.made import V, made, padding_share, random_documents
 

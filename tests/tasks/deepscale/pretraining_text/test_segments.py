@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.deepscale.pretraining_text.draws import numbered
 from tasks.deepscale.pretraining_text.samples import Samples
-from tasks.deepscale.pretraining_text.sequences import ENDS_A, ENDS_B, in_front, lost, sequences
+from tasks.deepscale.pretraining_text.sequences import ENDS_A, ENDS_B, in_front, lost, numbered, sequences
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from tasks.analysis.comparison import COMMON, best_on_each_half, paired, second_of_two_halves
+from tasks.analysis.runs import COMMON, best_on_each_half, paired, second_of_two_halves
 
 HALVES = ("first", "second")
 
