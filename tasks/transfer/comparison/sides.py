@@ -24,8 +24,8 @@ from models.plus import Plus, PlusConfig, load_plus, plus_attention_maps, plus_l
 from models.transformer import layers_of_config
 from orchestrator.experiment import Context
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
-from tasks.encoders.any_loading import load_any_here
 from tasks.encoders.loading import check_fit
+from tasks.encoders.transformer_loading import load_any_here
 from tasks.training.numerics import dropout_stream, synchronise
 from tasks.training.seeds import stream_seed
 from tasks.transfer.comparison.options import PairParams, Role

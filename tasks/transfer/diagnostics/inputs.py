@@ -18,7 +18,7 @@ from models.any_encoder import Attention
 from orchestrator.experiment import Context
 from tasks.data.examples import TaskInfo, task_info
 from tasks.data.tokenised import TokenisedSplit, open_split, read_meta
-from tasks.encoders.any_loading import load_any_here
+from tasks.encoders.transformer_loading import load_any_here
 from tasks.training.numerics import dropout_stream
 from tasks.training.seeds import numpy_stream
 from tasks.transfer.diagnostics.options import DiagnosticParams
@@ -146,7 +146,7 @@ def open_network(
     longest sentence needs, or `pad_to`.
 
     Raises:
-        ValueError: as `tasks.encoders.any_loading.load_any_here`.
+        ValueError: as `tasks.encoders.transformer_loading.load_any_here`.
     """
     given: dict[str, Any] = {"outputs": sentences.info.n_outputs} if classifier else {}
     return load_any_here(

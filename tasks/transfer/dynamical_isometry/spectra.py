@@ -36,7 +36,7 @@ LABELS = ("sentence", "position", "word", "tokens", "input_level", "output_level
 def spectra(params: SpectraParams, context: Context) -> dict[str, Rows]:
     """Rows of all tables for one encoder; all singular values go into `context.artifact`, where there is one.
 
-    The tokens are in `context.needs["tokens"]`, a checkpoint where `tasks.encoders.any_loading` looks for it.
+    The tokens are in `context.needs["tokens"]`, a checkpoint where `tasks.encoders.transformer_loading` looks for it.
 
     Raises:
         ValueError: too few sentences; a level that the encoder lacks; tokens or checkpoint do not fit.

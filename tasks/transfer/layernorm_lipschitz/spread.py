@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 def spread(params: SpreadParams, context: Context) -> dict[str, Rows]:
     """Rows of all tables for one encoder.
 
-    The tokens are in `context.needs["tokens"]`, a checkpoint where `tasks.encoders.any_loading` looks for it.
+    The tokens are in `context.needs["tokens"]`, a checkpoint where `tasks.encoders.transformer_loading` looks for it.
 
     Raises:
         ValueError: no sentences, a model without LayerNorms, tokens or checkpoint that do not fit.

@@ -15,6 +15,7 @@ from tasks.transient_chaos.glue_depth.config import Config
 LINE = ["task", "encoder", "training"]
 """The columns that tell one curve from another."""
 CURVE = ["mean", "ci_low", "ci_high", "sd", "seeds", "nan"]
+DIGITS = 12  # means that only the rounding of their sums tells apart are equal
 PEAK = ["metric", "peak_depth", "value", "ci_low", "ci_high", "first_seed_peak", "last_seed_peak", "depths"]
 CAPTIONS = {
     "peaks": "Depth at which each mean curve is highest, and the range of the depths at which single seeds peak.",
@@ -49,7 +50,7 @@ def peaks(scores: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         curve = curve.dropna(subset="mean")
         if not len(curve):
             continue
-        best = curve.loc[curve["mean"].idxmax()]
+        best = curve.loc[curve["mean"].round(DIGITS).idxmax()]
         own = scores[(scores[[*LINE, "metric"]] == [*key, best["metric"]]).all(axis=1)]
         by_seed = [g.loc[g["value"].idxmax(), "depth"] for _, g in own.dropna(subset="value").groupby("seed")]
         ends = best["ci_low"], best["ci_high"]
@@ -65,7 +66,7 @@ def task_correlations(curves: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for key, group in primary_curves(curves).groupby(["encoder", "training"], sort=True):
-        wide = group.pivot_table(index="depth", columns="task", values="mean", dropna=False)
+        wide = group.pivot_table(index="depth", columns="task", values="mean", dropna=False).round(DIGITS)
         names = list(wide.columns)
         for i, first in enumerate(names):
             for second in names[i + 1 :]:

@@ -146,3 +146,13 @@ def test_summary_has_a_panel_a_task_and_a_line_an_encoder_and_training():
     assert [len(axis.lines) for axis in axes] == [2, 1]
     assert "1 of 12 scores are NaN (see nan_counts)." in summary.notes
     assert summary.tables["costs"].to_dict("records")[0]["seconds"] == 3.5
+
+
+def test_means_that_only_rounding_tells_apart_are_ties():
+    nearly = {1: [0.1, 0.2, 0.3], 2: [0.2, 0.2, 0.2], 3: [0.3, 0.2, 0.1], 4: [0.5, 0.6, 0.7], 5: [0.7, 0.6, 0.5]}
+    whole = {1: [1, 1, 1], 2: [2, 2, 2], 3: [3, 3, 3], 4: [4, 4, 4], 5: [5, 5, 5]}
+    rows = pd.concat([scores(nearly), scores(whole, task="CoLA", metric=task_metric("CoLA"))], ignore_index=True)
+    curves = depth_curves(rows)
+    (row,) = task_correlations(curves).itertuples()
+    assert row.spearman == pytest.approx(stats.spearmanr([1, 1, 1, 2, 2], [1, 2, 3, 4, 5])[0])
+    assert peaks(rows, curves).set_index("task").loc["RTE", "peak_depth"] == 4  # the shallowest of equals
