@@ -15,7 +15,7 @@ from orchestrator.code import code_digest
 from orchestrator.experiment import Experiment, PlanError
 from orchestrator.names import is_name
 from orchestrator.options import Common, UsageError, command_text
-from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema
+from orchestrator.parts import JOBS, JOBS_SPEC, NewerSchema, full_schema
 from orchestrator.persistence import StorageError
 from orchestrator.plan import Plan, count_stages, drifted, left_to_do, make_plan
 from orchestrator.printable import Terminal
@@ -69,15 +69,9 @@ def _describe(experiment: Experiment, console: Console) -> int:
         table = Table(title=f"{name}.parquet: {spec.doc}", title_justify="left", box=None, pad_edge=False)
         for heading in ("column", "type", "meaning"):
             table.add_column(heading)
-        fields = {f.name: f for f in spec.schema}
-        for stage in stages:
-            fields |= {f.name: f for f in stage.param_fields if f.name not in fields}
-        for field in fields.values():
+        for field in full_schema(spec, stages) if stages else spec.schema:
             doc = (field.metadata or {}).get(b"doc", b"parameter of the job").decode()
             table.add_row(field.name, str(field.type), doc)
-        if stages:
-            table.add_row("data", "string", "data read, name@fingerprint")
-            table.add_row("job_id", "string", "the job that wrote the row; see jobs.parquet")
         console.print(table)
         console.print()
     return 0

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestrator.experiment import Job, TableSpec
+from orchestrator.experiment import Job, Stage, TableSpec, column
 from orchestrator.storage import Storage
 
 JOBS = "jobs"
@@ -60,6 +60,13 @@ JOBS_SPEC = TableSpec(
 )
 
 
+WRITTEN_BY = {
+    "data": "data read, name@fingerprint",
+    "job_id": "the job that wrote the row; see jobs.parquet",
+}
+"""Columns that every table ends with."""
+
+
 def part_path(table: str, stem: str) -> str:
     """Where a part lies in the store's directory."""
     return f"_parts/{table}/{stem}.parquet"
@@ -81,21 +88,21 @@ class TableRows:
     rows: pa.Table
 
 
-def full_schema(spec: TableSpec, jobs: Sequence[Job]) -> pa.Schema:
-    """The declared columns, then the scalar parameters of the jobs' stages, then `data` and `job_id`."""
+def full_schema(spec: TableSpec, stages: Iterable[Stage]) -> pa.Schema:
+    """The declared columns, then the scalar parameters of the stages that write the table, then `data` and `job_id`."""
     fields: dict[str, pa.Field] = {f.name: f for f in spec.schema}
-    for stage in dict.fromkeys(job.stage for job in jobs):
+    for stage in stages:
         for field in stage.param_fields:
             fields.setdefault(field.name, field)
-    for name in ("data", "job_id"):
-        fields.setdefault(name, pa.field(name, pa.string()))
+    for name, doc in WRITTEN_BY.items():
+        fields.setdefault(name, column(name, pa.string(), doc))
     return pa.schema(list(fields.values()))
 
 
 def with_parameters(spec: TableSpec, written: Sequence[TableRows]) -> pa.Table:
     """One table of what several jobs wrote, with their parameters as typed columns beside their rows."""
     jobs = [item.job for item in written]
-    schema = full_schema(spec, jobs)
+    schema = full_schema(spec, dict.fromkeys(job.stage for job in jobs))
     rows = pa.concat_tables([item.rows for item in written])
     repeats = np.repeat(np.arange(len(written)), [item.rows.num_rows for item in written])
     columns: list[pa.Array | pa.ChunkedArray] = []

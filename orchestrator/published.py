@@ -18,13 +18,15 @@ from orchestrator.storage import Storage
 MADE_OF = b"made_of"
 
 
-def mark(spec: TableSpec, attempts: str) -> str:
+def mark(spec: TableSpec, schema: pa.Schema, attempts: str) -> str:
     """A text that differs whenever the published table may differ.
 
     Args:
+        spec: the table's.
+        schema: its columns.
         attempts: the digest of the attempts whose rows are in it.
     """
-    parts = (spec.schema.to_string(), spec.key, spec.version, attempts, code_digest())
+    parts = (schema.to_string(), spec.key, spec.version, attempts, code_digest())
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from orchestrator.experiment import Summary
 from orchestrator.failures import group
 from orchestrator.identity import canonical_json
 from orchestrator.options import write_range
-from orchestrator.parts import JOBS, full_schema
+from orchestrator.parts import JOBS
 from orchestrator.plan import Plan, count_stages, left_to_do
 from orchestrator.report import Report, render
 from orchestrator.secrets import redactor
@@ -44,11 +44,7 @@ class PlannedResults:
         """
         if name not in self.store.specs:
             raise KeyError(f"there is no table {name!r}; there are {sorted(self.store.specs)}")
-        rows = self.store.read(name, self.snapshot, self.plan.jobs.keys())
-        if not rows.num_rows:
-            jobs = [job for job in self.plan.jobs.values() if name in job.stage.tables]
-            rows = full_schema(self.store.specs[name], jobs).empty_table()
-        return rows.to_pandas()
+        return self.store.read(name, self.snapshot, self.plan.jobs.keys()).to_pandas()
 
     @property
     def jobs(self) -> "pd.DataFrame":

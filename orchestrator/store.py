@@ -6,7 +6,7 @@ No locks: two sweeps may write into one store, each its own parts, and a job com
 
 import functools
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from orchestrator.artifacts import Artifacts
 from orchestrator.checkpoints import Checkpoints
-from orchestrator.experiment import Experiment, Job, TableSpec
+from orchestrator.experiment import Experiment, Job, Stage, TableSpec
 from orchestrator.journal import Journal
 from orchestrator.names import check_name, check_names
 from orchestrator.parts import JOBS, JOBS_SCHEMA, JOBS_SPEC, encode, full_schema, parquet
@@ -36,7 +36,14 @@ T = TypeVar("T")
 class Store:
     """`<out>/<experiment>/`, and the artifacts and checkpoints beside it."""
 
-    def __init__(self, out: str | Path, name: str, specs: Mapping[str, TableSpec]):
+    def __init__(self, out: str | Path, name: str, specs: Mapping[str, TableSpec], stages: Sequence[Stage] = ()):
+        """
+        Args:
+            out: the results directory or address.
+            name: the experiment's.
+            specs: its tables.
+            stages: those that may write them. A table has the columns of all of them, whichever have run.
+        """
         check_name("experiment", name)
         check_names("table", specs)
         root = Storage.at(out)
@@ -44,10 +51,11 @@ class Store:
         self.artifacts = Artifacts(root.below("artifacts"))
         self.checkpoints = root.below("checkpoints")
         self.specs = dict(specs)
+        self.schemas = {n: full_schema(spec, [s for s in stages if n in s.tables]) for n, spec in specs.items()}
 
     @staticmethod
     def of(out: str | Path, experiment: Experiment) -> "Store":
-        return Store(out, experiment.name, experiment.tables)
+        return Store(out, experiment.name, experiment.tables, experiment.stages)
 
     def checkpoints_of(self, job: Job) -> Checkpoints:
         return Checkpoints(self.checkpoints, job.stage.name, job.id)
@@ -99,7 +107,7 @@ class Store:
         """Publish what a snapshot says, or return what the journal says by now where its parts are no longer there."""
         good = snapshot.digest(good=True)
         for name, spec in self.specs.items():
-            file, made_of = f"{name}.parquet", mark(spec, good)
+            file, made_of = f"{name}.parquet", mark(spec, self.schemas[name], good)
             if mark_of(self.storage, file) == made_of:
                 continue
             rows, newer = self._look(snapshot, functools.partial(self._rows, name, None))
@@ -108,7 +116,7 @@ class Store:
             if rows.num_rows or self.storage.exists(file):
                 rows = ordered(unique(rows, spec, snapshot), spec)
                 self.storage.write(file, parquet([rows], rows.schema, _metadata(spec, made_of)))
-        file, made_of = f"{JOBS}.parquet", mark(JOBS_SPEC, snapshot.digest(good=False))
+        file, made_of = f"{JOBS}.parquet", mark(JOBS_SPEC, PUBLISHED_JOBS, snapshot.digest(good=False))
         if mark_of(self.storage, file) == made_of:
             return snapshot
         attempts, metadata = functools.partial(self._attempts, None), _metadata(JOBS_SPEC, made_of)
@@ -172,12 +180,12 @@ class Store:
         if job_ids is not None:
             wanted = _of_jobs(wanted, job_ids)
         by_stem = {snapshot.stems[part]: rows["job_id"] for part, rows in _by_part(wanted)}
-        spec, parts = self.specs[name], []
+        spec, parts = self.specs[name], [self.schemas[name].empty_table()]
         for stem in stems_of(self.storage, name, []):
             if stem in by_stem and (part := read_part(self.storage, name, stem, spec, problems)) is not None:
                 part = part.filter(pc.field("job_id").isin(by_stem[stem].combine_chunks()))
                 parts.append(part.replace_schema_metadata(None))
-        return pa.concat_tables(parts, promote_options="default") if parts else full_schema(spec, ()).empty_table()
+        return pa.concat_tables(parts, promote_options="default")
 
     def _attempts(self, job_ids: Collection[str] | None, snapshot: Snapshot, problems: list[str]) -> Iterator[pa.Table]:
         """The attempts with all columns, oldest first, some thousands at once."""

@@ -25,8 +25,8 @@ class FakeResults:
         ]
         if written:
             return with_parameters(spec, written).to_pandas()
-        jobs = [job for job, _ in self._rows if name in job.stage.tables]
-        return full_schema(spec, jobs).empty_table().to_pandas()
+        stages = dict.fromkeys(job.stage for job, _ in self._rows if name in job.stage.tables)
+        return full_schema(spec, stages).empty_table().to_pandas()
 
     @property
     def jobs(self) -> pd.DataFrame:

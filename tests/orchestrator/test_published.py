@@ -1,7 +1,7 @@
 """A published table is left alone only when it would come out the same."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.experiment import Job, Stage
 from orchestrator.store import Store
-from tests.orchestrator.test_store import NOTES, RUNS, SCORES, done, failed, job, part, write
+from tests.orchestrator.test_store import NOTES, RUNS, SCORES, Params, done, failed, job, part, write
 
 TABLES = ("scores", "notes", "jobs")
 
@@ -132,3 +133,47 @@ def test_a_table_that_is_left_alone_is_the_one_that_would_be_written(tmp_path_fa
                 assert table.equals(pq.read_table(path(store, name))), name
             else:
                 assert table.num_rows == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned(Params):
+    """Parameters of a stage that writes the same table, with one of its own."""
+
+    precision: str = "float32"
+    layers: int | None = None
+
+
+TRAIN = Stage(name="train", function="x:y", params=Params, tables={"scores": SCORES})
+TUNE = Stage(name="tune", function="x:y", params=Tuned, tables={"scores": SCORES})
+
+
+@pytest.mark.parametrize("ran", [(TRAIN,), (TUNE,), (TRAIN, TUNE), (TUNE, TRAIN)])
+def test_columns_do_not_depend_on_what_was_run(tmp_path, ran):
+    store = Store(tmp_path, "exp", {"scores": SCORES}, [TRAIN, TUNE])
+    for run, stage in zip(RUNS, ran, strict=False):
+        each = Job(stage=stage, params=stage.params())
+        write(store, run, (each, done(each)))
+    store.publish()
+    schema = pq.read_schema(path(store, "scores"))
+    parameters = ["task", "seed", "rate", "shuffle", "precision", "layers"]
+    assert schema.names == ["depth", "score", *parameters, "data", "job_id"]
+    assert (str(schema.field("precision").type), str(schema.field("layers").type)) == ("string", "int64")
+    rows = pq.read_table(path(store, "scores")).to_pylist()
+    assert {row["precision"] for row in rows} == {"float32" if stage is TUNE else None for stage in ran}
+    assert store.read("scores", store.snapshot()).schema.names == schema.names
+
+
+def test_without_rows_a_table_has_all_its_columns(tmp_path):
+    store = Store(tmp_path, "exp", {"scores": SCORES}, [TRAIN, TUNE])
+    empty = store.read("scores", store.snapshot())
+    assert empty.schema.names[-4:] == ["precision", "layers", "data", "job_id"]
+    assert empty.num_rows == 0
+
+
+def test_a_table_of_before_gets_the_columns_of_a_new_stage(store, tmp_path):
+    each = job()
+    write(store, RUNS[0], (each, done(each)))
+    assert replaced(store) == {"scores", "jobs"}
+    newer = Store(tmp_path, "exp", {"scores": SCORES, "notes": NOTES}, [TRAIN, TUNE])
+    assert replaced(newer) == {"scores"}
+    assert "precision" in pq.read_schema(path(newer, "scores")).names

@@ -14,7 +14,6 @@ from orchestrator.experiment import Experiment, Results
 from orchestrator.limits import Limited
 from orchestrator.options import EXPERIMENTS, load_experiment
 from orchestrator.parts import JOBS_SPEC, full_schema
-from orchestrator.plan import make_plan
 
 QUICK = sorted(EXPERIMENTS)
 HEAVY = {"torch", "transformers", "datasets", "pandas", "matplotlib", "sklearn", "scipy", "ray"}
@@ -33,9 +32,8 @@ class Nothing(Results):
     experiment: Experiment
 
     def table(self, name: str) -> pd.DataFrame:
-        quick = make_plan(self.experiment.plan(self.experiment.presets["quick"])).jobs.values()
-        jobs = [job for job in quick if name in job.stage.tables]
-        return full_schema(self.experiment.tables[name], jobs).empty_table().to_pandas()
+        stages = [stage for stage in self.experiment.stages if name in stage.tables]
+        return full_schema(self.experiment.tables[name], stages).empty_table().to_pandas()
 
     @property
     def jobs(self) -> pd.DataFrame:
