@@ -10,8 +10,7 @@ import numpy as np
 
 from tasks.deepscale.pretraining_text import sequences
 from tasks.deepscale.pretraining_text.documents import Documents
-from tasks.deepscale.pretraining_text.samples import Chosen
-from tasks.deepscale.pretraining_text.sequences import below, streams, unit
+from tasks.deepscale.pretraining_text.samples import Chosen, below, streams, unit
 
 COUNT = 2048  # random numbers of each kind, more than any sequence has tokens
 

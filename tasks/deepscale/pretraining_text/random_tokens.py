@@ -15,8 +15,8 @@ from annotated_types import Ge, Gt
 from orchestrator.limits import Limited, Positive
 from tasks.deepscale.pretraining_text.batches import MicroBatch
 from tasks.deepscale.pretraining_text.plan import MIN_LENGTH
-from tasks.deepscale.pretraining_text.samples import SPECIALS
-from tasks.deepscale.pretraining_text.sequences import CUTS, TOKENS, Sequences, below, hide, numbered, streams, unit
+from tasks.deepscale.pretraining_text.samples import SPECIALS, below, numbered, streams, unit
+from tasks.deepscale.pretraining_text.sequences import CUTS, TOKENS, Sequences, hide
 from tasks.training.seeds import stream_seed
 
 Law = Literal["zipf", "uniform"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tasks.deepscale.pretraining_text.sequences import below, numbered, streams, unit
+from tasks.deepscale.pretraining_text.samples import below, numbered, streams, unit
 
 
 def test_they_are_those_of_splitmix64():

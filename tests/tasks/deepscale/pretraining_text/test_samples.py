@@ -4,8 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.deepscale.pretraining_text.samples import Samples, targets
-from tasks.deepscale.pretraining_text.sequences import numbered
+from tasks.deepscale.pretraining_text.samples import Samples, numbered, targets
 from tasks.training.seeds import stream_seed
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 

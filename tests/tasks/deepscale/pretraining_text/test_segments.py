@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.deepscale.pretraining_text.samples import Samples
-from tasks.deepscale.pretraining_text.sequences import ENDS_A, ENDS_B, in_front, lost, numbered, sequences
+from tasks.deepscale.pretraining_text.samples import Samples, numbered
+from tasks.deepscale.pretraining_text.sequences import ENDS_A, ENDS_B, in_front, lost, sequences
 from tests.tasks.deepscale.pretraining_text.made import made, random_documents
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.deepscale.pretraining_text.sequences import Sequences, budgets, hide, numbered, spans
+from tasks.deepscale.pretraining_text.samples import numbered
+from tasks.deepscale.pretraining_text.sequences import Sequences, budgets, hide, spans
 from tasks.training.seeds import numpy_stream
 from tests.tasks.deepscale.pretraining_text.made import CONTINUES, V
 
