@@ -6,7 +6,7 @@ true label (times 2y - 1), Delta already is, through the loss.
 Dimensions: N documents, B of them in a batch, S positions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,9 @@ from models.attention_classifier import AttentionClassifier, ClassifierConfig, d
 from orchestrator.experiment import Context
 from tasks.attention.attention_classification.items import Items, check_memory, on_device, opened
 from tasks.attention.attention_classification.stages import ClassifierParams, DeltaParams, EvaluateParams
-from tasks.attention.learning.opened import delta_choice
+from tasks.attention.learning.opened import write_delta
 from tasks.attention.learning.runs import Run
-from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
+from tasks.attention.learning.scores import PARTS, mean_of, performance_rows, write_scores
 from tasks.attention.learning.trainer import load_checkpoint
 from tasks.attention.ragged import artifact_of, length_batches
 from tasks.training.numerics import exact_numerics, usable_bytes
@@ -39,7 +39,10 @@ def evaluate_classifier(params: EvaluateParams, context: Context) -> dict[str, l
     with exact_numerics():
         model = checkpoint(params, items, Run(params.kind, params.seed), params.step, context)
         values, correct_N = passes(model, items, params.quantities, usable_bytes(context))
-    performance = accuracy_by_part(items, correct_N)
+    performance = {
+        split: {part: {"accuracy": mean_of(correct_N[items.rows(split, part)])} for part in PARTS}
+        for split in items.items
+    }
     write_scores(artifact, items.scores(values, performance))
     return {"performance": performance_rows(performance)}
 
@@ -53,17 +56,13 @@ def classifier_delta(params: DeltaParams, context: Context) -> dict[str, Any]:
     Raises:
         DataError: a checkpoint or an evaluation is missing.
     """
-    artifact = artifact_of(context, "classifier_delta")
-    run = Run("normal", params.seed)
-    chosen = delta_choice(context.needs, run, params.steps, params.splits, ("accuracy",))
     items = opened(context.needs["data"], params.splits)
-    values = {}
-    with exact_numerics():
-        for step in chosen:
-            model = checkpoint(params, items, run, step, context)
-            found, _ = passes(model, items, ("delta",), usable_bytes(context))
-            values[f"delta-{step}"] = found["delta"]
-    write_scores(artifact, items.scores(values, {}))
+
+    def delta_at(run: Run, step: int) -> np.ndarray:
+        model = checkpoint(params, items, run, step, context)
+        return passes(model, items, ("delta",), usable_bytes(context))[0]["delta"]
+
+    write_delta(context, params, params.splits, ("accuracy",), items, delta_at)
     return {}
 
 
@@ -114,16 +113,3 @@ def passes(
         for name in quantities:
             values[name][places] = by_name[name].cpu().numpy()[inside_BS]
     return values, correct_N
-
-
-def accuracy_by_part(items: Items, correct_N: np.ndarray) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
-    """Fractions of documents that are classified rightly, by split and part; NaN for a half without any."""
-    start, performance = 0, {}
-    for split, count in items.counts.items():
-        right, half = correct_N[start : start + count], items.half[start : start + count]
-        shares = {part: right[chosen] for part, chosen in part_masks(half).items()}
-        performance[split] = {
-            part: {"accuracy": float(some.mean()) if len(some) else float("nan")} for part, some in shares.items()
-        }
-        start += count
-    return performance

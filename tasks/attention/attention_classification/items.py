@@ -4,7 +4,7 @@ N items, V tokens that have an id, B documents of a batch, S positions.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tasks.attention.learning.runs import TRAIN, VAL
-from tasks.attention.learning.scores import Performance, Scores, halves, train_sample
+from tasks.attention.learning.runs import VAL
+from tasks.attention.learning.scores import Layout, evaluated_rows, halves
 from tasks.attention.ragged import Ragged
 from tasks.attention.texts.stages import Texts, open_texts
 from tasks.data.errors import DataError
@@ -22,28 +22,16 @@ PAD = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Items:
-    """Documents of one data set, split after split."""
+class Items(Layout):
+    """Documents of one data set, split after split; one is an item."""
 
     name: str
     vocabulary: int
     """V."""
-    counts: Mapping[str, int]
-    """Documents of each split, in order."""
     tokens: Ragged
     """int32, a row a document."""
     labels: np.ndarray
     """int64 [N]: 0 or 1."""
-    half: np.ndarray
-    """uint8 [N]: the fixed half of its split that a document is in."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        return self.tokens.lengths
-
-    def scores(self, values: Mapping[str, np.ndarray], performance: Performance) -> Scores:
-        """Quantities of all items, and performance, in the form in which they are kept."""
-        return Scores(items=self.counts, lengths=self.lengths, half=self.half, values=values, performance=performance)
 
     def of_tokens(self, beta_V: np.ndarray) -> np.ndarray:
         """A number a token id at every position, oriented towards the label of its document [sum of lengths]."""
@@ -55,18 +43,18 @@ def items_of(texts: Texts, splits: Sequence[str]) -> Items:
     parts, labels, half, counts = [], [], [], {}
     for split in splits:
         documents = texts.test if split == VAL else texts.train
-        chosen = np.arange(len(documents))
-        if split == TRAIN:
-            chosen = train_sample(len(documents), len(texts.test))
+        chosen = evaluated_rows(split, len(texts.test), len(texts.train))
         parts += [documents.tokens[int(row)] for row in chosen]
         labels.append(np.asarray(documents.labels)[chosen].astype(np.int64))
         half.append(halves(len(chosen), split))
         counts[split] = len(chosen)
+    tokens = Ragged.of(parts, np.int32)
     return Items(
         name=texts.name,
         vocabulary=len(texts.vocabulary),
-        counts=counts,
-        tokens=Ragged.of(parts, np.int32),
+        items=counts,
+        lengths=tokens.lengths,
+        tokens=tokens,
         labels=np.concatenate(labels),
         half=np.concatenate(half),
     )

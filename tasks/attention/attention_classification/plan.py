@@ -1,12 +1,10 @@
 """The jobs of `attention_classification`: data, runs, an evaluation a checkpoint, Delta, proxies, statistics.
 
-A later stage never trains again: an evaluation needs its run's checkpoints, and the statistics need evaluations. The
-jobs that evaluate one data set share a warm key, so that a worker keeps it open from one checkpoint to the next.
+A later stage never trains again: an evaluation needs its run's checkpoints, and the statistics need evaluations.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
 
 from orchestrator.experiment import Job
 from orchestrator.limits import shared
@@ -20,12 +18,10 @@ from tasks.attention.attention_classification.stages import (
     ClassifierParams,
     DeltaParams,
     EmbeddingProxyParams,
-    EvaluateParams,
     LogisticProxyParams,
-    TrainParams,
 )
-from tasks.attention.learning.plan import gold_needs, statistics_job
-from tasks.attention.learning.runs import Proxy, Run
+from tasks.attention.learning.plan import evaluation_jobs, gold_needs, proxy_params, statistics_job, training_jobs
+from tasks.attention.learning.runs import Proxy
 from tasks.attention.texts.plan import text_report_job, text_sizes, texts_job
 
 
@@ -44,40 +40,32 @@ def plan(config: Config) -> Iterator[Job]:
 
 
 def _jobs(config: Config, texts: Job, n_test: int) -> Iterator[Job]:
-    splits = config.split_order
+    splits, gold = config.split_order, config.runs.gold
     items = n_test * len(splits)
-    training = train_jobs(config, texts)
-    yield from dict.fromkeys(training.values())
-    evaluations = {}
-    for run, trained in training.items():
-        for step in config.saves:
-            params = EvaluateParams(
-                **_classifier(config, texts, stacked=trained.params.stacked),
-                kind=run.kind,
-                seed=run.seed,
-                step=step,
-                quantities=config.kept(run),
-                splits=splits,
-            )
-            evaluations[run, step] = Job(
-                stage=EVALUATE_CLASSIFIER,
-                params=params,
-                needs={"data": texts, "run": trained},
-                fingerprints=texts.fingerprints,
-                passes=items,
-                warm_key=texts.id,
-            )
+    model = {**asdict(texts.params), **shared(config, ClassifierParams)}
+    trainings = training_jobs(
+        TRAIN_CLASSIFIER,
+        config,
+        lambda block: {**model, "stacked": len(block) > 1, "saves": config.saves},
+        {"data": texts},
+        config.steps * config.batch_size,
+    )
+    yield from dict.fromkeys(trainings.values())
+    evaluations = evaluation_jobs(
+        EVALUATE_CLASSIFIER,
+        config,
+        lambda run: {**model, "stacked": trainings[run].params.stacked},
+        lambda run: {"data": texts, "run": trainings[run]},
+        texts,
+        config.saves,
+        items,
+    )
     yield from evaluations.values()
-    trained = training[config.runs.gold]
+    trained = trainings[gold]
     delta = Job(
         stage=CLASSIFIER_DELTA,
-        params=DeltaParams(
-            **_classifier(config, texts, stacked=trained.params.stacked),
-            seed=config.runs.gold.seed,
-            steps=config.saves,
-            splits=splits,
-        ),
-        needs={"data": texts, "run": trained, **gold_needs(config.runs.gold, evaluations)},
+        params=DeltaParams(**model, stacked=trained.params.stacked, seed=gold.seed, steps=config.saves, splits=splits),
+        needs={"data": texts, "run": trained, **gold_needs(gold, evaluations)},
         fingerprints=texts.fingerprints,
         passes=2 * items,
     )
@@ -93,49 +81,17 @@ def _jobs(config: Config, texts: Job, n_test: int) -> Iterator[Job]:
     )
 
 
-def train_jobs(config: Config, texts: Job) -> Mapping[Run, Job]:
-    """The job that trains each run: one of its own, or one for a block of runs."""
-    found = {}
-    for block in config.runs.blocks(config.seeds_together):
-        params = TrainParams(
-            **_classifier(config, texts, stacked=len(block) > 1),
-            runs=tuple(run.name for run in block),
-            saves=config.saves,
-        )
-        job = Job(
-            stage=TRAIN_CLASSIFIER,
-            params=params,
-            needs={"data": texts},
-            fingerprints=texts.fingerprints,
-            passes=len(block) * config.steps * config.batch_size,
-        )
-        found |= dict.fromkeys(block, job)
-    return found
-
-
 def proxy_jobs(config: Config, texts: Job) -> dict[Proxy, Job]:
     """The proxies by name."""
     data = {**asdict(texts.params), "splits": config.split_order}
+    training = proxy_params(config, epochs=config.proxy_epochs, learning_rate=config.proxy_rate(texts.params.dataset))
     strengths = tuple(sorted(set(config.logistic_strengths)))
     made = {}
     if "px" in config.proxies:
-        params = EmbeddingProxyParams(
-            **data,
-            epochs=config.proxy_epochs,
-            width=config.proxy_width,
-            batch_size=config.proxy_batch,
-            learning_rate=config.proxy_rate(texts.params.dataset),
-            seed=config.proxy_seed,
-        )
-        made["px"] = (EMBEDDING_PROXY, params)
+        made["px"] = (EMBEDDING_PROXY, EmbeddingProxyParams(**data, **training))
     if "logistic" in config.proxies:
         made["logistic"] = (LOGISTIC_PROXY, LogisticProxyParams(**data, strengths=strengths))
     return {
         name: Job(stage=stage, params=params, needs={"data": texts}, fingerprints=texts.fingerprints)
         for name, (stage, params) in made.items()
     }
-
-
-def _classifier(config: Config, texts: Job, stacked: bool) -> dict[str, Any]:
-    """The parameters that all stages with a classifier have."""
-    return {**asdict(texts.params), **shared(config, ClassifierParams), "stacked": stacked}

@@ -7,7 +7,7 @@ Dimensions: N documents, V tokens that have an id, L tokens of several documents
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +19,8 @@ from models.averaged_embeddings import AveragedEmbeddings
 from orchestrator.experiment import Context
 from tasks.attention.attention_classification.items import Items, opened
 from tasks.attention.attention_classification.stages import EmbeddingProxyParams, LogisticProxyParams
-from tasks.attention.learning.runs import VAL
-from tasks.attention.learning.scores import PROXY_PARTS, halves, part_masks, write_scores
+from tasks.attention.learning.runs import VAL, Proxy
+from tasks.attention.learning.scores import PROXY_PARTS, halves, mean_of, part_masks, write_scores
 from tasks.attention.ragged import Ragged, artifact_of
 from tasks.attention.texts.stages import Documents, open_texts
 from tasks.data.errors import DataError
@@ -39,20 +39,43 @@ class Chosen(NamedTuple):
     """The more the better."""
     at: float
     """Epoch of an embedding proxy, C of a logistic one."""
-    beta_V: Any
-    """What each token adds to the log odds, a tensor or an array."""
+    beta_V: np.ndarray
+    """What each token adds to the log odds."""
 
 
-def mean_of(values: np.ndarray) -> float:
-    """Their mean; NaN of none."""
-    return float(np.mean(values)) if len(values) else float("nan")
-
-
-def best(kept: dict[str, Chosen], part: str, goodness: float, at: float, beta_V: Tensor | np.ndarray) -> None:
+def best(kept: dict[str, Chosen], part: str, goodness: float, at: float, beta_V: np.ndarray) -> None:
     """Keep what is strictly better than all before; the first where none is a number."""
     before = kept.get(part)
     if before is None or goodness > before.goodness or (np.isnan(before.goodness) and not np.isnan(goodness)):
         kept[part] = Chosen(goodness, at, beta_V)
+
+
+def proxy_rows(
+    context: Context,
+    items: Items,
+    candidates: Iterable[tuple[float, np.ndarray, np.ndarray]],
+    *,
+    proxy: Proxy,
+    metric: str,
+    n_judged: int,
+) -> list[dict[str, Any]]:
+    """Rows of `proxies`; the scores of the best candidates are written.
+
+    Args:
+        candidates: epoch or C, the metric of each judged document [N], what each token adds to the log odds [V].
+    """
+    parts, sign = part_masks(halves(n_judged, VAL)), -1 if metric == "loss" else 1
+    kept: dict[str, Chosen] = {}
+    rows = []
+    for at, values_N, beta_V in candidates:
+        for part, chosen_N in parts.items():
+            value = mean_of(values_N[chosen_N])
+            rows.append({"proxy": proxy, "at": at, "part": part, "metric": metric, "value": value})
+            best(kept, part, sign * value, at, beta_V)
+    values = {quantity: items.of_tokens(kept[part].beta_V) for quantity, part in PROXY_PARTS.items()}
+    write_scores(artifact_of(context, "a proxy"), items.scores(values, {}))
+    used = set(PROXY_PARTS.values())
+    return [{**row, "chosen": row["part"] in used and row["at"] == kept[row["part"]].at} for row in rows]
 
 
 class Epoch(NamedTuple):
@@ -66,20 +89,14 @@ class Epoch(NamedTuple):
 def embedding_proxy(params: EmbeddingProxyParams, context: Context) -> dict[str, list[dict[str, Any]]]:
     """Rows of `proxies`; beta of all items as an artifact of scores. The documents are in `context.needs["data"]`."""
     texts, items = open_texts(context.needs["data"]), opened(context.needs["data"], params.splits)
-    parts = part_masks(halves(len(texts.test), VAL))
     generator = torch_stream(params.seed, "attention_classification", "px")
-    kept: dict[str, Chosen] = {}
-    rows = []
     with exact_numerics():
         model = AveragedEmbeddings(len(texts.vocabulary), params.width).initialise(generator).to(context.device)
         orders = (order.numpy() for order in data_orders(params.seed, len(texts.train), params.epochs))
         epochs = train_proxy(model, texts.train, texts.test, orders, params.batch_size, params.learning_rate)
-        for number, epoch in enumerate(epochs, start=1):
-            for part, chosen_N in parts.items():
-                loss = mean_of(epoch.losses_N[chosen_N])
-                rows.append({"proxy": "px", "at": float(number), "part": part, "metric": "loss", "value": loss})
-                best(kept, part, -loss, float(number), epoch.beta_V)
-    return {"proxies": write_proxy(context, items, kept, rows)}
+        fits = ((float(at), epoch.losses_N, epoch.beta_V.cpu().numpy()) for at, epoch in enumerate(epochs, start=1))
+        rows = proxy_rows(context, items, fits, proxy="px", metric="loss", n_judged=len(texts.test))
+    return {"proxies": rows}
 
 
 def train_proxy(
@@ -137,19 +154,13 @@ def logistic_proxy(params: LogisticProxyParams, context: Context) -> dict[str, l
     if len(set(labels.tolist())) < 2:
         raise DataError(f"all training documents of {texts.name} have the label {labels[0]}; give documents of both")
     train, test = (frequencies(part.tokens, len(texts.vocabulary)) for part in (texts.train, texts.test))
-    parts = part_masks(halves(len(texts.test), VAL))
-    kept: dict[str, Chosen] = {}
-    rows = []
+    fits = []
     for strength in params.strengths:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the published limit; weak penalties reach it
             fitted = LogisticRegression(C=strength, solver="lbfgs", max_iter=ITERATIONS).fit(train, labels)
-        right_N = fitted.predict(test) == judged
-        for part, chosen_N in parts.items():
-            accuracy = mean_of(right_N[chosen_N])
-            rows.append({"proxy": "logistic", "at": strength, "part": part, "metric": "accuracy", "value": accuracy})
-            best(kept, part, accuracy, strength, fitted.coef_[0])
-    return {"proxies": write_proxy(context, items, kept, rows)}
+        fits.append((strength, fitted.predict(test) == judged, fitted.coef_[0]))
+    return {"proxies": proxy_rows(context, items, fits, proxy="logistic", metric="accuracy", n_judged=len(judged))}
 
 
 def frequencies(tokens: Ragged, vocabulary: int) -> csr_matrix:
@@ -159,17 +170,3 @@ def frequencies(tokens: Ragged, vocabulary: int) -> csr_matrix:
     found = csr_matrix((ones, (rows, np.asarray(tokens.values))), shape=(len(tokens), vocabulary))  # sums repetitions
     found.data /= np.repeat(tokens.lengths, np.diff(found.indptr))
     return found
-
-
-def write_proxy(
-    context: Context, items: Items, kept: Mapping[str, Chosen], rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Write the scores of a proxy, and mark in `rows` which epoch or strength they come from."""
-    values = {}
-    for quantity, part in PROXY_PARTS.items():
-        beta_V = kept[part].beta_V
-        beta_V = beta_V.cpu().numpy() if isinstance(beta_V, Tensor) else beta_V
-        values[quantity] = items.of_tokens(beta_V).astype(np.float32)
-    write_scores(artifact_of(context, "a proxy"), items.scores(values, {}))
-    used = set(PROXY_PARTS.values())
-    return [{**row, "chosen": row["part"] in used and row["at"] == kept[row["part"]].at} for row in rows]

@@ -8,7 +8,16 @@ from annotated_types import Gt, MinLen
 
 from orchestrator.experiment import Stage, TableSpec, column
 from tasks.attention.attention_classification.config import ClassifierOptions
-from tasks.attention.learning.plan import GPU_IF_ANY, PERFORMANCE, Checkpoint, GoldRun, ProxyTraining, Trainings
+from tasks.attention.learning.plan import (
+    GPU_IF_ANY,
+    KIND,
+    PERFORMANCE,
+    STEP,
+    Checkpoint,
+    GoldRun,
+    ProxyTraining,
+    Trainings,
+)
 from tasks.attention.learning.runs import SplitOption
 from tasks.attention.texts.plan import TextTokensParams
 
@@ -42,25 +51,19 @@ class EmbeddingProxyParams(SplitOption, ProxyTraining, TextTokensParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Strengths(TextTokensParams):
+class LogisticProxyParams(SplitOption, TextTokensParams):
+    """The logistic regression on token frequencies."""
+
     strengths: Annotated[tuple[float, ...], Gt(0), MinLen(1)]
     """Inverse strengths C of the L2 penalty, rising."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class LogisticProxyParams(SplitOption, _Strengths):
-    """The logistic regression on token frequencies."""
-
-
-_KIND = column("kind", pa.string(), "normal, or uniform: attention frozen to one over the length")
-_SEED = column("seed", pa.int64(), "random seed of first weights and order of documents")
-
 TRAINING = TableSpec(
     schema=pa.schema(
         [
-            _KIND,
-            _SEED,
-            column("step", pa.int64(), "training steps done"),
+            KIND,
+            column("seed", pa.int64(), "random seed of first weights and order of documents"),
+            STEP,
             column("loss", pa.float64(), "mean binary cross entropy since the point before, nats a document"),
             column("seconds", pa.float64(), "seconds of training so far, of all runs of the job together"),
         ]

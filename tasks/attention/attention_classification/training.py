@@ -45,25 +45,17 @@ def train_classifier(params: TrainParams, context: Context) -> dict[str, list[di
         check_memory(tokens, f"the training documents of {texts.name}", needed, usable_bytes(context))
         learner = models[0] if len(models) == 1 else StackedClassifiers.of(models)
         trainer = Trainer("train_classifier", params, context, texts.meta, learner, params.saves[-1])
-        rows = train(trainer, learner, texts.train, params.batch_size)
-    write_training(trainer.artifact, rows)
-    return {"training": rows}
-
-
-def train(
-    trainer: Trainer, learner: AttentionClassifier | StackedClassifiers, documents: Documents, batch_size: int
-) -> list[dict[str, Any]]:
-    """All updates; returns the rows of the curve."""
-    done = trainer.done
-    orders = [batch_rows(run.seed, len(documents), batch_size, done.step) for run in trainer.runs]
-    for _ in trainer.steps():
-        rows = [next(order) for order in orders]
-        if losses := trainer.update(losses_of(learner, documents, rows, trainer.device)):
-            done.rows += [
-                {"kind": run.kind, "seed": run.seed, "step": done.step, "loss": loss, "seconds": done.seconds}
-                for run, loss in zip(trainer.runs, losses, strict=True)
-            ]
-    return done.rows
+        done = trainer.done
+        orders = [batch_rows(run.seed, len(texts.train), params.batch_size, done.step) for run in runs]
+        for _ in trainer.steps():
+            losses_G = losses_of(learner, texts.train, [next(order) for order in orders], trainer.device)
+            if losses := trainer.update(losses_G):
+                done.rows += [
+                    {"kind": run.kind, "seed": run.seed, "step": done.step, "loss": loss, "seconds": done.seconds}
+                    for run, loss in zip(runs, losses, strict=True)
+                ]
+    write_training(trainer.artifact, done.rows)
+    return {"training": done.rows}
 
 
 def losses_of(

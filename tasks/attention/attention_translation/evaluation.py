@@ -25,7 +25,7 @@ from tasks.attention.attention_translation.stages import (
     EvaluateParams,
     TranslatorParams,
 )
-from tasks.attention.learning.opened import delta_choice
+from tasks.attention.learning.opened import write_delta
 from tasks.attention.learning.runs import Run
 from tasks.attention.learning.scores import part_masks, performance_rows, write_scores
 from tasks.attention.learning.trainer import load_checkpoint
@@ -53,7 +53,7 @@ def evaluate_translator(params: EvaluateParams, context: Context) -> dict[str, l
         values, performance = measure(model, given, params.quantities)
         if params.beams:
             add_bleu(performance, given, translate(model, given, params.beams, params.max_length))
-    write_scores(artifact, given.scores(values, performance))
+    write_scores(artifact, given.layout.scores(values, performance))
     return {"performance": performance_rows(performance)}
 
 
@@ -64,17 +64,13 @@ def translator_delta(params: DeltaParams, context: Context) -> dict[str, list[di
         DataError: pairs, checkpoints or scores are missing.
         ValueError: a sentence is too long for the memory, or no checkpoint can be chosen.
     """
-    artifact = artifact_of(context, "translator_delta")
-    gold = Run("normal", params.seed)
-    steps = delta_choice(context.needs, gold, params.steps, params.splits, params.performances)
     given = sentences(context.needs[PAIRS], params.splits)
     check_memory(given, context)
-    values = {}
-    with exact_numerics():
-        for step in steps:
-            model = checkpoint(params, given, gold, step, context)
-            values[f"delta-{step}"] = sentence_deltas(model, given)
-    write_scores(artifact, given.scores(values, {}))
+
+    def delta_at(run: Run, step: int) -> np.ndarray:
+        return sentence_deltas(checkpoint(params, given, run, step, context), given)
+
+    write_delta(context, params, params.splits, params.performances, given.layout, delta_at)
     return {}
 
 

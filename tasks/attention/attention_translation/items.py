@@ -7,7 +7,7 @@ Dimensions: n sentences, N items, S source positions, T predicted positions.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from models.attention_translator import PAD
-from tasks.attention.learning.runs import TRAIN, VAL
-from tasks.attention.learning.scores import Performance, Scores, halves, train_sample
+from tasks.attention.learning.runs import VAL
+from tasks.attention.learning.scores import Layout, evaluated_rows, halves
 from tasks.attention.pairs.stages import Pairs, PairSplit, open_pairs
 from tasks.attention.ragged import Ragged, length_batches
 
@@ -49,29 +49,18 @@ class Sentences:
         return {name: int(self.predicted[self.split == name].sum()) for name in names}
 
     @property
-    def item_lengths(self) -> np.ndarray:
-        """S of each item, int64 [N]."""
-        return np.repeat(self.source.lengths, self.predicted)
-
-    @property
-    def item_halves(self) -> np.ndarray:
-        """uint8 [N]."""
-        return np.repeat(self.half, self.predicted)
+    def layout(self) -> Layout:
+        """The items."""
+        return Layout(
+            items=self.items,
+            lengths=np.repeat(self.source.lengths, self.predicted),
+            half=np.repeat(self.half, self.predicted),
+        )
 
     @property
     def offsets(self) -> np.ndarray:
         """Where each sentence's numbers begin in a flat quantity, int64 [n+1]."""
         return np.concatenate([[0], np.cumsum(self.source.lengths * self.predicted)])
-
-    def scores(self, values: Mapping[str, np.ndarray], performance: Performance) -> Scores:
-        """Quantities of all items, and performance, in the form in which they are kept."""
-        return Scores(
-            items=self.items,
-            lengths=self.item_lengths,
-            half=self.item_halves,
-            values=values,
-            performance=performance,
-        )
 
     def batches(self) -> Iterator[np.ndarray]:
         """Numbers of sentences of similar length, in batches of at most `CELLS` source positions."""
@@ -91,14 +80,14 @@ def sentences(directory: Path, splits: tuple[str, ...]) -> Sentences:
     """The sentences of the splits asked for, kept between the jobs of a warm actor."""
     pairs = open_pairs(directory)
     sources, targets, references, names, half = [], [], [], [], []
-    rows = {VAL: np.arange(len(pairs.val)), TRAIN: train_sample(len(pairs.train), len(pairs.val))}
     for split in splits:
         data = pairs.val if split == VAL else pairs.train
-        sources += [data.source[int(row)] for row in rows[split]]
-        targets += [data.target[int(row)] for row in rows[split]]
-        references += [data.references[int(row)] for row in rows[split]]
-        names += [split] * len(rows[split])
-        half.append(halves(len(rows[split]), split))
+        rows = evaluated_rows(split, len(pairs.val), len(pairs.train)).tolist()
+        sources += [data.source[row] for row in rows]
+        targets += [data.target[row] for row in rows]
+        references += [data.references[row] for row in rows]
+        names += [split] * len(rows)
+        half.append(halves(len(rows), split))
     return Sentences(
         pairs=pairs,
         source=Ragged.of(sources, np.int32),

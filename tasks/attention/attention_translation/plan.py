@@ -15,12 +15,10 @@ from tasks.attention.attention_translation.stages import (
     TRANSLATION_PROXY,
     TRANSLATOR_DELTA,
     DeltaParams,
-    EvaluateParams,
     ProxyParams,
-    TrainParams,
     TranslatorParams,
 )
-from tasks.attention.learning.plan import gold_needs, statistics_job
+from tasks.attention.learning.plan import evaluation_jobs, gold_needs, proxy_params, statistics_job, training_jobs
 from tasks.attention.learning.runs import Run, checkpoint_steps
 from tasks.attention.pairs.plan import pair_report_job, pair_sizes, pairs_job
 
@@ -68,29 +66,27 @@ def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator
         "stacked": config.seeds_together > 1,
     }
     bleu = config.beams if "bleu" in config.performances else 0
-    trainings = _trainings(config, pairs, {**both, "saves": steps, "beams": bleu}, sizes["train"])
-    evaluations = {}
-    for run, training in trainings.items():
+    trainings = training_jobs(
+        TRAIN_TRANSLATOR,
+        config,
+        lambda _: {**both, "saves": steps, "beams": bleu, "max_length": config.max_length},
+        {PAIRS: pairs},
+        3 * config.layers * both["epochs"] * sizes["train"],  # a backward pass costs two
+    )
+
+    def translated(run: Run) -> dict[str, Any]:
         judged = run != runs.uniform or config.dump == "everything"
-        for step in steps:
-            params = EvaluateParams(
-                **both,
-                kind=run.kind,
-                seed=run.seed,
-                step=step,
-                quantities=config.kept(run),
-                splits=splits,
-                beams=bleu if judged else 0,
-                max_length=config.max_length,
-            )
-            evaluations[run, step] = Job(
-                stage=EVALUATE_TRANSLATOR,
-                params=params,
-                needs={PAIRS: pairs, TRAINING_JOB: training},
-                fingerprints=pairs.fingerprints,
-                warm_key=pairs.id,
-                passes=len(splits) * config.layers * sizes["val"],
-            )
+        return {**both, "beams": bleu if judged else 0, "max_length": config.max_length}
+
+    evaluations = evaluation_jobs(
+        EVALUATE_TRANSLATOR,
+        config,
+        translated,
+        lambda run: {PAIRS: pairs, TRAINING_JOB: trainings[run]},
+        pairs,
+        steps,
+        len(splits) * config.layers * sizes["val"],
+    )
     yield from evaluations.values()
     delta = Job(
         stage=TRANSLATOR_DELTA,
@@ -103,11 +99,7 @@ def _plan_dataset(config: Config, pairs: Job, sizes: dict[str, int]) -> Iterator
         stage=TRANSLATION_PROXY,
         params=ProxyParams(
             **asdict(pairs.params),
-            epochs=config.proxy_epochs,
-            width=config.proxy_width,
-            batch_size=config.proxy_batch,
-            learning_rate=config.proxy_learning_rate,
-            seed=config.proxy_seed,
+            **proxy_params(config, epochs=config.proxy_epochs, learning_rate=config.proxy_learning_rate),
             legacy_proxy_loss=config.legacy_proxy_loss,
             splits=splits,
         ),
@@ -153,22 +145,6 @@ def grid(config: Config, dataset: str, n_train: int) -> tuple[int, ...]:
             f"{config.batch_size} are {total} steps; give other --iterations or more --epochs"
         )
     return tuple(sorted(given))
-
-
-def _trainings(config: Config, pairs: Job, both: dict[str, Any], n_train: int) -> dict[Run, Job]:
-    """The job that trains each run, `seeds_together` runs a job."""
-    found = {}
-    for block in config.runs.blocks(config.seeds_together):
-        params = TrainParams(**both, runs=tuple(run.name for run in block), max_length=config.max_length)
-        job = Job(
-            stage=TRAIN_TRANSLATOR,
-            params=params,
-            needs={PAIRS: pairs},
-            fingerprints=pairs.fingerprints,
-            passes=3 * len(block) * config.layers * params.epochs * n_train,  # a backward pass costs two
-        )
-        found |= dict.fromkeys(block, job)
-    return found
 
 
 def planned_grids(config: Config) -> dict[str, tuple[int, ...]]:

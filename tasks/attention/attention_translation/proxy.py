@@ -36,7 +36,7 @@ def translation_proxy(params: ProxyParams, context: Context) -> dict[str, list[d
     with exact_numerics():
         rows, best = train_proxy(params, given, context.device)
         values = {name: proxy_values(best[part], given) for name, part in PROXY_PARTS.items()}
-    write_scores(artifact, given.scores(values, {}))
+    write_scores(artifact, given.layout.scores(values, {}))
     return {"proxies": rows}
 
 

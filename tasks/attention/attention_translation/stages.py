@@ -7,7 +7,16 @@ import pyarrow as pa
 from orchestrator.experiment import Stage, TableSpec, column
 from orchestrator.limits import Positive
 from tasks.attention.attention_translation.config import BeamSearch, ProxyLoss, TranslatorOptions
-from tasks.attention.learning.plan import GPU_IF_ANY, PERFORMANCE, Checkpoint, GoldRun, ProxyTraining, Trainings
+from tasks.attention.learning.plan import (
+    GPU_IF_ANY,
+    KIND,
+    PERFORMANCE,
+    STEP,
+    Checkpoint,
+    GoldRun,
+    ProxyTraining,
+    Trainings,
+)
 from tasks.attention.learning.runs import PerformanceOption, SplitOption
 from tasks.attention.pairs.plan import SubwordPairsParams
 
@@ -49,9 +58,9 @@ class ProxyParams(SplitOption, ProxyLoss, ProxyTraining, SubwordPairsParams):
 TRAINING = TableSpec(
     schema=pa.schema(
         [
-            column("kind", pa.string(), "normal, or uniform: attention frozen to one over the source's length"),
+            KIND,
             column("seed", pa.int64(), "random seed of first weights, order of pairs and dropout"),
-            column("step", pa.int64(), "training steps done"),
+            STEP,
             column("metric", pa.string(), "loss, val_accuracy (after each epoch), best_bleu (of the best epoch)"),
             column(
                 "value",

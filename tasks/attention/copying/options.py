@@ -6,8 +6,10 @@ Imports no torch.
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
+import pyarrow as pa
 from annotated_types import Ge
 
+from orchestrator.experiment import column
 from orchestrator.limits import AboveZero, Limited, Positive, require
 
 Kind = Literal["permutation", "distinct", "repeat"]
@@ -16,7 +18,9 @@ ACCURACY = (
     "share of target positions, the end symbol's included, whose most probable symbol is right, given the right ones "
     "before it"
 )
-"""For columns and captions."""
+"""For captions."""
+ACCURACY_COLUMN = column("accuracy", pa.float64(), ACCURACY)
+AT_ONCE = column("at_once", pa.int64(), "models trained together: fewer where memory is short")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,3 +96,7 @@ class CopyingParams(Training, Setting):
     def __post_init__(self):
         super().__post_init__()
         self.check_length(self.length)
+
+    def passes(self, updates: int, models: int) -> int:
+        """Layer applications to a sequence that so many updates of so many models take: encoder and decoder."""
+        return 2 * self.batch * updates * models

@@ -6,16 +6,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from scipy.stats import fisher_exact
 
 from metrics.intervals import share_interval
 from tasks.analysis.palette import CYCLE, SKY
+from tasks.analysis.panels import line_handle
 
 LEARNED, ATTENDS, FAILED, NOT_FINITE = "learned", "attends", "failed", "not finite"
 COLOURS = {LEARNED: CYCLE[0], ATTENDS: SKY, FAILED: CYCLE[1], NOT_FINITE: CYCLE[7]}
 """By outcome, the same in the figures of both experiments."""
 ATTENDING = 0.5
 """Attention accuracy at the last evaluation from which a run that has not learned at least knows where to look."""
+SHARES = (
+    "reached: first, median and last of the steps at which they reached the accuracy. unlearned: lowest and "
+    "highest accuracy, and highest attention accuracy, at the last evaluation of the others that are finite."
+)
+"""The columns of `shares`, for captions."""
 OUTCOME_COLUMNS = ("outcome", "reached", "last_step", "accuracy", "attention_accuracy")
 
 
@@ -46,6 +53,11 @@ def outcomes(rows: pd.DataFrame, run: Sequence[str], learned_from: float) -> pd.
         reached = float(good.iloc[0]) if len(good) else np.nan
         found.append((*key, outcome, reached, int(last["step"]), float(last["accuracy"]), attention))
     return pd.DataFrame(found, columns=[*run, *OUTCOME_COLUMNS])
+
+
+def outcome_handles(found: pd.Series, colours: Mapping[str, str] = COLOURS) -> list[Line2D]:
+    """Entries of a legend for the outcomes that there are."""
+    return [line_handle(name, colour) for name, colour in colours.items() if found.eq(name).any()]
 
 
 def learned_of(found: pd.Series) -> str:

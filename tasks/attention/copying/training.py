@@ -1,4 +1,4 @@
-"""What training a stack of copy models takes: random sequences from named streams, initial weights, a tile.
+"""What training a stack of copy models takes: random sequences from named streams, initial weights, the stack.
 
 Streams of initialisation, training and evaluation are apart, so that none shifts another (README 4). Sequences are
 drawn on the CPU, so that they are the same on any device.
@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from models.stacked import default_tile
+from models.stacked_copies import StackedCopies
 from orchestrator.experiment import Context
 from tasks.attention.copying.options import CopyingParams, Setting
 from tasks.training.numerics import usable_bytes
 from tasks.training.seeds import stream_seed
 
 Module = TypeVar("Module", bound=nn.Module)
+Stack = TypeVar("Stack", bound="StackedCopies[Any]")
 FLOAT = 4  # bytes
 KEPT = 4  # a weight, its gradient, Adam's two moments
 
@@ -59,16 +61,25 @@ def parameters_of(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def tile(params: CopyingParams, context: Context, models: Sequence[Any], training_bytes: Callable[..., int]) -> int:
-    """How many models go forward and backward at once: what is fastest on the device, fewer where memory is short.
+def stack_of(
+    params: CopyingParams,
+    context: Context,
+    models: Sequence[Any],
+    stack: type[Stack],
+    training_bytes: Callable[..., int],
+) -> tuple[Stack, int]:
+    """The models stacked on the job's device, and how many of them go forward and backward at once.
+
+    These are as many as are fastest on the device, fewer where memory is short.
 
     Args:
-        models: All models of the stack, whose weights and Adam's state are in memory at once.
+        models: All models, whose weights and Adam's state are in memory at once.
         training_bytes: What a model's forward and backward take, from its config, a number of sequences and S.
 
     Raises:
         ValueError: not even one fits beside the weights.
     """
+    device = torch.device(context.device)
     sequences = max(params.batch, params.evaluation_sequences)
     activations = training_bytes(models[0].config, sequences, params.length + 1)
     parameters = parameters_of(models[0])
@@ -80,4 +91,5 @@ def tile(params: CopyingParams, context: Context, models: Sequence[Any], trainin
             "together, or give a smaller batch, hidden or length, or more memory"
         )
     step_bytes = FLOAT * 4 * params.hidden * params.batch  # the gates of one position
-    return min(room // activations, default_tile(len(models), step_bytes, torch.device(context.device)))
+    together = min(room // activations, default_tile(len(models), step_bytes, device))
+    return stack.of([model.to(device) for model in models], together=together), together

@@ -1,15 +1,18 @@
 """The scores of checkpoints, opened and checked against each other, and which checkpoint of a run does best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tasks.attention.learning.plan import DELTA, PROXY, StatisticsParams
+from orchestrator.experiment import Context
+from tasks.attention.learning.plan import DELTA, PROXY, GoldRun, StatisticsParams
 from tasks.attention.learning.runs import Run, checkpoint_name
-from tasks.attention.learning.scores import Performance, Scores, part_masks, read_scores
+from tasks.attention.learning.scores import Layout, Performance, Scores, part_masks, read_scores, write_scores
+from tasks.attention.ragged import artifact_of
 from tasks.data.errors import DataError
+from tasks.training.numerics import exact_numerics
 
 SELECTIONS = {"same": ("all", "all"), "held_out": ("a", "b")}
 """By selection: the part on which checkpoints are chosen, and the part on which they are judged."""
@@ -75,6 +78,30 @@ def delta_choice(
     """
     told = {step: read_scores(needs[checkpoint_name(gold, step)]).performance for step in steps}
     return tuple(sorted({i for split in splits for i in chosen_steps(told, gold, split, performances).values()}))
+
+
+def write_delta(
+    context: Context,
+    params: GoldRun,
+    splits: Sequence[str],
+    performances: Sequence[str],
+    layout: Layout,
+    delta_at: Callable[[Run, int], np.ndarray],
+) -> None:
+    """Delta of the gold run at the checkpoints of `delta_choice`, as the artifact of scores of a delta job.
+
+    Args:
+        delta_at: Delta of all items at a checkpoint, flat.
+
+    Raises:
+        ValueError: as `chosen_steps`.
+        DataError: an artifact of scores is missing.
+    """
+    artifact, gold = artifact_of(context, "a delta job"), Run("normal", params.seed)
+    steps = delta_choice(context.needs, gold, params.steps, splits, performances)
+    with exact_numerics():
+        values = {f"delta-{step}": delta_at(gold, step) for step in steps}
+    write_scores(artifact, layout.scores(values, {}))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ job of the statistics needs their artifacts under the names that `statistics_job
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 from annotated_types import Ge
@@ -113,6 +113,8 @@ class StatisticsParams(SplitOption, MetricOption, PerformanceOption, ProxyOption
     """Signs of Delta; legacy is the published one of classification, reported beside the correct one."""
 
 
+KIND = column("kind", pa.string(), "normal, or uniform: attention frozen to one over the source's length")
+STEP = column("step", pa.int64(), "training steps done")
 PERFORMANCE = TableSpec(
     schema=pa.schema(
         [
@@ -191,6 +193,78 @@ ATTENTION_STATISTICS = Stage(
     tables={"agreement": AGREEMENT, "statistics": STATISTICS},
     resources=Resources(num_cpus=1),
 )
+
+
+def training_jobs(
+    stage: Stage,
+    options: LearningOptions,
+    given: Callable[[tuple[Run, ...]], Mapping[str, Any]],
+    needs: Mapping[str, Job],
+    passes: float,
+) -> dict[Run, Job]:
+    """The job that trains each run, `seeds_together` runs a job.
+
+    Args:
+        given: the parameters of a block of runs, beside their names.
+        needs: the job of the data, by the name that the stage gives it.
+        passes: those of one run.
+    """
+    (data,) = needs.values()
+    found = {}
+    for block in options.runs.blocks(options.seeds_together):
+        params = stage.params(**given(block), runs=tuple(run.name for run in block))
+        cost = len(block) * passes
+        job = Job(stage=stage, params=params, needs=needs, fingerprints=data.fingerprints, passes=cost)
+        found |= dict.fromkeys(block, job)
+    return found
+
+
+def evaluation_jobs(
+    stage: Stage,
+    options: LearningOptions,
+    given: Callable[[Run], Mapping[str, Any]],
+    needs: Callable[[Run], Mapping[str, Job]],
+    data: Job,
+    steps: tuple[int, ...],
+    passes: float,
+) -> dict[tuple[Run, int], Job]:
+    """The job that evaluates each checkpoint; those of one data set share a warm key, so that a worker keeps it open.
+
+    Args:
+        given: the parameters of a run's evaluations, beside the checkpoint and what is kept of it.
+        needs: the jobs of the data and of the run's training, by the names that the stage gives them.
+        passes: those of one evaluation.
+    """
+    return {
+        (run, step): Job(
+            stage=stage,
+            params=stage.params(
+                **given(run),
+                kind=run.kind,
+                seed=run.seed,
+                step=step,
+                quantities=options.kept(run),
+                splits=options.split_order,
+            ),
+            needs=needs(run),
+            fingerprints=data.fingerprints,
+            passes=passes,
+            warm_key=data.id,
+        )
+        for run in options.runs.all
+        for step in steps
+    }
+
+
+def proxy_params(options: LearningOptions, *, epochs: int, learning_rate: float) -> dict[str, Any]:
+    """The values of `ProxyTraining`."""
+    return {
+        "epochs": epochs,
+        "width": options.proxy_width,
+        "batch_size": options.proxy_batch,
+        "learning_rate": learning_rate,
+        "seed": options.proxy_seed,
+    }
 
 
 def statistics_job(

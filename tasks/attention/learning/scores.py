@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.attention.learning.runs import VAL
 from tasks.attention.ragged import Ragged, open_array
 from tasks.data.errors import DataError
 from tasks.training.seeds import numpy_stream
@@ -37,8 +38,8 @@ Performance = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What an artifact of scores holds; arrays in memory only where they are touched."""
+class Layout:
+    """Which items there are, and in what order."""
 
     items: Mapping[str, int]
     """How many items each split has, in order."""
@@ -46,6 +47,26 @@ class Scores:
     """[N] source positions of each item."""
     half: np.ndarray
     """[N] 0 or 1."""
+
+    def rows(self, split: str, part: str = "all") -> np.ndarray:
+        """Numbers of the items of a split, or of one half of it."""
+        start = 0
+        for name, count in self.items.items():
+            if name == split:
+                rows = np.arange(start, start + count)
+                return rows[part_masks(self.half[rows])[part]]
+            start += count
+        raise DataError(f"no items of the split {split!r}, only of {', '.join(self.items)}")
+
+    def scores(self, values: Mapping[str, np.ndarray], performance: Performance) -> "Scores":
+        """Quantities of all items, and performance, in the form in which they are kept."""
+        return Scores(items=self.items, lengths=self.lengths, half=self.half, values=values, performance=performance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores(Layout):
+    """What an artifact of scores holds; arrays in memory only where they are touched."""
+
     values: Mapping[str, np.ndarray]
     """Flat numbers [sum of lengths] by quantity."""
     performance: Performance
@@ -59,16 +80,6 @@ class Scores:
         if name not in self.values:
             raise DataError(f"no {name} among the scores, only {', '.join(sorted(self.values)) or 'none'}")
         return Ragged(self.values[name], np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)]))
-
-    def rows(self, split: str, part: str = "all") -> np.ndarray:
-        """Numbers of the items of a split, or of one half of it."""
-        start = 0
-        for name, count in self.items.items():
-            if name == split:
-                rows = np.arange(start, start + count)
-                return rows[part_masks(self.half[rows])[part]]
-            start += count
-        raise DataError(f"no items of the split {split!r}, only of {', '.join(self.items)}")
 
 
 def write_scores(directory: Path, scores: Scores) -> None:
@@ -129,6 +140,16 @@ def halves(documents: int, split: str) -> np.ndarray:
 def part_masks(half: np.ndarray) -> dict[str, np.ndarray]:
     """Which items each of `PARTS` has, bool [items], from the half of each."""
     return dict(zip(PARTS, (np.ones(len(half), dtype=bool), half == 0, half == 1), strict=True))
+
+
+def mean_of(values: np.ndarray) -> float:
+    """Their mean; NaN of none."""
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def evaluated_rows(split: str, n_evaluated: int, n_train: int) -> np.ndarray:
+    """The documents or sentences of a split that are evaluated: all, of the training split a sample."""
+    return np.arange(n_evaluated) if split == VAL else train_sample(n_train, n_evaluated)
 
 
 def train_sample(n_train: int, n_evaluated: int) -> np.ndarray:

@@ -13,15 +13,8 @@ import torch
 from torch import Tensor
 
 from metrics.copying import attention_accuracy, copy_accuracy
-from models.multihead_copying import (
-    AttentionHead,
-    MultiHeadConfig,
-    MultiHeadCopyModel,
-    StackedMultiHead,
-    training_bytes,
-)
-from orchestrator.experiment import Context
-from tasks.attention.copying.training import draw_sequences, drawn, framed, tile
+from models.multihead_copying import AttentionHead, MultiHeadConfig, MultiHeadCopyModel, StackedMultiHead
+from tasks.attention.copying.training import draw_sequences, drawn, framed
 from tasks.attention.multihead_copying.stages import MultiHeadParams
 from tasks.training.seeds import torch_stream
 
@@ -47,29 +40,14 @@ def models_of(params: MultiHeadParams, heads: Sequence[Sequence[int]], kind: Kin
     }
     found = []
     for numbers in heads:
-        own = {
-            f"heads.{place}.{name}": weight
-            for place, number in enumerate(numbers)
-            for name, weight in drawn_heads[number].items()
-        }
+        weights = dict(shared)
+        for place, number in enumerate(numbers):
+            weights |= {f"heads.{place}.{name}": weight for name, weight in drawn_heads[number].items()}
         with torch.device("meta"):  # so that no random numbers are drawn for weights that are replaced
             model = MultiHeadCopyModel(config)
-        model.load_state_dict({name: weight.clone() for name, weight in (shared | own).items()}, assign=True)
+        model.load_state_dict({name: weight.clone() for name, weight in weights.items()}, assign=True)
         found.append(model)
     return found
-
-
-def stack_of(
-    params: MultiHeadParams, context: Context, models: Sequence[MultiHeadCopyModel]
-) -> tuple[StackedMultiHead, int]:
-    """The models stacked on the job's device, and how many of them are trained at once.
-
-    Raises:
-        ValueError: they do not fit into memory.
-    """
-    together = tile(params, context, models, training_bytes)
-    device = torch.device(context.device)
-    return StackedMultiHead.of([model.to(device) for model in models], together=together), together
 
 
 class TrainingData:

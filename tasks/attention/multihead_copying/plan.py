@@ -7,8 +7,6 @@ from orchestrator.limits import shared
 from tasks.attention.multihead_copying.config import Config
 from tasks.attention.multihead_copying.stages import COMBINE_HEADS, SCREEN_HEADS, CombineHeadsParams, ScreenHeadsParams
 
-RECURRENCES = 2  # layers that a sequence goes through: encoder and decoder
-
 
 def plan(config: Config) -> Iterator[Job]:
     """The jobs of a config. Candidates are planned up to the most that there may be; blocks that turn out not to be
@@ -25,8 +23,7 @@ def plan(config: Config) -> Iterator[Job]:
             params = ScreenHeadsParams(heads=block, **options)
             # Of the blocks that may run at the same time none waits for another.
             known = screened[: max(len(screened) - config.lanes + 1, 0)]
-            trainings = len(block) * len(config.data_seeds)
-            passes = RECURRENCES * params.batch * params.last_step * trainings
+            passes = params.passes(params.last_step, len(block) * len(config.data_seeds))
             screened.append(Job(stage=SCREEN_HEADS, params=params, needs=_named(known), passes=passes))
         yield from screened
     options = {**setting, **shared(config, CombineHeadsParams)}
@@ -37,7 +34,7 @@ def plan(config: Config) -> Iterator[Job]:
                 stage=COMBINE_HEADS,
                 params=params,
                 needs={} if combined == "random" else _named(screened),
-                passes=RECURRENCES * params.batch * params.last_step * len(block),
+                passes=params.passes(params.last_step, len(block)),
             )
 
 

@@ -11,31 +11,24 @@ from orchestrator.experiment import Results, Summary
 from tasks.analysis.panels import of
 from tasks.analysis.runs import over_runs
 from tasks.analysis.summary import missing, summary
-from tasks.attention.copying.outcomes import LEARNED, OUTCOME_COLUMNS, fisher_p, learned_text, outcomes, shares
+from tasks.attention.copying.outcomes import LEARNED, OUTCOME_COLUMNS, SHARES, fisher_p, learned_text, outcomes, shares
 from tasks.attention.multihead_copying import figures
 from tasks.attention.multihead_copying.config import Config
-from tasks.attention.multihead_copying.figures import KINDS, VERDICTS
+from tasks.attention.multihead_copying.figures import DEPENDENT, KINDS, LEGEND, VERDICTS
 
 RUN = ("combined", "combination")
-_DEPENDENT = (
-    "Combinations share a base, data and heads, so they are not independent and the intervals are too narrow for other "
-    "bases or heads."
-)
 CAPTIONS = {
-    "head_verdicts": (
-        "Candidates that are good or bad with every data seed, or neither, with Wilson's 95 % interval over heads."
-    ),
+    "head_verdicts": "Candidates by what all data seeds say of them, shares with Wilson's 95 % interval over heads.",
     "alone": "Trainings of a head alone by data seed and outcome; decided: the step of the evaluation that decided.",
     "shares": (
-        f"Combinations that learned, share with Wilson's 95 % interval over combinations. {KINDS} {_DEPENDENT} "
-        "reached: first, median and last of the steps at which they did. accuracy: mean at the last evaluation with "
-        "Student's 95 % interval. unlearned: accuracies and highest attention accuracy of the others."
+        f"Combinations that learned, share with Wilson's 95 % interval over combinations. {LEGEND} {DEPENDENT} "
+        f"{SHARES} accuracy: mean at the last evaluation with Student's 95 % interval."
     ),
-    "shares_by_step": f"Combinations that have learned up to each step. {KINDS} {_DEPENDENT}",
+    "shares_by_step": "Combinations that have learned up to each step; kinds and intervals as in shares.",
     "combination_outcomes": (
         "Each combination: its outcome, the first step at which it reached the accuracy, numbers at the last "
         "evaluation, its heads in order; best_place and best_head: the head that points at the right position most "
-        f"often, with its attention accuracy (the end symbol left out). {KINDS}"
+        f"often, with its attention accuracy (the end symbol left out). {LEGEND}"
     ),
     "costs": "Jobs of each stage, how many of them had anything to train, and their seconds.",
 }
@@ -92,29 +85,25 @@ def combination_outcomes(curves: pd.DataFrame, attention: pd.DataFrame, learned_
 
     best_place, best_head: the first head with the greatest attention accuracy; `attention_accuracy` is its.
     """
-    columns = ["heads", "best_place", "best_head"]
     if not len(curves) or not len(attention):
-        return pd.DataFrame(columns=[*RUN, *OUTCOME_COLUMNS, *columns])
-    key = [*RUN, "step"]
+        return pd.DataFrame(columns=[*RUN, *OUTCOME_COLUMNS, "heads", "best_place", "best_head"])
+    run, key = list(RUN), [*RUN, "step"]
     best = attention.groupby(key, as_index=False)["attention_accuracy"].max()
     table = outcomes(curves.merge(best, on=key, how="left"), RUN, learned_from)
-    last = attention[attention["step"] == attention.groupby(list(RUN))["step"].transform("max")]
-    last = last.sort_values([*RUN, "place"])
-    told = []
-    for run, group in last.groupby(list(RUN)):
-        top = group.loc[group["attention_accuracy"].idxmax()]
-        told.append((*run, " ".join(str(head) for head in group["head"]), int(top["place"]), int(top["head"])))
-    return table.merge(pd.DataFrame(told, columns=[*RUN, *columns]), on=list(RUN), how="left")
+    last = attention[attention["step"] == attention.groupby(run)["step"].transform("max")]
+    last = last.sort_values([*RUN, "place"], ignore_index=True)
+    heads = last.astype({"head": str}).groupby(run)["head"].agg(" ".join).rename("heads").reset_index()
+    top = last.loc[last.groupby(run)["attention_accuracy"].idxmax(), [*RUN, "place", "head"]]
+    top = top.rename(columns={"place": "best_place", "head": "best_head"})
+    return table.merge(heads, on=run, how="left").merge(top, on=run, how="left")
 
 
 def shares_by_kind(found: pd.DataFrame) -> pd.DataFrame:
     """`shares` of each kind, and the mean accuracy at the last evaluation with Student's interval."""
     if not len(found):
         return pd.DataFrame()
-    ends = ["mean", "low", "high"]
-    means = over_runs(found, ["combined"], value="accuracy")[["combined", *ends]]
-    named = means.rename(columns={end: f"accuracy_{end}" for end in ends})
-    return shares(found, ["combined"]).merge(named, on="combined")
+    means = over_runs(found, ["combined"], value="accuracy").set_index("combined")[["mean", "low", "high"]]
+    return shares(found, ["combined"]).join(means.add_prefix("accuracy_"), on="combined")
 
 
 def shares_by_step(curves: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -142,41 +131,29 @@ def costs(results: Results) -> pd.DataFrame:
 
 def notes(tables: Mapping[str, pd.DataFrame], results: Results, config: Config) -> list[str]:
     """What came out, from how many heads, what is missing."""
-    heads = results.table("heads")
-    told = [_heads(tables["head_verdicts"], heads, config)] if len(heads) else []
+    told = _heads(tables["head_verdicts"], config)
     by_kind = {row.combined: row for row in tables["shares"].itertuples()}
     told += [_kind(by_kind[kind], config) for kind in config.combined if kind in by_kind]
     told += _answers(by_kind, tables["combination_outcomes"], config)
-    told += _supply(results.table("head_blocks"), results.table("combination_blocks"), config)
+    told += _supply(results.table("combination_blocks"), config)
     planned = len(config.combined) * config.combinations
-    told += missing(len(tables["combination_outcomes"]), planned, "combinations")
-    if len(tables["costs"]):
-        told.append(f"{tables['costs']['seconds'].sum():,.0f} seconds of training.")
-    return told
+    return told + missing(len(tables["combination_outcomes"]), planned, "combinations")
 
 
-def _heads(verdicts: pd.DataFrame, heads: pd.DataFrame, config: Config) -> str:
-    counts = dict(zip(verdicts["verdict"], verdicts["heads"], strict=True))
-    trainings = heads["outcome"].value_counts()
-    return (
-        f"Of {heads['head'].nunique()} heads tried alone with {heads['data_seed'].nunique()} data seeds each "
-        f"{counts['good']} are good (above {config.good_above:g} with every seed), {counts['bad']} bad (below "
-        f"{config.bad_below:g} at the last evaluation) and {counts['neither']} neither; of {len(heads)} trainings "
-        f"{trainings.get('good', 0)} were good, {trainings.get('bad', 0)} bad and {trainings.get('undecided', 0)} "
-        "undecided."
-    )
+def _heads(verdicts: pd.DataFrame, config: Config) -> list[str]:
+    if not len(verdicts):
+        return []
+    counts = verdicts.set_index("verdict")["heads"]
+    return [
+        f"Of {counts.sum()} heads tried alone {counts['good']} are good (above {config.good_above:g} with each of "
+        f"{len(config.data_seeds)} data seeds), {counts['bad']} bad (below {config.bad_below:g} at the last evaluation "
+        f"with each) and {counts['neither']} neither."
+    ]
 
 
 def _kind(row: Any, config: Config) -> str:
-    heads = {
-        "bad": f"{config.size} heads that each fail alone",
-        "good": f"{config.size} heads, of which one succeeds alone and the others fail",
-        "random": f"{config.size} heads drawn at random",
-    }
-    text = (
-        f"Combinations of {heads[row.combined]}: {learned_text(row, config.learned_from)}; mean accuracy at the last "
-    )
-    text += f"evaluation {row.accuracy_mean:.3f}."
+    text = f"Combinations of {config.size} heads, {row.combined} ({KINDS[row.combined]}): "
+    text += f"{learned_text(row, config.learned_from)}; mean accuracy at the last evaluation {row.accuracy_mean:.3f}."
     if row.attends:
         text += f" Of the others {row.attends} have a head that points at the right position by then."
     return text
@@ -193,8 +170,7 @@ def _answers(by_kind: Mapping[str, Any], found: pd.DataFrame, config: Config) ->
         told.append(
             f"Does a good one help? With it combinations learned {way}: {good.learned} of {good.runs} against "
             f"{bad.learned} of {bad.runs} (Fisher's exact test, two-sided, as if combinations were independent: "
-            f"p = {fisher_p(bad, good):.2g}); their mean accuracy at the last evaluation is {good.accuracy_mean:.3f} "
-            f"against {bad.accuracy_mean:.3f}."
+            f"p = {fisher_p(bad, good):.2g})."
         )
         own = of(found, combined="good")
         itself = int((own["best_place"] == config.size - 1).sum())
@@ -205,25 +181,15 @@ def _answers(by_kind: Mapping[str, Any], found: pd.DataFrame, config: Config) ->
     return told
 
 
-def _supply(blocks: pd.DataFrame, stock: pd.DataFrame, config: Config) -> list[str]:
-    """Blocks of candidates that were not needed, and kinds for which too few heads were found."""
+def _supply(stock: pd.DataFrame, config: Config) -> list[str]:
+    """Kinds for which fewer heads than wanted were found."""
     told = []
-    if idle := int((~blocks["needed"].astype(bool)).sum()):
-        told.append(
-            f"{idle} of {len(blocks)} blocks of candidates were not needed: those before held {config.wanted} good and "
-            f"{config.wanted} bad heads."
-        )
-    for kind, group in stock.groupby("combined"):
+    for kind, group in stock[stock["combined"] != "random"].groupby("combined"):
         good, bad = int(group["good_found"].min()), int(group["bad_found"].min())
-        if not group["enough"].all():
-            needed = f"{config.size} bad" if kind == "bad" else f"{config.size - 1} bad and 1 good"
+        enough = bool(group["enough"].all())
+        if not enough or bad < config.wanted or (kind == "good" and good < config.wanted):
             told.append(
-                f"No combinations of kind {kind}: {needed} heads are needed, {bad} bad and {good} good were found "
-                f"among {config.candidates} candidates; give more --candidates."
-            )
-        elif kind != "random" and (bad < config.wanted or (kind == "good" and good < config.wanted)):
-            told.append(
-                f"Combinations of kind {kind} draw from {bad} bad and {good} good heads, fewer than the "
-                f"{config.wanted} wanted of each; more --candidates give more."
+                f"{'Combinations' if enough else 'No combinations'} of kind {kind}: {bad} bad and {good} good heads of "
+                f"{config.wanted} wanted of each were found; give more --candidates."
             )
     return told

@@ -8,7 +8,7 @@ from annotated_types import Ge
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
 from orchestrator.limits import Positive, Several
-from tasks.attention.copying.options import ACCURACY, CopyingParams
+from tasks.attention.copying.options import ACCURACY_COLUMN, AT_ONCE, CopyingParams
 from tasks.attention.multihead_copying.config import BasedTraining, Combination, Combined, Judgement
 
 VERDICTS = "verdicts.json"
@@ -21,15 +21,11 @@ class MultiHeadParams(BasedTraining, CopyingParams):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Candidates(MultiHeadParams):
-    heads: Annotated[Several[int], Ge(0)]
-    """Numbers of the block's candidates."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScreenHeadsParams(Judgement, _Candidates):
+class ScreenHeadsParams(Judgement, MultiHeadParams):
     """A block of candidate heads, each trained alone with each data seed."""
 
+    heads: Annotated[Several[int], Ge(0)]
+    """Numbers of the block's candidates."""
     wanted: Positive = 20
     """The block is skipped when the blocks that it knows of hold so many good and so many bad heads."""
 
@@ -50,26 +46,19 @@ class CombineHeadsParams(Combination, _Combinations):
     """Random seed of training data."""
 
 
-_ATTENTION = (
+_ATTENTION = column(
+    "attention_accuracy",
+    pa.float64(),
     "share of target positions, the end symbol's left out, at which the head's attention is greatest on the symbol to "
-    "be copied; in [0, 1]"
+    "be copied; in [0, 1]",
 )
 _HEAD = column("head", pa.int64(), "number of the candidate")
 _DATA_SEED = column("data_seed", pa.int64(), "random seed of the training data")
 _STEP = column("step", pa.int64(), "updates so far: evaluations stand before the update of their step, as published")
 _COMBINATION = column("combination", pa.int64(), "number of the combination among those of its kind")
-_AT_ONCE = column("at_once", pa.int64(), "models trained together: fewer where memory is short")
 
 SCREENING = TableSpec(
-    schema=pa.schema(
-        [
-            _HEAD,
-            _DATA_SEED,
-            _STEP,
-            column("accuracy", pa.float64(), ACCURACY),
-            column("attention_accuracy", pa.float64(), _ATTENTION),
-        ]
-    ),
+    schema=pa.schema([_HEAD, _DATA_SEED, _STEP, ACCURACY_COLUMN, _ATTENTION]),
     key=("head", "data_seed", "step"),
     doc="Learning curves of candidate heads, each alone; a training ends where it is good.",
 )
@@ -79,8 +68,8 @@ HEADS = TableSpec(
             _HEAD,
             _DATA_SEED,
             column("outcome", pa.string(), "outcome of this training: good, bad or undecided"),
-            column("decided", pa.int64(), "step of the evaluation that decided"),
-            column("accuracy", pa.float64(), f"accuracy there: {ACCURACY}"),
+            column("decided", pa.int64(), "step of the evaluation that decided, whose accuracy this is"),
+            ACCURACY_COLUMN,
             column("verdict", pa.string(), "the head is good or bad if it is with all data seeds, else neither"),
         ]
     ),
@@ -94,7 +83,7 @@ BLOCKS = TableSpec(
             column("needed", pa.bool_(), "false: the blocks before held enough heads, nothing was trained"),
             column("good_before", pa.int64(), "good heads in the blocks that this one knows of"),
             column("bad_before", pa.int64(), "bad heads there"),
-            _AT_ONCE,
+            AT_ONCE,
             column("screen_seconds", pa.float64(), "training and evaluation time"),
         ]
     ),
@@ -102,7 +91,7 @@ BLOCKS = TableSpec(
     doc="Which blocks of candidates were trained, and what that cost.",
 )
 COMBINATIONS = TableSpec(
-    schema=pa.schema([_COMBINATION, _STEP, column("accuracy", pa.float64(), ACCURACY)]),
+    schema=pa.schema([_COMBINATION, _STEP, ACCURACY_COLUMN]),
     key=("combination", "step"),
     doc="Learning curves of combinations.",
 )
@@ -113,7 +102,7 @@ ATTENTION = TableSpec(
             _STEP,
             column("place", pa.int64(), "position in the model, from 0; the last head of kind good is the good one"),
             column("head", pa.int64(), "number of the head among candidates or random heads"),
-            column("attention_accuracy", pa.float64(), _ATTENTION),
+            _ATTENTION,
             column("attention_late", pa.float64(), "share with the maximum one position late (published: m1)"),
         ]
     ),
@@ -127,7 +116,7 @@ STOCK = TableSpec(
             column("good_found", pa.int64(), "good heads available, at most wanted"),
             column("bad_found", pa.int64(), "bad heads available, at most wanted"),
             column("enough", pa.bool_(), "false: too few heads for a combination of this kind; nothing was trained"),
-            _AT_ONCE,
+            AT_ONCE,
             column("combine_seconds", pa.float64(), "training and evaluation time"),
         ]
     ),

@@ -18,11 +18,13 @@ from typing import Any, Literal
 
 import torch
 
+from models.multihead_copying import StackedMultiHead, training_bytes
 from orchestrator.experiment import Context
+from tasks.attention.copying.training import stack_of
 from tasks.attention.multihead_copying.config import COMBINED, Combined
-from tasks.attention.multihead_copying.models import TrainingData, evaluation_set, measure, models_of, stack_of
+from tasks.attention.multihead_copying.models import TrainingData, evaluation_set, measure, models_of
 from tasks.attention.multihead_copying.stages import VERDICTS, CombineHeadsParams, ScreenHeadsParams
-from tasks.training.numerics import exact_numerics, synchronise
+from tasks.training.numerics import exact_numerics
 
 Rows = list[dict[str, Any]]
 Outcome = Literal["good", "bad", "undecided"]
@@ -39,13 +41,8 @@ def screen_heads(params: ScreenHeadsParams, context: Context) -> dict[str, Rows]
     clock = time.perf_counter()
     before = list(read_verdicts(context.needs).values())
     needed = min(before.count("good"), before.count("bad")) < params.wanted
-    screening: Rows = []
-    heads: Rows = []
-    at_once = 0
-    if needed:
-        with exact_numerics():
-            screening, heads, at_once = _screen(params, context)
-            synchronise(torch.device(context.device))
+    with exact_numerics():
+        screening, heads, at_once = _screen(params, context) if needed else ([], [], 0)
     if context.artifact is not None:
         found = {str(row["head"]): row["verdict"] for row in heads}
         (context.artifact / VERDICTS).write_text(json.dumps(found, indent=1) + "\n", "utf-8")
@@ -62,11 +59,8 @@ def screen_heads(params: ScreenHeadsParams, context: Context) -> dict[str, Rows]
 
 def read_verdicts(needs: Mapping[str, Path]) -> dict[int, str]:
     """What the heads of these blocks are (good, bad or neither), by number in rising order."""
-    found: dict[int, str] = {}
-    for directory in needs.values():
-        told = json.loads((directory / VERDICTS).read_text("utf-8"))
-        found |= {int(head): verdict for head, verdict in told.items()}
-    return dict(sorted(found.items()))
+    blocks = [json.loads((directory / VERDICTS).read_text("utf-8")) for directory in needs.values()]
+    return dict(sorted((int(head), verdict) for block in blocks for head, verdict in block.items()))
 
 
 def verdict_of(outcomes: list[Outcome]) -> str:
@@ -77,7 +71,8 @@ def verdict_of(outcomes: list[Outcome]) -> str:
 def _screen(params: ScreenHeadsParams, context: Context) -> tuple[Rows, Rows, int]:
     device = torch.device(context.device)
     alive = [(head, seed) for head in params.heads for seed in params.data_seeds]
-    stack, at_once = stack_of(params, context, models_of(params, [(head,) for head, _ in alive], "candidate"))
+    models = models_of(params, [(head,) for head, _ in alive], "candidate")
+    stack, at_once = stack_of(params, context, models, StackedMultiHead, training_bytes)
     optimiser = torch.optim.Adam(stack.parameters(), lr=params.learning_rate)
     data, evaluation = TrainingData(params, params.data_seeds), evaluation_set(params, device)
     screening: Rows = []
@@ -101,7 +96,10 @@ def _screen(params: ScreenHeadsParams, context: Context) -> tuple[Rows, Rows, in
                 stack.keep(going_on, optimiser)
         stack.backward(*data.next([seed for _, seed in alive], device))
         optimiser.step()
-    return screening, _heads(params, decided), at_once
+    seeds = params.data_seeds
+    verdicts = {head: verdict_of([decided[head, seed]["outcome"] for seed in seeds]) for head in params.heads}
+    heads = [{**decided[head, seed], "verdict": said} for head, said in verdicts.items() for seed in seeds]
+    return screening, heads, at_once
 
 
 def _outcome(params: ScreenHeadsParams, step: int, accuracy: float) -> Outcome | None:
@@ -111,15 +109,6 @@ def _outcome(params: ScreenHeadsParams, step: int, accuracy: float) -> Outcome |
     if step < params.last_step:
         return None
     return "bad" if accuracy < params.bad_below else "undecided"
-
-
-def _heads(params: ScreenHeadsParams, decided: Mapping[tuple[int, int], dict[str, Any]]) -> Rows:
-    rows: Rows = []
-    for head in params.heads:
-        own = [decided[head, seed] for seed in params.data_seeds]
-        verdict = verdict_of([row["outcome"] for row in own])
-        rows += [{**row, "verdict": verdict} for row in own]
-    return rows
 
 
 def combinations(
@@ -166,13 +155,9 @@ def combine_heads(params: CombineHeadsParams, context: Context) -> dict[str, Row
     )
     count = max(params.combinations) + 1
     every = combinations(bad, good, range(params.random_heads), count=count, size=params.size)[params.combined]
-    curves: Rows = []
-    attention: Rows = []
-    at_once = 0
-    if every:
-        with exact_numerics():
-            curves, attention, at_once = _combine(params, context, [every[number] for number in params.combinations])
-            synchronise(torch.device(context.device))
+    chosen = [every[number] for number in params.combinations] if every else []
+    with exact_numerics():
+        curves, attention, at_once = _combine(params, context, chosen) if every else ([], [], 0)
     stock = {
         "first_combination": min(params.combinations),
         "good_found": len(good),
@@ -186,8 +171,8 @@ def combine_heads(params: CombineHeadsParams, context: Context) -> dict[str, Row
 
 def _combine(params: CombineHeadsParams, context: Context, chosen: list[tuple[int, ...]]) -> tuple[Rows, Rows, int]:
     device = torch.device(context.device)
-    kind = "random" if params.combined == "random" else "candidate"
-    stack, at_once = stack_of(params, context, models_of(params, chosen, kind))
+    models = models_of(params, chosen, "random" if params.combined == "random" else "candidate")
+    stack, at_once = stack_of(params, context, models, StackedMultiHead, training_bytes)
     optimiser = torch.optim.Adam(stack.parameters(), lr=params.learning_rate)
     data, evaluation = TrainingData(params, [params.data_seed]), evaluation_set(params, device)
     curves: Rows = []

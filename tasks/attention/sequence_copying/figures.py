@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from tasks.analysis.palette import GREY, PUBLISHED
 from tasks.analysis.panels import legend, line_handle, of, outer_labels, panels, say_empty
 from tasks.attention.copying.options import ACCURACY
-from tasks.attention.copying.outcomes import COLOURS, learned_of, plot_runs
+from tasks.attention.copying.outcomes import COLOURS, learned_of, outcome_handles, plot_runs
 
 CAPTIONS = {
     "learning_curves": (
@@ -51,7 +51,7 @@ def curves_figure(
         ends = beside["low"] - 0.006, beside["high"] + 0.006  # a range of no width is seen too
         axes[0, column].vlines(beside["step"], *ends, color=PUBLISHED, linewidth=5, alpha=0.7, zorder=3)
     outer_labels(axes, "step", ["accuracy", "attention accuracy"])
-    handles = [line_handle(name, colour) for name, colour in COLOURS.items() if (found["outcome"] == name).any()]
+    handles = outcome_handles(found["outcome"])
     handles.append(line_handle("chance level", GREY, linestyle=":"))
     if len(published):
         handles.append(line_handle("published runs", PUBLISHED, linewidth=5, alpha=0.7))

@@ -8,8 +8,6 @@ from orchestrator.limits import shared
 from tasks.attention.sequence_copying.config import Config
 from tasks.attention.sequence_copying.stages import TRAIN_COPIES, TrainCopiesParams
 
-RECURRENCES = 2  # layers that a sequence goes through: encoder and decoder
-
 
 def plan(config: Config) -> Iterator[Job]:
     """The jobs of a config. A block holds the seeds with the same seed // seeds-together, so that more seeds asked for
@@ -25,5 +23,5 @@ def plan(config: Config) -> Iterator[Job]:
                 params = TrainCopiesParams(
                     **options, **shared(setting, TrainCopiesParams), attention=attention, seeds=tuple(block)
                 )
-                passes = RECURRENCES * params.batch * (params.last_step + 1) * len(params.seeds)
+                passes = params.passes(params.last_step + 1, len(params.seeds))
                 yield Job(stage=TRAIN_COPIES, params=params, passes=passes)

@@ -14,7 +14,16 @@ from tasks.analysis.panels import of
 from tasks.analysis.runs import costs_by_line, over_runs
 from tasks.analysis.summary import missing, not_finite, summary
 from tasks.attention.copying.options import ACCURACY
-from tasks.attention.copying.outcomes import FAILED, LEARNED, fisher_p, learned_of, learned_text, outcomes, shares
+from tasks.attention.copying.outcomes import (
+    FAILED,
+    LEARNED,
+    SHARES,
+    fisher_p,
+    learned_of,
+    learned_text,
+    outcomes,
+    shares,
+)
 from tasks.attention.sequence_copying import figures
 from tasks.attention.sequence_copying.config import PRESETS, Config
 
@@ -22,11 +31,7 @@ LINE = ("setting", "attention")
 """The columns that tell one line of runs from another."""
 MEASURES = ("accuracy", "attention_accuracy", "attention_late", "attention_early", "loss")
 CAPTIONS = {
-    "shares": (
-        "Runs that learned, and their share with Wilson's 95 % interval over runs (seeds). reached: first, median and "
-        "last of the steps at which they reached the accuracy. unlearned: lowest and highest accuracy, and highest "
-        "attention accuracy, of the others at the last evaluation, those that are not finite left out."
-    ),
+    "shares": f"Runs that learned, and their share with Wilson's 95 % interval over runs (seeds). {SHARES}",
     "outcomes": (
         "Each run. learned: an evaluation reached the accuracy asked for, first at the step reached. attends: none "
         "did, but at the last evaluation attention was right at half of the positions or more. failed: neither. not "

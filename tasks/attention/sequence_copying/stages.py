@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from orchestrator.experiment import Resources, Stage, TableSpec, column
 from orchestrator.limits import Several
-from tasks.attention.copying.options import ACCURACY, CopyingParams
+from tasks.attention.copying.options import ACCURACY_COLUMN, AT_ONCE, CopyingParams
 from tasks.attention.sequence_copying.config import Attention, Encoder, EvaluatedTraining
 
 
@@ -29,7 +29,7 @@ COPYING = TableSpec(
             column("seed", pa.int64(), "random seed of initial weights, training and evaluation data"),
             column("step", pa.int64(), "training step, from 0; evaluated after its update, as published"),
             column("updates", pa.int64(), "updates so far: step + 1"),
-            column("accuracy", pa.float64(), ACCURACY),
+            ACCURACY_COLUMN,
             column(
                 "attention_accuracy",
                 pa.float64(),
@@ -49,7 +49,7 @@ TRAININGS = TableSpec(
         [
             column("first_seed", pa.int64(), "first seed of the job"),
             column("runs", pa.int64(), "models trained in this job"),
-            column("at_once", pa.int64(), "models trained together: fewer where memory is short"),
+            AT_ONCE,
             column("parameters", pa.int64(), "number of parameters of a model"),
             column("train_seconds", pa.float64(), "training time of all models, data and evaluations included"),
         ]

@@ -15,7 +15,7 @@ from torch import Tensor
 from metrics.copying import attention_accuracy, copy_accuracy
 from models.copying import CopyModel, CopyModelConfig, StackedCopyModels, training_bytes
 from orchestrator.experiment import Context
-from tasks.attention.copying.training import draw_sequences, drawn, framed, parameters_of, tile
+from tasks.attention.copying.training import draw_sequences, drawn, framed, parameters_of, stack_of
 from tasks.attention.sequence_copying.stages import TrainCopiesParams
 from tasks.training.numerics import exact_numerics, synchronise
 from tasks.training.seeds import torch_stream
@@ -32,9 +32,9 @@ def train_copies(params: TrainCopiesParams, context: Context) -> dict[str, Rows]
     clock = time.perf_counter()
     device = torch.device(context.device)
     with exact_numerics():
-        models = [initial_model(params, seed).to(device) for seed in params.seeds]
-        together = tile(params, context, models, training_bytes)
-        rows = _train(params, StackedCopyModels.of(models, together=together), device)
+        models = [initial_model(params, seed) for seed in params.seeds]
+        stack, together = stack_of(params, context, models, StackedCopyModels, training_bytes)
+        rows = _train(params, stack, device)
         synchronise(device)
     cost = {
         "first_seed": min(params.seeds),
