@@ -16,6 +16,14 @@ from tests.cluster.conftest import PATIENCE, ROOT, attempts, begun, check_whole,
 pytestmark = pytest.mark.cluster
 
 
+@pytest.fixture(autouse=True)
+def _as_from_a_shell():
+    """Drivers inherit what the tests' own process does on SIGHUP: under nohup that is nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_the_first_signal_finishes_what_runs(drive, standing, tmp_path, marks, undisturbed, name):
     out = tmp_path / "out"
