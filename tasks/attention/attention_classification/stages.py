@@ -8,17 +8,8 @@ from annotated_types import Gt, MinLen
 
 from orchestrator.experiment import Stage, TableSpec, column
 from tasks.attention.attention_classification.config import ClassifierOptions
-from tasks.attention.learning.plan import (
-    GPU_IF_ANY,
-    KIND,
-    PERFORMANCE,
-    STEP,
-    Checkpoint,
-    GoldRun,
-    ProxyTraining,
-    Trainings,
-)
-from tasks.attention.learning.runs import SplitOption
+from tasks.attention.learning.plan import GPU_IF_ANY, KIND, PERFORMANCE, STEP
+from tasks.attention.learning.runs import Checkpoint, GoldRun, ProxyTraining, SplitOption, Trainings
 from tasks.attention.texts.plan import TextTokensParams
 
 

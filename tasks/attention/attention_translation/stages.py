@@ -7,17 +7,8 @@ import pyarrow as pa
 from orchestrator.experiment import Stage, TableSpec, column
 from orchestrator.limits import Positive
 from tasks.attention.attention_translation.config import BeamSearch, ProxyLoss, TranslatorOptions
-from tasks.attention.learning.plan import (
-    GPU_IF_ANY,
-    KIND,
-    PERFORMANCE,
-    STEP,
-    Checkpoint,
-    GoldRun,
-    ProxyTraining,
-    Trainings,
-)
-from tasks.attention.learning.runs import PerformanceOption, SplitOption
+from tasks.attention.learning.plan import GPU_IF_ANY, KIND, PERFORMANCE, STEP
+from tasks.attention.learning.runs import Checkpoint, GoldRun, PerformanceOption, ProxyTraining, SplitOption, Trainings
 from tasks.attention.pairs.plan import SubwordPairsParams
 
 PAIRS, TRAINING_JOB = "pairs", "training"

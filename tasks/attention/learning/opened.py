@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from orchestrator.experiment import Context
-from tasks.attention.learning.plan import DELTA, PROXY, GoldRun, StatisticsParams
-from tasks.attention.learning.runs import Run, checkpoint_name
+from tasks.attention.learning.plan import DELTA, PROXY, StatisticsParams
+from tasks.attention.learning.runs import GoldRun, Run, checkpoint_name
 from tasks.attention.learning.scores import Layout, Performance, Scores, part_masks, read_scores, write_scores
 from tasks.attention.ragged import artifact_of
 from tasks.data.errors import DataError

@@ -1,91 +1,34 @@
-"""The stage of the statistics as plans see it, and what the stages of both experiments share. Imports no torch.
+"""The stage of the statistics as plans see it, and the jobs that both experiments plan alike. Imports no torch.
 
-Groups of parameters (`Trainings`, `Checkpoint`, …) are inherited by the parameters of either experiment's stages; the
-job of the statistics needs their artifacts under the names that `statistics_job` gives.
+The job of the statistics needs the artifacts of evaluations and proxies under the names that `statistics_job` gives.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pyarrow as pa
-from annotated_types import Ge
 
 from orchestrator.experiment import Job, Resources, Stage, TableSpec, column
-from orchestrator.limits import AboveZero, Limited, NotNegative, Positive, Several, shared
+from orchestrator.limits import Limited, Several, shared
 from tasks.attention.learning.runs import (
-    Kind,
     LearningOptions,
     MetricOption,
     Performance,
     PerformanceOption,
     Proxy,
     ProxyOption,
-    Quantity,
     Run,
     RunOptions,
     SplitOption,
+    Steps,
     checkpoint_name,
 )
 
 Sign = Literal["correct", "legacy"]
 
 DELTA, PROXY = "delta", "proxy-"
-Steps = Annotated[Several[int], Ge(0)]
-"""Checkpoints, as numbers of training steps."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trainings(Limited):
-    """One run, or a block of runs that are trained together."""
-
-    runs: Several[str]
-    """Names of the runs: normal-20, uniform-12, …"""
-    saves: Steps
-    """Training steps after which weights are kept."""
-    curve_points: Positive = 100
-    """Maximum number of points of the training curve."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Checkpoint(Limited):
-    """One checkpoint of one run, and what is kept of it."""
-
-    kind: Kind
-    """normal, or uniform: attention frozen to one over the length."""
-    seed: int
-    """Random seed of the run."""
-    step: NotNegative
-    """Training steps that the checkpoint holds."""
-    quantities: tuple[Quantity, ...]
-    """Scores that are kept of each position."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GoldRun(Limited):
-    """The gold run, whose performance chooses checkpoints."""
-
-    seed: int
-    """Random seed of the gold run."""
-    steps: Steps
-    """All its checkpoints, among which it chooses."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProxyTraining(Limited):
-    """How a bag-of-words proxy is trained."""
-
-    epochs: Positive
-    """Passes over the training set, of which the best counts."""
-    width: Positive = 256
-    """Size of the embeddings."""
-    batch_size: Positive = 64
-    """Batch size."""
-    learning_rate: AboveZero
-    """Constant learning rate of Adam, on the summed loss of a batch."""
-    seed: int = 0
-    """Random seed of weights and data order."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 
-from orchestrator.limits import Distinct, Limited, Positive, Several, require, shared
+from orchestrator.limits import AboveZero, Distinct, Limited, NotNegative, Positive, Several, require, shared
 from orchestrator.options import Ints
 
 Kind = Literal["normal", "uniform"]
@@ -150,6 +150,62 @@ class LearningOptions(SplitOption, MetricOption, RunOptions):
     def kept(self, run: Run) -> tuple[Quantity, ...]:
         """The quantities of a run's checkpoints that are kept."""
         return EVERYTHING if self.dump == "everything" else self.runs.quantities(run)
+
+
+Steps = Annotated[Several[int], Ge(0)]
+"""Checkpoints, as numbers of training steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainings(Limited):
+    """One run, or a block of runs that are trained together."""
+
+    runs: Several[str]
+    """Names of the runs: normal-20, uniform-12, …"""
+    saves: Steps
+    """Training steps after which weights are kept."""
+    curve_points: Positive = 100
+    """Maximum number of points of the training curve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Limited):
+    """One checkpoint of one run, and what is kept of it."""
+
+    kind: Kind
+    """normal, or uniform: attention frozen to one over the length."""
+    seed: int
+    """Random seed of the run."""
+    step: NotNegative
+    """Training steps that the checkpoint holds."""
+    quantities: tuple[Quantity, ...]
+    """Scores that are kept of each position."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldRun(Limited):
+    """The gold run, whose performance chooses checkpoints."""
+
+    seed: int
+    """Random seed of the gold run."""
+    steps: Steps
+    """All its checkpoints, among which it chooses."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxyTraining(Limited):
+    """How a bag-of-words proxy is trained."""
+
+    epochs: Positive
+    """Passes over the training set, of which the best counts."""
+    width: Positive = 256
+    """Size of the embeddings."""
+    batch_size: Positive = 64
+    """Batch size."""
+    learning_rate: AboveZero
+    """Constant learning rate of Adam, on the summed loss of a batch."""
+    seed: int = 0
+    """Random seed of weights and data order."""
 
 
 def checkpoint_name(run: Run, step: int) -> str:
