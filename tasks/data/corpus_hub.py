@@ -13,12 +13,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-import numpy as np
-
 from models import hub
 from tasks.data.errors import DataError
 from tasks.data.hub_data import dataset_commit
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 REPO = "wikimedia/wikipedia"
 CONFIG = "20231101.en"  # the newest English dump that this data set is known to have
@@ -105,5 +103,4 @@ def _in_turn(sources: list[Iterator[list[str]]]) -> Iterator[list[str]]:
 
 def _order(n: int, seed: int, *names: str | int) -> list[int]:
     """A permutation of 0..n-1, from the raw 64-bit stream, which NumPy promises to keep."""
-    raw = numpy_stream(seed, "wikipedia", *names).bit_generator.random_raw(n)
-    return np.argsort(raw, kind="stable").tolist()
+    return permutation(n, seed, "wikipedia", *names).tolist()

@@ -26,6 +26,10 @@ class ExampleLimits(Limited):
     dev_limit: Positive | None = None
     """Maximum number of examples of each evaluation split, likewise."""
 
+    def limit(self, split: str) -> int | None:
+        """The limit of a split."""
+        return self.train_limit if split == "train" else self.dev_limit
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Tokenised(Limited):
@@ -41,9 +45,6 @@ class _Tokenised(Limited):
 @dataclass(frozen=True, kw_only=True)
 class TokensParams(ExampleLimits, _Tokenised):
     """Everything that shapes the bytes of a tokenised task, beside the data's fingerprint."""
-
-    def limit(self, split: str) -> int | None:
-        return self.train_limit if split == "train" else self.dev_limit
 
 
 TOKENS = Stage(name="tokens", function="tasks.data.tokenised:tokens", params=TokensParams, artifact=True)

@@ -24,7 +24,7 @@ from tasks.data.examples import Examples, TaskInfo, task_info
 from tasks.data.places import place_here
 from tasks.data.plan import TokensParams
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Context
@@ -85,8 +85,7 @@ def limited(examples: Examples, limit: int | None, task: str, split: str) -> Exa
     """
     if limit is None or limit >= len(examples):
         return examples
-    raw = numpy_stream(0, "limit", task, split).bit_generator.random_raw(len(examples))
-    chosen = np.sort(np.argsort(raw, kind="stable")[:limit]).tolist()
+    chosen = np.sort(permutation(len(examples), 0, "limit", task, split)[:limit]).tolist()
     return Examples(
         first=[examples.first[i] for i in chosen],
         second=None if examples.second is None else [examples.second[i] for i in chosen],

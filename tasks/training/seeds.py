@@ -29,3 +29,12 @@ def torch_stream(seed: int, *names: str | int, device: str = "cpu") -> "torch.Ge
 def numpy_stream(seed: int, *names: str | int) -> np.random.Generator:
     """A NumPy generator for one named stream."""
     return np.random.default_rng(stream_seed(seed, *names))
+
+
+def permutation(n: int, seed: int, *names: str | int) -> np.ndarray:
+    """A permutation int64 [N] of 0 … n - 1 from one named stream, the same for every version of NumPy.
+
+    NumPy promises to keep the raw 64-bit numbers of a stream, but not what its distributions make of them.
+    """
+    raw = numpy_stream(seed, *names).bit_generator.random_raw(n)
+    return np.argsort(raw, kind="stable")

@@ -15,12 +15,12 @@ from orchestrator.limits import Limited
 from orchestrator.options import EXPERIMENTS, load_experiment
 from orchestrator.parts import JOBS_SPEC, full_schema
 
-QUICK = sorted(EXPERIMENTS)
+NAMES = sorted(EXPERIMENTS)
 HEAVY = {"torch", "transformers", "datasets", "pandas", "matplotlib", "sklearn", "scipy", "ray"}
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=QUICK)
+@pytest.fixture(params=NAMES)
 def experiment(request) -> Experiment:
     return load_experiment(request.param)
 
@@ -132,7 +132,7 @@ def test_all_settings_are_checked_by_the_limits_in_their_types(experiment):
         assert issubclass(cls, Limited), cls
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_experiments_folder_is_laid_out_as_all_are(name):
     """`__init__`, `config`, `stages`, `plan`, `reduce`: a reader finds the same thing in the same file."""
     package = importlib.import_module(EXPERIMENTS[name])

@@ -27,7 +27,7 @@ from tasks.attention.ragged import Ragged, artifact_of, there
 from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.errors import DataError
 from tasks.data.places import place_here
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 STAGE = "subword_pairs"
 MODEL = "subwords.model"
@@ -161,8 +161,7 @@ def limited(kept: Kept, split: str, params: SubwordPairsParams) -> Kept:
     limit = params.limit(split)
     if limit is None or limit >= len(kept):
         return kept
-    raw = numpy_stream(0, "limit", "pairs", params.dataset, split).bit_generator.random_raw(len(kept))
-    rows = np.sort(np.argsort(raw, kind="stable")[:limit]).tolist()
+    rows = np.sort(permutation(len(kept), 0, "limit", "pairs", params.dataset, split)[:limit]).tolist()
     sources, targets = ([side[i] for i in rows] for side in (kept.sources, kept.targets))
     return dataclasses.replace(kept, sources=sources, targets=targets)
 

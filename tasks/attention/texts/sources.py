@@ -13,7 +13,7 @@ from tasks.attention.texts.catalogue import CATALOGUE, SPLITS, Document, Documen
 from tasks.data.errors import DataError
 from tasks.data.hub_data import dataset_commit, load_split
 from tasks.data.places import Place, Source
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 BINARY = ("0", "1")
 ROWS = 1000  # of the hub, read at once
@@ -104,8 +104,7 @@ def read_hub(dataset: str, split: str, revision: str) -> Documents:
     def chosen(n: int) -> np.ndarray:
         if hub.test_documents is None:
             return np.arange(n)
-        raw = numpy_stream(0, "test", "texts", dataset).bit_generator.random_raw(n)
-        tested = np.isin(np.arange(n), np.argsort(raw, kind="stable")[: hub.test_documents])
+        tested = np.isin(np.arange(n), permutation(n, 0, "test", "texts", dataset)[: hub.test_documents])
         return np.flatnonzero(tested == (split == "test"))
 
     names = (hub.label, *hub.texts)

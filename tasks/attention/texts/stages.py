@@ -29,7 +29,7 @@ from tasks.data.artifacts import read_meta, write_meta
 from tasks.data.errors import DataError
 from tasks.data.places import check_fingerprint, place_here
 from tasks.training.numerics import usable_bytes
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 STAGE = "text_tokens"
 ROOM = 24  # bytes of memory a token while documents are cut to a length, which takes the most
@@ -141,8 +141,7 @@ def chosen(n_documents: int, split: str, params: TextTokensParams) -> np.ndarray
     size = n_documents if limit is None else min(limit, n_documents)
     if split == "test" and params.legacy_order:
         return np.arange(size)
-    raw = numpy_stream(0, "limit", "texts", params.dataset, split).bit_generator.random_raw(n_documents)
-    drawn = np.argsort(raw, kind="stable")[:size]
+    drawn = permutation(n_documents, 0, "limit", "texts", params.dataset, split)[:size]
     return drawn if split == "test" else np.sort(drawn)
 
 

@@ -21,7 +21,7 @@ from tasks.data.tokenised import Split, open_split, read_meta
 from tasks.deepscale.bert_finetuning.stages import OVERALL, DataParams, FinetuneParams, n_classes
 from tasks.deepscale.race.questions import CHOICE_TASKS, OPTIONS, SPLITS
 from tasks.deepscale.race.tokenised import TokenisedChoices, open_choices
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 POSITIONS = 8192  # of a batch; a constant, never from free memory, since kernels round differently for other shapes
 
@@ -73,8 +73,7 @@ def open_task(params: FinetuneParams | DataParams, context: Context) -> TaskData
 def halves(task: str, name: str, split: Split) -> np.ndarray:
     """bool [N], True for the examples of half A: a fixed random half; the questions of one passage stay together."""
     groups = np.asarray(split.article) if isinstance(split, TokenisedChoices) else np.arange(len(split))
-    raw = numpy_stream(0, "half", task, name).bit_generator.random_raw(int(groups.max()) + 1)
-    order = np.argsort(raw, kind="stable")
+    order = permutation(int(groups.max()) + 1, 0, "half", task, name)
     first = np.zeros(len(order), dtype=bool)
     first[order[: len(order) // 2]] = True
     return first[groups]

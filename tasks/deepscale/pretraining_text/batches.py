@@ -30,7 +30,7 @@ from tasks.deepscale.pretraining_text.documents import Documents
 from tasks.deepscale.pretraining_text.plan import check_batches
 from tasks.deepscale.pretraining_text.samples import Chosen, Samples
 from tasks.deepscale.pretraining_text.sequences import Hidden, Sequences, hide, sequences
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 WINDOW = 4096  # samples
 MULTIPLE = 8  # tokens: lengths that the kernels of GPUs are fast at
@@ -145,9 +145,8 @@ class Batches:
 
     def _bucketed(self, chosen: Chosen, window: int) -> np.ndarray:
         by_length = np.argsort(-chosen.n_tokens, kind="stable").reshape(-1, self.micro_batch)
-        raw = numpy_stream(self.seed, "pretraining", "buckets", window).bit_generator.random_raw(len(by_length))
-        mixed = np.argsort(raw, kind="stable").reshape(self.window, self.n_micro)
-        return by_length[np.sort(mixed, axis=1)]
+        mixed = permutation(len(by_length), self.seed, "pretraining", "buckets", window)
+        return by_length[np.sort(mixed.reshape(self.window, self.n_micro), axis=1)]
 
     def _width(self, longest: int) -> int:
         if not self.buckets:

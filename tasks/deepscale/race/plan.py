@@ -43,9 +43,6 @@ class ChoiceTokensParams(ExampleLimits, QuestionLength, _Tokenised):
         remedy = f"at most {most}, or longer sequences: they have {self.max_length} tokens"
         require(self.question_length <= most, "question_length", self.question_length, remedy)
 
-    def limit(self, split: str) -> int | None:
-        return self.train_limit if split == "train" else self.dev_limit
-
 
 CHOICE_TOKENS = Stage(
     name="choice_tokens",

@@ -26,7 +26,7 @@ from tasks.data.tokenizers import TokenizerRef, load_tokenizer, special_ids
 from tasks.deepscale.race import sources
 from tasks.deepscale.race.plan import SPECIAL, ChoiceTokensParams
 from tasks.deepscale.race.questions import OPTIONS, SPLITS, Passage, asked, n_questions
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 CHUNK = 4096  # texts that the tokenizer gets at once
 
@@ -65,8 +65,7 @@ def limited(passages: Sequence[Passage], limit: int | None, task: str, split: st
     count = n_questions(passages)
     if limit is None or limit >= count:
         return passages
-    raw = numpy_stream(0, "limit", task, split).bit_generator.random_raw(count)
-    chosen = {int(i) for i in np.argsort(raw, kind="stable")[:limit]}
+    chosen = {int(i) for i in permutation(count, 0, "limit", task, split)[:limit]}
     kept, number = [], itertools.count()
     for passage in passages:
         questions = tuple(question for question in passage.questions if next(number) in chosen)

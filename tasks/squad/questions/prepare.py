@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tasks.data.artifacts import read_meta, write_meta, write_table
 from tasks.data.places import place_here
 from tasks.data.tokenizers import TokenizerRef, load_tokenizer
@@ -20,7 +18,7 @@ from tasks.squad.questions.cutting import cut_split
 from tasks.squad.questions.examples import Paragraph, count
 from tasks.squad.questions.pairs import joining, pair_template
 from tasks.squad.questions.plan import PROBLEM, SPLITS, DataParams, WindowsParams, check_room
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 if TYPE_CHECKING:
     from orchestrator.experiment import Context
@@ -102,9 +100,8 @@ def limited(paragraphs: Sequence[Paragraph], limit: int | None, dataset: str, sp
     """
     if limit is None or limit >= count(paragraphs):
         return list(paragraphs)
-    raw = numpy_stream(0, "limit", dataset, split).bit_generator.random_raw(len(paragraphs))
     chosen: dict[int, Paragraph] = {}
-    for at in np.argsort(raw, kind="stable").tolist():
+    for at in permutation(len(paragraphs), 0, "limit", dataset, split).tolist():
         paragraph = paragraphs[at]
         kept = paragraph.questions[:limit]
         chosen[at] = Paragraph(paragraph.article, paragraph.context, kept)

@@ -23,7 +23,7 @@ from tasks.data.masking import MASKED_P, NOT_PREDICTED, RANDOM_P
 from tasks.training.loop import Judged, read_training, train_small, write_training
 from tasks.training.numerics import exact_numerics
 from tasks.training.optimisers import split_decay
-from tasks.training.seeds import numpy_stream, stream_seed
+from tasks.training.seeds import numpy_stream, permutation, stream_seed
 from tasks.transfer.comparison.options import PretrainPlusParams
 from tasks.transfer.proteins.artifact import Proteins, open_proteins
 from tasks.transfer.proteins.tokens import FIRST_RESIDUE, LAST_RESIDUE, MASK, WORDS, Framed, frame_batch
@@ -101,8 +101,7 @@ def parts(params: PretrainPlusParams, proteins: Proteins) -> tuple[np.ndarray, n
             f"{params.protein_task}: {len(usable)} proteins with amino acids, of which one part is trained on and one "
             "judges: give two or more"
         )
-    raw = numpy_stream(0, "pretrain plus", "parts").bit_generator.random_raw(len(usable))
-    order = usable[np.argsort(raw, kind="stable")]
+    order = usable[permutation(len(usable), 0, "pretrain plus", "parts")]
     n_aside = min(len(usable) - 1, max(1, round(params.held_out * len(usable))))
     return np.sort(order[n_aside:]), np.sort(order[:n_aside])[: params.test_proteins]
 

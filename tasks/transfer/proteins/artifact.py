@@ -19,7 +19,7 @@ import pyarrow as pa
 from orchestrator.experiment import Context
 from tasks.data.artifacts import list_values, read_meta, read_table, write_meta, write_table
 from tasks.data.places import place_here
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 from tasks.transfer.proteins.parsing import Parsed
 from tasks.transfer.proteins.stages import ProteinDataParams, fingerprint, read_proteins
 from tasks.transfer.proteins.tasks import Labels, protein_task
@@ -69,8 +69,7 @@ def limited(found: Parsed, limit: int | None, task: str, split: str) -> Parsed:
     n_proteins = len(found.sequences)
     if limit is None or limit >= n_proteins:
         return found
-    raw = numpy_stream(0, "limit", "proteins", task, split).bit_generator.random_raw(n_proteins)
-    chosen = np.sort(np.argsort(raw, kind="stable")[:limit]).tolist()
+    chosen = np.sort(permutation(n_proteins, 0, "limit", "proteins", task, split)[:limit]).tolist()
     return Parsed(
         sequences=[found.sequences[i] for i in chosen],
         labels=[found.labels[i] for i in chosen],

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tasks.data.errors import DataError
-from tasks.training.seeds import numpy_stream
+from tasks.training.seeds import permutation
 
 RESIDUES = "ARNDCQEGHILKMFPSTWYVX"
 PAD, UNKNOWN, MASK, CLS, SEP = 0, 21, 22, 23, 24
@@ -102,9 +102,8 @@ def token_table(vocab_size: int, seed: int) -> np.ndarray:
     if vocab_size < 2:
         raise ValueError(f"vocab_size is {vocab_size}: give at least 2")
     kept = reserved_ids(vocab_size)
-    # The raw stream, which NumPy promises to keep; its distributions may change.
-    raw = numpy_stream(seed, "token table", vocab_size).bit_generator.random_raw(vocab_size - kept)
-    return np.concatenate([kept + np.argsort(raw, kind="stable"), np.arange(kept)]).astype(np.int32)
+    drawn = kept + permutation(vocab_size - kept, seed, "token table", vocab_size)
+    return np.concatenate([drawn, np.arange(kept)]).astype(np.int32)
 
 
 def read_table(path: str | Path, vocab_size: int | None = None) -> np.ndarray:
